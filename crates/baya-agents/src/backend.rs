@@ -1,0 +1,49 @@
+//! The seam between runs and whatever does the work of an agent.
+//!
+//! A backend runs one attempt to its end. It never panics on what the outside does, gives up when
+//! cancelled, and says what it knows of usage and of the model that served.
+
+use baya_core::agent::{AgentProcess, AgentTask, AttemptReport, Progress};
+use futures_util::future::BoxFuture;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+pub trait Backend: Send + Sync {
+    /// As `--backend` and the option `backend` name it.
+    fn name(&self) -> &str;
+
+    /// No model is asked.
+    fn is_simulated(&self) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport>;
+}
+
+/// What surrounds one attempt.
+pub struct Attempt {
+    /// Cancelled when the attempt shall end; the backend then reports `Cancelled` soon.
+    pub cancel: CancellationToken,
+    /// The folder the agent works in.
+    pub folder: PathBuf,
+    pub signals: Arc<dyn Fn(Signal) + Send + Sync>,
+}
+
+/// What a backend tells while it works.
+pub enum Signal {
+    Progress(Progress),
+    /// A process was started. It gets its work only after `recorded` has answered, so that a crash of
+    /// ours leaves no process that nobody knows of.
+    ProcessStarted {
+        process: AgentProcess,
+        recorded: oneshot::Sender<()>,
+    },
+}
+
+impl Attempt {
+    pub fn tell(&self, progress: Progress) {
+        (self.signals)(Signal::Progress(progress));
+    }
+}

@@ -1,0 +1,310 @@
+//! Facts of a run, past tense, in the order they were committed. The journal is a list of these; all
+//! else (the run's state, every view, every replay) is folded from them.
+//!
+//! Changing an event: add fields with a default, or raise [`EVENT_VERSION`] and keep the old reading.
+
+use crate::agent::{AgentOptions, AgentProcess, Answer, AttemptEnd, Cause, Usage};
+use crate::call::{LogLevel, Program, ScriptError, Site, Thrown};
+use crate::ids::{AgentNumber, CallId, FrameId, RunId};
+use crate::limits::Limits;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version of the event format this binary writes. A journal with a newer one is not opened.
+pub const EVENT_VERSION: u32 = 1;
+
+/// An event with its place in the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// From 1, without gaps.
+    pub seq: u64,
+    /// When it was decided, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// A script as a run keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScriptRecord {
+    /// `meta.name`.
+    pub name: String,
+    /// Where it was read from, for people.
+    pub path: String,
+    /// Hash over the entry's text and all imported files (C09).
+    pub hash: String,
+    pub meta: Value,
+    pub program: Program,
+    /// The files as the user wrote them: name and text, the entry last.
+    pub sources: Vec<(String, String)>,
+}
+
+/// What a driver found around it when it took the run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Surroundings {
+    /// The working folder.
+    pub folder: String,
+    /// Names `agentType` may have.
+    pub agent_types: Vec<String>,
+    pub in_git_repository: bool,
+    /// The backend for calls that name none, as `anthropic`, `simulated`, `command`.
+    pub backend: String,
+    /// Names the option `backend` may have.
+    pub backends: Vec<String>,
+    /// No model is asked by the default backend.
+    pub simulated: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    // --- the run
+    RunStarted {
+        run: RunId,
+        version: u32,
+        script: ScriptRecord,
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::event::present")]
+        args: Option<Value>,
+        seed: u64,
+        now_ms: i64,
+        limits: Limits,
+        surroundings: Surroundings,
+    },
+    /// A new generation begins: the script starts anew and takes finished results by their keys.
+    RunResumed {
+        generation: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        script: Option<ScriptRecord>,
+        /// Replaces the arguments, if given.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::event::present")]
+        args: Option<Value>,
+    },
+    /// A process took the run; what was at work before it is lost.
+    DriverStarted {
+        fence: u64,
+        pid: u32,
+        surroundings: Surroundings,
+    },
+    /// The caps were changed by `resume`.
+    LimitsChanged {
+        limits: Limits,
+    },
+    /// Nothing can go on before a person acts.
+    RunParked {
+        cause: Cause,
+    },
+    RunPaused {
+        by: String,
+    },
+    RunContinued {
+        by: String,
+    },
+    /// A person asked to end the run.
+    StopRequested {
+        by: String,
+    },
+    /// The process let go of the run; it stays open.
+    RunInterrupted {
+        by: String,
+    },
+    RunEnded {
+        status: RunStatus,
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::event::present")]
+        result: Option<Value>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<ScriptError>,
+        failures: Failures,
+    },
+
+    // --- what the script said
+    PhaseEntered {
+        call: CallId,
+        frame: FrameId,
+        title: String,
+    },
+    Logged {
+        /// Absent for lines of our own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<CallId>,
+        level: LogLevel,
+        text: String,
+    },
+    TimerSet {
+        call: CallId,
+        due_ms: i64,
+    },
+    TimerCleared {
+        call: CallId,
+        timer: CallId,
+    },
+    ChildRequested {
+        call: CallId,
+        frame: FrameId,
+        target: crate::call::WorkflowTarget,
+    },
+    ChildStarted {
+        call: CallId,
+        frame: FrameId,
+        /// `▸ name`, `▸ name #2`.
+        group: String,
+        script: ScriptRecord,
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::event::present")]
+        args: Option<Value>,
+    },
+    ChildEnded {
+        call: CallId,
+        frame: FrameId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+    /// The call throws without having become an agent or a child.
+    CallRefused {
+        call: CallId,
+        thrown: Thrown,
+    },
+
+    // --- agents
+    AgentQueued {
+        agent: AgentNumber,
+        call: CallId,
+        frame: FrameId,
+        /// Hash of the prompt and the options that matter (C62).
+        key: String,
+        /// Which of the equal keys of its generation, from 0.
+        occurrence: u32,
+        label: String,
+        /// The group it is shown in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        phase: Option<String>,
+        prompt: String,
+        options: AgentOptions,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        site: Option<Site>,
+    },
+    /// The call takes the finished result of an agent of an earlier generation.
+    AgentReused {
+        agent: AgentNumber,
+        call: CallId,
+        frame: FrameId,
+        key: String,
+        occurrence: u32,
+    },
+    AgentStarted {
+        agent: AgentNumber,
+        attempt: u32,
+    },
+    /// A process works for the agent.
+    AgentProcessStarted {
+        agent: AgentNumber,
+        attempt: u32,
+        process: AgentProcess,
+    },
+    /// An attempt ended without ending the agent.
+    AttemptEnded {
+        agent: AgentNumber,
+        attempt: u32,
+        end: AttemptEnd,
+        #[serde(default)]
+        usage: Usage,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        drafts: Vec<String>,
+    },
+    AgentFinished {
+        agent: AgentNumber,
+        attempt: u32,
+        outcome: Outcome,
+        #[serde(default)]
+        usage: Usage,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model_asked: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model_served: Option<String>,
+        #[serde(default)]
+        requests: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rung: Option<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        drafts: Vec<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notes: Vec<String>,
+        /// From the start of the attempt.
+        duration_ms: u64,
+    },
+
+    // --- what the script heard
+    Delivered {
+        call: CallId,
+        what: Delivered,
+        now_ms: i64,
+        tokens_spent: u64,
+    },
+}
+
+/// How an agent ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Answered(Answer),
+    Failed(Cause),
+}
+
+/// The journal's short form of a payload: what it says stands in earlier events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivered {
+    /// The outcome of this agent, which may be of an earlier generation.
+    Agent(AgentNumber),
+    /// The `CallRefused` of this call.
+    Refusal,
+    Timer,
+    /// The `ChildStarted` of this call.
+    Child,
+    /// The run is being stopped.
+    Stop,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    Completed,
+    Failed,
+    Refused,
+    Stopped,
+    Interrupted,
+    Budget,
+    NeedsPerson,
+}
+
+/// Agents that gave nothing, counted by cause, and phases in which all failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Failures {
+    pub agents: u32,
+    pub failed: u32,
+    /// `(cause in words, how many)`, most first.
+    pub causes: Vec<(String, u32)>,
+    /// Groups of which every agent failed.
+    pub phases_lost: Vec<String>,
+}
+
+impl Failures {
+    /// Every agent of the run, or of a phase, failed.
+    pub fn is_total(&self) -> bool {
+        (self.agents > 0 && self.failed == self.agents) || !self.phases_lost.is_empty()
+    }
+}
+
+/// Keeps `null` and "absent" apart: `Some(Value::Null)` is written as null, `None` not at all.
+pub(crate) mod present {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde_json::Value;
+
+    pub fn serialize<S: Serializer>(value: &Option<Value>, out: S) -> Result<S::Ok, S::Error> {
+        value.serialize(out)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Value>, D::Error> {
+        Value::deserialize(input).map(Some)
+    }
+}

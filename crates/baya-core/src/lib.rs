@@ -1,0 +1,15 @@
+//! The pure part of Baya: what a script may say, what a run is, and what happens next.
+//!
+//! Nothing here reads a file, the clock, the environment or the network, starts a thread or awaits;
+//! `clippy.toml` bans the means. Everything that happens outside arrives as a value and every
+//! intention leaves as a value.
+
+pub mod agent;
+pub mod call;
+pub mod event;
+pub mod ids;
+pub mod limits;
+pub mod op;
+pub mod schema;
+pub mod script;
+pub mod simulate;

@@ -1,0 +1,65 @@
+//! Every limit, with its name, its default, and the message that says how to raise it.
+
+use crate::call::ScriptLimits;
+use serde::{Deserialize, Serialize};
+
+/// The source of a script, in bytes (C01).
+pub const SCRIPT_BYTES_MAX: usize = 512 * 1024;
+/// Log lines a view keeps; the journal has all.
+pub const LOG_LINES_IN_VIEW: usize = 1_000;
+/// Inputs the driver decides on in one commit.
+pub const INPUTS_PER_COMMIT: usize = 256;
+/// Answers of one agent, in bytes.
+pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Characters of a default label (C23).
+pub const LABEL_CHARS: usize = 60;
+/// Values above this many bytes are stored apart, by hash.
+pub const INLINE_BYTES_MAX: usize = 1024;
+/// Blobs above this many bytes are files, by hash.
+pub const BLOB_ROW_BYTES_MAX: usize = 256 * 1024;
+/// Wrong structured answers before an agent gives up (C32); `MAX_STRUCTURED_OUTPUT_RETRIES`.
+pub const STRUCTURED_OUTPUT_TRIES: u32 = 5;
+/// Attempts at an agent that stalls.
+pub const STALL_ATTEMPTS: u32 = 2;
+/// Tries of one request that fails in a way another try may cure.
+pub const REQUEST_RETRIES: u32 = 4;
+
+/// The limits of a run, journaled with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Agents in the run's whole life; `--max-agents`.
+    pub agents_max: u32,
+    /// Agents at work at the same time; `--concurrency`.
+    pub concurrency: u32,
+    /// The same per model; `[concurrency.models]` in the settings.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub concurrency_by_model: std::collections::BTreeMap<String, u32>,
+    /// `budget.total` in output tokens; `--budget`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_tokens: Option<u64>,
+    pub script: ScriptLimits,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            agents_max: 1_000,
+            concurrency: 8,
+            concurrency_by_model: Default::default(),
+            budget_tokens: None,
+            script: ScriptLimits::default(),
+        }
+    }
+}
+
+impl Default for ScriptLimits {
+    fn default() -> ScriptLimits {
+        ScriptLimits {
+            memory_bytes: 256 * 1024 * 1024,
+            stack_bytes: 1024 * 1024,
+            cpu_ms: 30_000,
+            depth_max: 1,
+            list_max: 4_096,
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The seam between the driver and the place where agents run: this machine's pool, later workers.
+
+use baya_core::agent::{AgentProcess, AgentTask, AttemptReport, Progress};
+use baya_core::ids::AgentNumber;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Starts attempts and ends them. Never blocks; all it has to say goes to `reports`.
+pub trait AgentRunner: Send + Sync {
+    fn start(&self, task: AgentTask, reports: Reports);
+
+    /// The attempt shall end soon; its report may still be an answer.
+    fn cancel(&self, agent: AgentNumber, attempt: u32);
+
+    /// Ends processes that an earlier driver left at work. Returns when they are gone.
+    fn end_survivors(&self, processes: &[AgentProcess]);
+}
+
+/// Where an attempt reports to.
+pub type Reports = Arc<dyn Fn(Report) + Send + Sync>;
+
+pub enum Report {
+    Progress { agent: AgentNumber, attempt: u32, progress: Progress },
+    ProcessStarted { agent: AgentNumber, attempt: u32, process: AgentProcess, recorded: oneshot::Sender<()> },
+    Ended { agent: AgentNumber, attempt: u32, report: AttemptReport },
+}

@@ -1,0 +1,1 @@
+//! The isolate: evaluates a script without any way to the world. The only user of QuickJS.
