@@ -201,7 +201,8 @@ mod tests {
 
     #[test]
     fn a_dependency_that_nothing_uses_is_found() {
-        let manifest = "[workspace.dependencies]\na-b = \"1\"\nc = { version = \"1\" }\n\n# d = 1\n[profile.dev]\nx = 1\n";
+        let manifest = "[workspace.dependencies]\na-b = \"1\"\nc = { version = \"1\" }\n\n\
+            # d = 1\n[profile.dev]\nx = 1\n";
         let tree = tree(&[("Cargo.toml", manifest), ("crates/baya-core/src/lib.rs", "use a_b::X; // c::y")]);
         let found = unused(&metadata(&[("baya-core", &["a-b", "e"])]), &tree);
         assert_eq!(found, ["Cargo.toml: no crate uses `c`", "`baya-core` does not use `e`"]);

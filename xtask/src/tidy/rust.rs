@@ -218,7 +218,8 @@ mod tests {
 
     #[test]
     fn functions_are_measured_from_fn_to_brace() {
-        let source = "fn a() {}\n\n#[test]\nfn b(\n    c: [u8; 4],\n) -> u8 {\n    { 1 }\n}\ntrait T { fn d(); }\ntype F = fn(u8) -> u8;\n";
+        let source = "fn a() {}\n\n#[test]\nfn b(\n    c: [u8; 4],\n) -> u8 {\n    { 1 }\n}\n\
+            trait T { fn d(); }\ntype F = fn(u8) -> u8;\n";
         let found = functions(&mask(source));
         let function =
             |name: &str, line, lines, is_test| Function { name: name.to_owned(), line, lines, is_test };
