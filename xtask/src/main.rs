@@ -1,1 +1,38 @@
-fn main() {}
+//! The house's own chores: `cargo xtask ci | test | tidy | sim SEED | bench`.
+//!
+//! Knows nothing of the house's crates: it runs cargo, reads sources as text, and drives the built
+//! binary from outside. What it prints is for people; what it ends with is an exit status.
+
+mod chores;
+mod counts;
+mod shell;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask CHORE
+  ci           what CI runs: fmt, clippy, tidy, test
+  test         every test of the workspace; the last line says how many passed, failed and were skipped
+  tidy         the rules that need no compiler: crate edges, licences, sizes, dead files, contract ids
+  sim SEED     one seed of the crash simulator, with its whole story
+  bench        the numbers of docs/benchmarks.md, measured here (--quick: a tenth of the agents)";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["ci"] => chores::ci(),
+        ["test"] => chores::test(),
+        ["tidy"] => tidy::run(),
+        ["sim", seed] => chores::sim(seed),
+        _ => Err(USAGE.to_owned()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
