@@ -34,7 +34,7 @@ impl Run {
             }
         }
         match step.state {
-            StepState::Waiting => {}
+            StepState::Waiting => self.end_if_stopped(),
             StepState::Done { value, notes } => self.end_with_result(value, notes),
             StepState::Threw { error } => self.end_with_error(error),
             StepState::Stuck { site } => {

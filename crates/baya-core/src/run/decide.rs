@@ -223,6 +223,7 @@ impl Run {
         for call in open {
             self.deliver(call, Delivered::Stop);
         }
+        self.end_if_stopped();
     }
 
     pub(super) fn cancel_working(&mut self) {
@@ -318,7 +319,7 @@ fn is_open(fate: &CallFate) -> bool {
     match fate {
         CallFate::Agent(_) | CallFate::Reuses(_) | CallFate::Timer { .. } => true,
         CallFate::Workflow { .. } => true,
-        CallFate::Settled => false,
+        CallFate::Refused | CallFate::Settled => false,
     }
 }
 

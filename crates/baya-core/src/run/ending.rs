@@ -8,6 +8,9 @@ use crate::run::state::AgentState;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// Calls a script may still make after it was told to stop.
+const CALLS_AFTER_STOP: usize = 10_000;
+
 impl Run {
     /// How the run ended, once it has.
     pub fn end(&self) -> Option<&RunEnd> {
@@ -42,6 +45,18 @@ impl Run {
         };
         let status = self.or_stopped(RunStatus::Failed);
         self.end_run(status, None, Some(error));
+    }
+
+    /// A script that was told of the stop and only waits on, or asks on and on, is not waited for.
+    pub(super) fn end_if_stopped(&mut self) {
+        if self.state.life != Life::Stopping {
+            return;
+        }
+        let quiet = self.unanswered == 0 && self.outgoing.is_empty();
+        let asks_on = self.state.refusals.len() > CALLS_AFTER_STOP;
+        if quiet || asks_on {
+            self.end_run(RunStatus::Stopped, None, None);
+        }
     }
 
     fn or_stopped(&self, status: RunStatus) -> RunStatus {

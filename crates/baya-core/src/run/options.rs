@@ -160,7 +160,7 @@ fn texts(name: &str, value: &Value) -> Result<Vec<String>, Thrown> {
 fn whole(name: &str, value: &Value) -> Result<u64, Thrown> {
     let number = value.as_u64().or_else(|| {
         let float = value.as_f64()?;
-        (float >= 0.0 && float < 9e15).then_some(float as u64)
+        (0.0..9e15).contains(&float).then_some(float as u64)
     });
     number.ok_or_else(|| wrong(format!("the option `{name}` of agent() is a number from 0, not `{value}`")))
 }

@@ -155,31 +155,48 @@ impl Run {
     }
 
     fn continue_generation(&mut self) {
-        for agent in self.finished_unheard() {
-            self.deliver_outcome(agent);
-        }
-        self.outgoing.clear();
-        self.start_isolate();
         let open: Vec<(CallId, CallFate)> =
             self.state.calls.iter().map(|(call, fate)| (*call, fate.clone())).collect();
+        self.deliver_unheard(&open);
+        self.start_isolate();
         let generation = self.state.generation;
         for (call, fate) in open {
             match fate {
                 CallFate::Timer { due_ms } => self.effect(Effect::SetTimer { generation, call, due_ms }),
                 CallFate::Workflow { frame, target, .. } => {
-                    let caller = self.state.frames.get(&frame).map_or(FrameId::MAIN, |child| child.parent);
-                    if self.state.frames.get(&frame).is_none_or(|child| child.started.is_none()) {
+                    let child = self.state.frames.get(&frame);
+                    let caller = child.map_or(FrameId::MAIN, |child| child.parent);
+                    if child.is_none_or(|child| child.started.is_none()) {
                         self.load_workflow(call, caller, target);
                     }
                 }
                 CallFate::Reuses(agent) => {
-                    let seq =
-                        self.state.agent(agent).and_then(|agent| agent.heard).map_or(u64::MAX, |h| h.seq);
+                    let seq = self.state.agent(agent).and_then(|agent| agent.heard).map_or(u64::MAX, |h| h.seq);
                     self.redeliveries.insert((seq, call));
                 }
-                CallFate::Agent(_) | CallFate::Settled => {}
+                CallFate::Agent(_) | CallFate::Refused | CallFate::Settled => {}
             }
         }
+    }
+
+    /// What was decided while the script was not told any more, or just before the process ended.
+    fn deliver_unheard(&mut self, open: &[(CallId, CallFate)]) {
+        for agent in self.finished_unheard() {
+            self.deliver_outcome(agent);
+        }
+        for (call, fate) in open {
+            match fate {
+                CallFate::Refused => self.deliver(*call, Delivered::Refusal),
+                CallFate::Workflow { frame, .. } => {
+                    if self.state.frames.get(frame).is_some_and(|child| child.started.is_some()) {
+                        self.deliver(*call, Delivered::Child);
+                    }
+                }
+                CallFate::Agent(_) | CallFate::Reuses(_) | CallFate::Timer { .. } | CallFate::Settled => {}
+            }
+        }
+        // They go in with the replay.
+        self.outgoing.clear();
     }
 
     /// Agents that finished while the script was not told any more, in the order they were asked for.

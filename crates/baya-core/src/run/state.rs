@@ -92,6 +92,8 @@ pub enum CallFate {
         target: WorkflowTarget,
         args: Option<Value>,
     },
+    /// Will throw; why stands in [`State::refusals`].
+    Refused,
     Settled,
 }
 
@@ -390,7 +392,7 @@ impl State {
             self.asked.retain(|asked| *asked != number);
         }
         self.refusals.insert(call, thrown.clone());
-        self.settle(call);
+        self.calls.insert(call, CallFate::Refused);
     }
 
     fn apply_to_agent(&mut self, recorded: &Recorded) {
