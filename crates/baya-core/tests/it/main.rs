@@ -1,0 +1,3 @@
+//! Tests of the core, feature by feature.
+
+mod run;
