@@ -1,0 +1,3 @@
+//! Tests of the pure core.
+
+mod schema;
