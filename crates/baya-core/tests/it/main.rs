@@ -1,3 +1,5 @@
 //! Tests of the pure core.
 
 mod schema;
+mod simulate;
+mod simulate_rules;

@@ -117,7 +117,8 @@ fn c31_what_is_no_contradiction_passes() {
 fn c31_format_and_unknown_annotations_never_make_a_schema_invalid() {
     let schema = json!({
         "type": "object", "x-order": [1], "markdown": true, "title": "T",
-        "properties": {"when": {"type": "string", "format": "date-time"}, "odd": {"type": "string", "format": "no-such"}}
+        "properties": {"when": {"type": "string", "format": "date-time"}, "odd": {"type": "string",
+            "format": "no-such"}}
     });
     check_value(schema, json!({"when": "soon", "odd": "x"}), Ok(()));
 }
