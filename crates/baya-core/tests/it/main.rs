@@ -1,3 +1,5 @@
 //! Tests of the core, feature by feature.
 
 mod run;
+mod schema;
+mod simulate;
