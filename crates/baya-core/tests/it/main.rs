@@ -1,0 +1,3 @@
+//! Features of the pure part, one file each.
+
+mod view;
