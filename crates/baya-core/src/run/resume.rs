@@ -171,7 +171,8 @@ impl Run {
                     }
                 }
                 CallFate::Reuses(agent) => {
-                    let seq = self.state.agent(agent).and_then(|agent| agent.heard).map_or(u64::MAX, |h| h.seq);
+                    let seq =
+                        self.state.agent(agent).and_then(|agent| agent.heard).map_or(u64::MAX, |h| h.seq);
                     self.redeliveries.insert((seq, call));
                 }
                 CallFate::Agent(_) | CallFate::Refused | CallFate::Settled => {}

@@ -38,6 +38,7 @@ impl RunView {
             | Event::AgentReused { .. }
             | Event::AgentStarted { .. }
             | Event::AgentProcessStarted { .. }
+            | Event::AgentSkipRequested { .. }
             | Event::AttemptEnded { .. }
             | Event::AgentFinished { .. } => self.apply_to_agent(recorded),
         }
@@ -87,7 +88,7 @@ impl RunView {
                 self.group(Some(title), GroupKind::Phase).entered = true;
                 self.phase = Some(title.clone());
             }
-            Event::Logged { call, level, text } => {
+            Event::Logged { call, level, text, .. } => {
                 self.add_log_line(recorded.at_ms, *level, call.is_none(), text);
             }
             Event::ChildStarted { frame, group, .. } => {
@@ -115,8 +116,11 @@ impl RunView {
                 shown.state = AgentState::Queued;
                 self.claim(*agent);
             }
-            Event::AgentReused { agent, .. } => {
-                self.agent(*agent).reused = true;
+            Event::AgentReused { agent, label, phase, .. } => {
+                let shown = self.agent(*agent);
+                shown.label.clone_from(label);
+                shown.phase.clone_from(phase);
+                shown.reused = true;
                 self.claim(*agent);
             }
             Event::AgentStarted { agent, attempt } => {

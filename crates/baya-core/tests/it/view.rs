@@ -98,7 +98,7 @@ fn c53_a_child_is_one_group_and_its_phases_are_none() {
     let child = json!({"event": "child_started", "call": 1, "frame": 1, "group": "▸ inner",
         "script": script("inner", json!([]))});
     let phase = json!({"event": "phase_entered", "call": 1, "frame": 1, "title": "hidden"});
-    let over = json!({"event": "child_ended", "call": 2, "frame": 1, "error": "boom"});
+    let over = json!({"event": "child_ended", "call": 2, "end_call": 3, "frame": 1, "error": "boom"});
     let events = [started(json!([])), child, phase, queued(1, "a", Some("▸ inner")), over];
     check(&events, &["▸ inner 1/0/0/0(0)"]);
     assert_eq!(RunView::of(&journal(&events)).groups[0].error.as_deref(), Some("boom"));
@@ -107,8 +107,8 @@ fn c53_a_child_is_one_group_and_its_phases_are_none() {
 #[test]
 fn a_new_generation_counts_only_what_it_asked_for() {
     let resumed = json!({"event": "run_resumed", "generation": 2});
-    let reused =
-        json!({"event": "agent_reused", "agent": 1, "call": 9, "frame": 0, "key": "k", "occurrence": 0});
+    let reused = json!({"event": "agent_reused", "agent": 1, "call": 9, "frame": 0, "key": "k", "occurrence": 0,
+        "label": "a", "phase": "Plan"});
     let events = [
         started(json!(["Plan"])),
         queued(1, "a", Some("Plan")),
@@ -243,8 +243,8 @@ fn a_story_has_every_attempt_and_why_there_is_no_answer() {
 #[test]
 fn a_story_keeps_the_answer_and_who_took_it_over() {
     let resumed = json!({"event": "run_resumed", "generation": 2});
-    let reused =
-        json!({"event": "agent_reused", "agent": 1, "call": 9, "frame": 0, "key": "k", "occurrence": 0});
+    let reused = json!({"event": "agent_reused", "agent": 1, "call": 9, "frame": 0, "key": "k", "occurrence": 0,
+        "label": "a", "phase": "Plan"});
     let events = journal(&[
         started(json!([])),
         queued(1, "a", None),
@@ -265,8 +265,9 @@ fn no_order_of_events_is_a_panic() {
         queued(1, "a", Some("Plan")),
         began(1, 1),
         answered(1, "yes", "reported"),
-        json!({"event": "agent_reused", "agent": 4, "call": 9, "frame": 3, "key": "k", "occurrence": 0}),
-        json!({"event": "child_ended", "call": 2, "frame": 8}),
+        json!({"event": "agent_reused", "agent": 4, "call": 9, "frame": 3, "key": "k", "occurrence": 0,
+        "label": "a", "phase": "Plan"}),
+        json!({"event": "child_ended", "call": 2, "end_call": 3, "frame": 8}),
         json!({"event": "run_resumed", "generation": 2}),
         json!({"event": "driver_started", "fence": 2, "pid": 77, "surroundings": {}}),
         ended("failed"),
