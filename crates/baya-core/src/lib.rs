@@ -14,3 +14,4 @@ pub mod run;
 pub mod schema;
 pub mod script;
 pub mod simulate;
+pub mod view;

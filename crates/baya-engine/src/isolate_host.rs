@@ -183,7 +183,7 @@ async fn converse(
 async fn reason_of(child: &mut Child) -> ScriptError {
     let status = tokio::time::timeout(Duration::from_secs(5), child.wait()).await;
     match status {
-        Ok(Ok(status)) => baya_js::child::error_of(status),
+        Ok(Ok(status)) => lost(format!("the isolate ended: {status}")),
         Ok(Err(error)) => lost(format!("the isolate is gone: {error}")),
         Err(_) => lost("the isolate closed its pipe and hangs".to_owned()),
     }
@@ -193,17 +193,13 @@ async fn run_thread(
     mut outbox: mpsc::UnboundedReceiver<Message>,
     told: impl Fn(Step),
 ) -> Result<(), ScriptError> {
-    let (to_thread, messages) = std::sync::mpsc::channel();
     let (steps, mut answers) = mpsc::unbounded_channel();
-    let answer = move |step| steps.send(step).is_ok();
-    let spawned = std::thread::Builder::new().name("isolate".to_owned()).spawn(move || {
-        baya_js::serve(messages, answer);
-    });
-    spawned.map_err(|error| lost(format!("the thread of the isolate could not be started: {error}")))?;
+    let thread = baya_js::in_thread(move |step| drop(steps.send(step)));
+    let thread = thread.map_err(|error| lost(format!("the isolate could not be started: {error}")))?;
     loop {
         tokio::select! {
             message = outbox.recv() => match message {
-                Some(message) => { let _ = to_thread.send(message); }
+                Some(message) => thread.send(message).map_err(|error| lost(error.to_string()))?,
                 None => return Ok(()),
             },
             step = answers.recv() => match step {

@@ -1,4 +1,7 @@
 //! The shell around the run core: it drives a run, keeps its journal, finds saved workflows.
 //! Knows no backend by name.
 
+mod effects;
+pub mod driver;
+pub mod isolate_host;
 pub mod runner;

@@ -3,3 +3,4 @@
 mod run;
 mod schema;
 mod simulate;
+mod view;
