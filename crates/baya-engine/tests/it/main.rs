@@ -1,0 +1,4 @@
+//! Tests of the engine, by feature.
+
+mod journal;
+mod runs;
