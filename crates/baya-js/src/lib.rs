@@ -6,8 +6,10 @@
 //! breaks QuickJS itself, is only contained by the child process.
 
 mod alloc;
+pub mod child;
 mod collation;
 mod frame;
+mod harden;
 mod host;
 mod isolate;
 mod message;
@@ -15,6 +17,7 @@ mod meter;
 mod os;
 mod site;
 mod thread;
+pub mod watchdog;
 mod web;
 
 pub use isolate::Isolate;
