@@ -1,0 +1,4 @@
+//! Everything that agents can be asked, over loopback only.
+
+mod agent_types;
+mod api;
