@@ -1,0 +1,4 @@
+//! Tests of what talks to models and tools.
+
+mod attempts;
+mod simulated;
