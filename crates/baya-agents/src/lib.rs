@@ -5,3 +5,4 @@ pub mod api;
 pub mod backend;
 pub mod memory_files;
 pub mod models;
+pub mod simulated;

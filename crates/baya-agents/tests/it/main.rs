@@ -2,3 +2,5 @@
 
 mod agent_types;
 mod api;
+mod attempts;
+mod simulated;
