@@ -4,4 +4,6 @@
 mod effects;
 pub mod driver;
 pub mod isolate_host;
+pub mod journal;
 pub mod runner;
+pub mod runs;

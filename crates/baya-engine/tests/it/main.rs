@@ -1,2 +1,4 @@
-//! Tests of the engine.
+//! Tests of the engine, by feature.
+mod journal;
+mod runs;
 mod sim;
