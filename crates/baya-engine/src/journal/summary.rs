@@ -112,6 +112,7 @@ impl Summary {
             | Event::ChildStarted { .. }
             | Event::ChildEnded { .. }
             | Event::CallRefused { .. }
+            | Event::AgentSkipRequested { .. }
             | Event::AgentProcessStarted { .. }
             | Event::Delivered { .. } => {}
         }
