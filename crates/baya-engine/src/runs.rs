@@ -75,7 +75,8 @@ impl RunStore {
         self.folder.join(run.as_str())
     }
 
-    /// Makes a run and takes its lease; it is on the disk when this returns.
+    /// Makes a run and takes its lease. It survives the process from now on, a power loss from its first
+    /// durable append on.
     pub fn create(&self, run: &RunId) -> Result<SqliteJournal, JournalError> {
         let folder = self.run_folder(run);
         let exists = || JournalError::RunExists { run: run.to_string() };

@@ -10,7 +10,6 @@
 //! ```
 //! `user_version` is [`FORMAT_VERSION`]. WAL and `synchronous=FULL`: what was committed survives a power loss.
 
-use super::blobs::sync_folder;
 use super::error::JournalError;
 use super::host::{Moment, Owner};
 use super::lease;
@@ -18,7 +17,7 @@ use baya_core::event::EVENT_VERSION;
 use baya_core::ids::RunId;
 use baya_core::op::Op;
 use rusqlite::{Connection, OpenFlags};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -62,7 +61,8 @@ fn shorten(hash: blake3::Hash) -> Sum {
     sum
 }
 
-/// Makes the file with its tables and its first lease, whole on the disk when it returns.
+/// Makes the file with its tables and its first lease. Its content is on the disk when this returns, its
+/// name when the first append is: SQLite then syncs the folder for the log it makes beside it.
 pub fn create(
     folder: &Path,
     run: &RunId,
@@ -86,12 +86,13 @@ pub fn create(
     db.execute_batch("COMMIT").map_err(failed)?;
     db.pragma_update(None, "journal_mode", "wal").map_err(failed)?;
     db.close().map_err(|(_, error)| failed(error))?;
-    sync_folder(folder).map_err(|error| JournalError::io(folder, &error))
+    File::open(&path).and_then(|file| file.sync_all()).map_err(|error| JournalError::io(&path, &error))
 }
 
+/// Nobody sees the file yet, so nothing is synced before all is there.
 fn fill(db: &Connection, run: &RunId, now: Moment, summary: &str) -> rusqlite::Result<()> {
+    db.execute_batch("PRAGMA journal_mode = memory; PRAGMA synchronous = off; BEGIN IMMEDIATE;")?;
     db.pragma_update(None, "application_id", APPLICATION_ID)?;
-    db.execute_batch("PRAGMA journal_mode = memory; BEGIN IMMEDIATE;")?;
     db.pragma_update(None, "user_version", FORMAT_VERSION)?;
     db.execute_batch(SCHEMA)?;
     db.execute_batch(lease::SCHEMA)?;

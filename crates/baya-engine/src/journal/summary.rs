@@ -112,8 +112,8 @@ impl Summary {
             | Event::ChildStarted { .. }
             | Event::ChildEnded { .. }
             | Event::CallRefused { .. }
-            | Event::AgentProcessStarted { .. }
             | Event::AgentSkipRequested { .. }
+            | Event::AgentProcessStarted { .. }
             | Event::Delivered { .. } => {}
         }
     }

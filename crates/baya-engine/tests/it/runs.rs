@@ -180,7 +180,7 @@ fn an_order_reaches_a_driver_or_nobody() {
     let journal = place.create();
     let stop = Op::Stop { by: "test".to_owned() };
     assert_eq!(place.store.leave_op(&place.run, &stop).unwrap(), OpLeft::ToDriver);
-    assert_eq!(journal.take_ops().unwrap(), [stop.clone()]);
+    assert_eq!(journal.take_ops().unwrap(), std::slice::from_ref(&stop));
     drop(journal);
     assert_eq!(place.store.leave_op(&place.run, &stop).unwrap(), OpLeft::NobodyDrives);
     assert_eq!(place.store.drive(&place.run).unwrap().take_ops().unwrap(), []);

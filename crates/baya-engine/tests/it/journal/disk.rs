@@ -1,9 +1,11 @@
 //! What a journal takes of the disk, who may read it, and what happens when nothing more can be written.
 
-use super::{agent_events, log_event, log_events, place, wait};
+use super::{agent_events, log_event, log_events, place, run_id, wait};
 use baya_engine::journal::{Durability, Journal, JournalError};
+use baya_engine::runs::RunStore;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 #[test]
 fn a_trivial_agent_takes_less_than_three_kilobytes_and_no_file() {
@@ -60,4 +62,57 @@ fn a_full_disk_is_named_and_loses_nothing() {
     journal.limit_bytes(16_000_000).unwrap();
     wait(journal.append(big, Durability::Now)).unwrap();
     assert_eq!(place.load().unwrap().len(), 4);
+}
+
+/// Not a test of its own: what the test below starts where the file system is small.
+#[test]
+fn filler() {
+    let Ok(state) = std::env::var("BAYA_TEST_FILL") else { return };
+    let store = RunStore::new(Path::new(&state));
+    let run = run_id(9);
+    let journal = store.create(&run).unwrap();
+    let mut committed = 0;
+    let error = loop {
+        let size = [20, 200_000, 2_000, 300_000][committed as usize % 4];
+        match wait(journal.append(vec![log_event(committed + 1, "z".repeat(size))], Durability::Now)) {
+            Ok(()) => committed += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, JournalError::DiskFull { .. }), "{error}");
+    assert!(error.to_string().contains(&state), "{error}");
+    assert!(committed > 1);
+    drop(journal);
+    let events = store.read(&run).unwrap().load().unwrap();
+    assert_eq!(events.len() as u64, committed);
+    let error = store.create(&run_id(10)).err().expect("there is room for another run");
+    assert!(matches!(error, JournalError::DiskFull { .. }), "{error}");
+    assert_eq!(store.list().unwrap().runs.len(), 1);
+}
+
+#[test]
+fn a_full_file_system_is_named_and_loses_nothing() {
+    for kilobytes in [700, 1_000, 1_500] {
+        let folder = tempfile::tempdir().unwrap();
+        let script = format!(
+            "mount -t tmpfs -o size={kilobytes}k none '{0}' || exit 77
+             BAYA_TEST_FILL='{0}' exec '{1}' --exact journal::disk::filler --nocapture",
+            folder.path().display(),
+            std::env::current_exe().unwrap().display()
+        );
+        let Ok(output) = Command::new("unshare").args(["-rm", "sh", "-c", &script]).output() else {
+            return skipped();
+        };
+        let said = String::from_utf8_lossy(&output.stderr);
+        match output.status.code() {
+            Some(0) => {}
+            Some(77) => return skipped(),
+            _ if said.contains("unshare") => return skipped(),
+            code => panic!("{kilobytes} kB: {code:?}\n{}{said}", String::from_utf8_lossy(&output.stdout)),
+        }
+    }
+}
+
+fn skipped() {
+    eprintln!("skipped: this user may not mount a file system of its own");
 }
