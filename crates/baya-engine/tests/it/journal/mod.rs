@@ -25,7 +25,7 @@ pub fn run_id(bits: u64) -> RunId {
 }
 
 pub fn log_event(seq: u64, text: impl Into<String>) -> Recorded {
-    let event = Event::Logged { call: None, about: None, level: LogLevel::Info, text: text.into(), about: None };
+    let event = Event::Logged { call: None, about: None, level: LogLevel::Info, text: text.into() };
     Recorded { seq, at_ms: 1_000 + seq as i64, event }
 }
 
