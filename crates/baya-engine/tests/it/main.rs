@@ -1,5 +1,6 @@
 //! Tests of the engine, by feature.
 
+mod driver;
 mod journal;
 mod runs;
 mod sim;
