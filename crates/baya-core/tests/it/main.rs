@@ -1,0 +1,3 @@
+//! The tests of the pure part, one module per feature.
+
+mod script;
