@@ -24,9 +24,16 @@ pub struct Unit {
     /// The file's name as errors show it.
     pub file: String,
     pub text: String,
+    /// Characters before the user's own on line 1, to subtract from its columns; nearly always 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shift: u32,
     /// Indexes into [`Program::units`], all smaller than this unit's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub imports: Vec<usize>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What the isolate is given first.

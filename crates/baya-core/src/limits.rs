@@ -5,6 +5,14 @@ use serde::{Deserialize, Serialize};
 
 /// The source of a script, in bytes (C01).
 pub const SCRIPT_BYTES_MAX: usize = 512 * 1024;
+/// Brackets open at the same place of a script.
+pub const SCRIPT_BRACKETS_MAX: usize = 200;
+/// Operators and keywords in a row, at all open bracket levels of a script together.
+pub const SCRIPT_CHAIN_MAX: usize = 3_000;
+/// Levels of arrays and objects inside `meta`.
+pub const META_DEPTH_MAX: usize = 64;
+/// Files one script may import, directly and through others.
+pub const SCRIPT_FILES_MAX: usize = 256;
 /// Log lines a view keeps; the journal has all.
 pub const LOG_LINES_IN_VIEW: usize = 1_000;
 /// Inputs the driver decides on in one commit.

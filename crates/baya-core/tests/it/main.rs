@@ -2,5 +2,6 @@
 
 mod run;
 mod schema;
+mod script;
 mod simulate;
 mod view;
