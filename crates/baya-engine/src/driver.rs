@@ -44,8 +44,19 @@ pub enum ViewUpdate {
 
 #[derive(Debug)]
 pub enum Begin {
-    Fresh { run: RunId, script: Box<ScriptRecord>, args: Option<Value>, seed: u64, limits: Limits },
-    Resume { script: Option<Box<ScriptRecord>>, args: Option<Value>, retry_failed: bool, limits: Option<Limits> },
+    Fresh {
+        run: RunId,
+        script: Box<ScriptRecord>,
+        args: Option<Value>,
+        seed: u64,
+        limits: Limits,
+    },
+    Resume {
+        script: Option<Box<ScriptRecord>>,
+        args: Option<Value>,
+        retry_failed: bool,
+        limits: Option<Limits>,
+    },
 }
 
 /// How a drive ended; the run itself may still be open.
@@ -145,7 +156,11 @@ impl Driver {
     }
 
     /// Durable before anything else: events, then what views see, then effects.
-    async fn commit(&mut self, batch: Batch, acks: Vec<Option<crate::effects::Ack>>) -> Result<(), DriveError> {
+    async fn commit(
+        &mut self,
+        batch: Batch,
+        acks: Vec<Option<crate::effects::Ack>>,
+    ) -> Result<(), DriveError> {
         let durability = if batch.may_be_deferred() { Durability::Deferred } else { Durability::Now };
         let Batch { events, effects } = batch;
         if !events.is_empty() {

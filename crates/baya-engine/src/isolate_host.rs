@@ -60,9 +60,14 @@ impl IsolateHost {
             let told = inputs.clone();
             let lost = match kind {
                 IsolateKind::Child { program, args } => {
-                    run_child(program, args, wall, outbox, move |step| told(Input::Stepped { generation, step })).await
+                    run_child(program, args, wall, outbox, move |step| {
+                        told(Input::Stepped { generation, step })
+                    })
+                    .await
                 }
-                IsolateKind::InThread => run_thread(outbox, move |step| told(Input::Stepped { generation, step })).await,
+                IsolateKind::InThread => {
+                    run_thread(outbox, move |step| told(Input::Stepped { generation, step })).await
+                }
             };
             if let Err(error) = lost {
                 inputs(Input::IsolateLost { generation, error });
@@ -160,7 +165,9 @@ async fn converse(
             let next = lines.read_until(b'\n', &mut line);
             let read = match tokio::time::timeout(wall, next).await {
                 Ok(read) => read,
-                Err(_) if waiting || open.load(std::sync::atomic::Ordering::Relaxed) > 0 => return Ended::Silent,
+                Err(_) if waiting || open.load(std::sync::atomic::Ordering::Relaxed) > 0 => {
+                    return Ended::Silent;
+                }
                 Err(_) => continue,
             };
             match read {

@@ -1,5 +1,7 @@
 //! Tests of the engine, by feature.
 
 mod journal;
+mod loader;
+mod registry;
 mod runs;
 mod sim;

@@ -103,17 +103,20 @@ fn tally_from(journal: &[Recorded], skipped: usize) -> BTreeMap<String, Tally> {
     let mut prompts = BTreeMap::new();
     let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
     for (place, recorded) in journal.iter().enumerate() {
-        let counted = |tallies: &mut BTreeMap<String, Tally>, prompt: Option<&String>, add: fn(&mut Tally)| {
-            if let Some(prompt) = prompt.filter(|_| place >= skipped) {
-                add(tallies.entry(prompt.clone()).or_default());
-            }
-        };
+        let counted =
+            |tallies: &mut BTreeMap<String, Tally>, prompt: Option<&String>, add: fn(&mut Tally)| {
+                if let Some(prompt) = prompt.filter(|_| place >= skipped) {
+                    add(tallies.entry(prompt.clone()).or_default());
+                }
+            };
         match &recorded.event {
             Event::AgentQueued { agent, prompt, .. } => {
                 prompts.insert(*agent, prompt.clone());
                 counted(&mut tallies, Some(prompt), |tally| tally.queued += 1);
             }
-            Event::AgentReused { agent, .. } => counted(&mut tallies, prompts.get(agent), |tally| tally.reused += 1),
+            Event::AgentReused { agent, .. } => {
+                counted(&mut tallies, prompts.get(agent), |tally| tally.reused += 1)
+            }
             Event::AgentFinished { agent, outcome: Outcome::Answered(_), .. } => {
                 counted(&mut tallies, prompts.get(agent), |tally| tally.answered += 1);
             }

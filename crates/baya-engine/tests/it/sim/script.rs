@@ -45,7 +45,12 @@ pub struct RandomScript {
 pub fn random_script(seed: u64) -> RandomScript {
     let mut writer = Writer {
         dice: Dice::new(seed),
-        script: RandomScript { body: String::new(), children: Vec::new(), budget: None, features: Default::default() },
+        script: RandomScript {
+            body: String::new(),
+            children: Vec::new(),
+            budget: None,
+            features: Default::default(),
+        },
         agents: 0,
         in_child: false,
     };
@@ -135,7 +140,9 @@ impl Writer {
                 self.script.features.insert(Feature::Timer);
                 self.agents += 1;
                 let n = self.agents;
-                format!("Promise.race([agent('slow {n}'), new Promise(r => setTimeout(() => r('late'), 50))])")
+                format!(
+                    "Promise.race([agent('slow {n}'), new Promise(r => setTimeout(() => r('late'), 50))])"
+                )
             }
         }
     }
@@ -159,7 +166,9 @@ impl Writer {
 
     fn caught(&mut self, depth: u32) -> String {
         let node = self.node(depth + 1);
-        format!("(async () => {{ try {{ const v = await ({node}); if (v === null) throw new Error('nothing'); return v; }} catch (e) {{ return 'caught ' + e.message; }} }})()")
+        format!(
+            "(async () => {{ try {{ const v = await ({node}); if (v === null) throw new Error('nothing'); return v; }} catch (e) {{ return 'caught ' + e.message; }} }})()"
+        )
     }
 
     fn budget_loop(&mut self) -> String {

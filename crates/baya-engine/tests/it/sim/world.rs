@@ -218,9 +218,9 @@ impl<'a> World<'a> {
         let generation_start = self.journal.iter().rposition(|r| matches!(r.event, Event::RunResumed { .. }));
         let current = &self.journal[generation_start.unwrap_or(0)..];
         for delivery in deliveries {
-            let committed = current
-                .iter()
-                .any(|recorded| matches!(&recorded.event, Event::Delivered { call, .. } if *call == delivery.to));
+            let committed = current.iter().any(
+                |recorded| matches!(&recorded.event, Event::Delivered { call, .. } if *call == delivery.to),
+            );
             assert!(committed, "a delivery to {} before its commit", delivery.to);
         }
     }
