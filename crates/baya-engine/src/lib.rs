@@ -5,5 +5,7 @@ pub mod driver;
 mod effects;
 pub mod isolate_host;
 pub mod journal;
+pub mod loader;
+pub mod registry;
 pub mod runner;
 pub mod runs;

@@ -2,5 +2,7 @@
 
 mod driver;
 mod journal;
+mod loader;
+mod registry;
 mod runs;
 mod sim;
