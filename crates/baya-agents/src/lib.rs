@@ -1,3 +1,8 @@
 //! All that talks to a model or a tool. Knows no run: a task comes in, a report goes out.
 
+pub mod agent_types;
+pub mod api;
 pub mod backend;
+pub mod memory_files;
+pub mod models;
+pub mod simulated;

@@ -218,6 +218,11 @@ pub enum CauseKind {
 }
 
 impl CauseKind {
+    /// Whether the run, and not only the backend, tries again when the call's `retries` allow it.
+    pub fn is_retried_by_run(self) -> bool {
+        matches!(self, CauseKind::Program | CauseKind::Timeout | CauseKind::Panic)
+    }
+
     /// Two or three words for a summary that counts causes.
     pub fn words(self) -> &'static str {
         match self {

@@ -194,6 +194,8 @@ pub enum ScriptErrorKind {
     IsolateLost,
     /// One of our own limits (agents, budget) ended it.
     Limit,
+    /// It waits for something that can never come (C16).
+    Stuck,
 }
 
 /// A result handed to the script.

@@ -52,6 +52,8 @@ pub struct Surroundings {
     pub backend: String,
     /// Names the option `backend` may have.
     pub backends: Vec<String>,
+    /// Those of `backends` whose agents change files by themselves; they need a real worktree.
+    pub backends_with_tools: Vec<String>,
     /// No model is asked by the default backend.
     pub simulated: bool,
 }
@@ -129,6 +131,9 @@ pub enum Event {
         call: Option<CallId>,
         level: LogLevel,
         text: String,
+        /// What a warning is about that is given once per run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        about: Option<String>,
     },
     TimerSet {
         call: CallId,
@@ -141,7 +146,10 @@ pub enum Event {
     ChildRequested {
         call: CallId,
         frame: FrameId,
+        parent: FrameId,
         target: crate::call::WorkflowTarget,
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::event::present")]
+        args: Option<Value>,
     },
     ChildStarted {
         call: CallId,
@@ -153,7 +161,10 @@ pub enum Event {
         args: Option<Value>,
     },
     ChildEnded {
+        /// The `workflow()` call that started it.
         call: CallId,
+        /// The call by which the isolate told of the end.
+        end_call: CallId,
         frame: FrameId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
@@ -189,6 +200,9 @@ pub enum Event {
         frame: FrameId,
         key: String,
         occurrence: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        phase: Option<String>,
+        label: String,
     },
     AgentStarted {
         agent: AgentNumber,
@@ -199,6 +213,11 @@ pub enum Event {
         agent: AgentNumber,
         attempt: u32,
         process: AgentProcess,
+    },
+    /// A person wants the agent to end; its call gives null.
+    AgentSkipRequested {
+        agent: AgentNumber,
+        by: String,
     },
     /// An attempt ended without ending the agent.
     AttemptEnded {

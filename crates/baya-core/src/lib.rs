@@ -10,6 +10,8 @@ pub mod event;
 pub mod ids;
 pub mod limits;
 pub mod op;
+pub mod run;
 pub mod schema;
 pub mod script;
 pub mod simulate;
+pub mod view;

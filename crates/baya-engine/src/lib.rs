@@ -1,4 +1,9 @@
 //! The shell around the run core: it drives a run, keeps its journal, finds saved workflows.
 //! Knows no backend by name.
 
+pub mod driver;
+mod effects;
+pub mod isolate_host;
+pub mod journal;
 pub mod runner;
+pub mod runs;

@@ -1,0 +1,241 @@
+//! The `api` backend: agents that are model requests (contract C20–C23, C25, C28, C30–C33).
+//!
+//! The binary hands over providers and settings; nothing here reads the environment. An agent is one
+//! conversation with one model: system text, the prompt verbatim in a text block of its own, and for
+//! a schema the ladder of [`structured`]. There are no tools in this version beside that one.
+
+mod classify;
+mod discover;
+mod extract;
+mod ledger;
+mod provider;
+mod retry;
+mod structured;
+mod system_text;
+mod wire;
+
+pub use discover::{
+    ProviderSettings, SelectError, Selection, discover, find_providers, ollama_models, select,
+};
+pub use provider::{ProviderConfig, ProviderKind, Secret};
+
+use crate::agent_types::{AgentType, AgentTypes};
+use crate::backend::{Attempt, Backend};
+use crate::memory_files;
+use crate::models::{ModelTable, ProviderModels, clamp_effort, default_row};
+use baya_core::agent::{AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind, Effort};
+use baya_core::ids::RunId;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use ledger::Ledger;
+use retry::{Asker, NoTurn};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::time::Duration;
+use structured::Structured;
+use wire::{Message, Request, Shape, Wire};
+
+/// What can be set about the backend.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ApiSettings {
+    /// What an alias means, whatever the provider; may say `provider/model`.
+    pub aliases: BTreeMap<String, String>,
+    /// For agents that name no model; absent: `sonnet`.
+    pub default_model: Option<String>,
+    /// Whether agents see the project's memory files.
+    pub memory_files: bool,
+    pub connect_timeout_ms: u64,
+    /// No byte for so long: stalled. `stallMs` and `idleMs` of a call go before it.
+    pub stall_ms: u64,
+    /// Before the first retry; doubles from then on.
+    pub retry_delay_ms: u64,
+    pub retry_delay_max_ms: u64,
+}
+
+impl Default for ApiSettings {
+    fn default() -> ApiSettings {
+        ApiSettings {
+            aliases: BTreeMap::new(),
+            default_model: None,
+            memory_files: true,
+            connect_timeout_ms: 10_000,
+            stall_ms: 120_000,
+            retry_delay_ms: 500,
+            retry_delay_max_ms: 30_000,
+        }
+    }
+}
+
+/// Installs the TLS provider that every HTTPS client here needs; more than once is fine.
+pub fn install_crypto() {
+    static INSTALLED: Once = Once::new();
+    // An error says that another part of the process has installed one: as good.
+    INSTALLED.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+}
+
+/// Agents as conversations with model APIs.
+pub struct ApiBackend {
+    name: String,
+    wires: Vec<Wire>,
+    table: ModelTable,
+    types: Arc<AgentTypes>,
+    settings: ApiSettings,
+    memory: Mutex<Option<Remembered>>,
+}
+
+/// The memory files as one run read them last.
+struct Remembered {
+    run: RunId,
+    folder: PathBuf,
+    memory: Arc<Memory>,
+}
+
+#[derive(Default)]
+struct Memory {
+    text: String,
+    notes: Vec<String>,
+}
+
+impl ApiBackend {
+    /// `providers` is not empty; its first is the default one.
+    pub fn new(
+        name: impl Into<String>,
+        providers: Vec<ProviderConfig>,
+        settings: ApiSettings,
+        types: Arc<AgentTypes>,
+    ) -> ApiBackend {
+        install_crypto();
+        let known = providers.iter().map(|provider| ProviderModels {
+            name: provider.name.clone(),
+            kind: provider.kind,
+            row: provider.models.clone().or(default_row(provider.kind)),
+        });
+        let table = ModelTable {
+            providers: known.collect(),
+            aliases: settings.aliases.clone(),
+            default_model: settings.default_model.clone(),
+        };
+        let connect_timeout = Duration::from_millis(settings.connect_timeout_ms);
+        let wires = providers.into_iter().map(|provider| Wire::new(provider, connect_timeout)).collect();
+        ApiBackend { name: name.into(), wires, table, types, settings, memory: Mutex::new(None) }
+    }
+
+    async fn attempt(&self, task: &AgentTask, attempt: &Attempt) -> AttemptReport {
+        let mut ledger = Ledger::default();
+        let end = tokio::select! {
+            biased;
+            () = attempt.cancel.cancelled() => AttemptEnd::Cancelled,
+            end = within(task.options.timeout_ms, self.work(task, attempt, &mut ledger)) => end,
+        };
+        ledger.into_report(&task.prompt, end)
+    }
+
+    async fn work(&self, task: &AgentTask, attempt: &Attempt, ledger: &mut Ledger) -> AttemptEnd {
+        let options = &task.options;
+        let agent_type = match self.agent_type(options.agent_type.as_deref()) {
+            Ok(agent_type) => agent_type,
+            Err(end) => return end,
+        };
+        let asked_model = options.model.as_deref().or(agent_type.and_then(|known| known.model.as_deref()));
+        let chosen = match self.table.choose(asked_model) {
+            Ok(chosen) => chosen,
+            Err(reason) => {
+                let cause = Cause::new(CauseKind::UnknownModel, reason.to_string()).hint(reason.hint());
+                return AttemptEnd::Unusable(cause);
+            }
+        };
+        ledger.model_asked = Some(chosen.model.clone());
+        let effort = options.effort.or(agent_type.and_then(|known| known.effort));
+        let effort = effort.and_then(|asked| known_effort(&chosen.model, asked, ledger));
+        let memory = self.memory(&task.run, &attempt.folder);
+        memory.notes.iter().for_each(|note| ledger.note(note.as_str()));
+        let wire = &self.wires[chosen.provider];
+        let asker = Asker { wire, task, attempt, settings: &self.settings };
+        let body = agent_type.map(|known| known.body.as_str());
+        let idle = Duration::from_millis(self.idle_ms(task));
+        let max_tokens = options.max_tokens;
+        let Some(schema) = &options.schema else {
+            let system = system_text::for_text(body, &memory.text);
+            let messages = [Message::User(task.prompt.clone())];
+            let shape = Shape::Text;
+            let model = &chosen.model;
+            let request =
+                Request { model, system: &system, messages: &messages, shape, effort, max_tokens, idle };
+            return text(&asker, &request, ledger).await;
+        };
+        let (model, memory, small) = (&chosen.model, &memory.text, self.table.small(chosen.provider));
+        Structured { asker, model, small, body, memory, effort, max_tokens, idle, schema }.run(ledger).await
+    }
+
+    fn agent_type(&self, name: Option<&str>) -> Result<Option<&AgentType>, AttemptEnd> {
+        let Some(name) = name else { return Ok(None) };
+        self.types.get(name).map(Some).ok_or_else(|| {
+            let known = self.types.names().join("`, `");
+            let cause = Cause::new(CauseKind::Api, format!("no agent type is called `{name}`"));
+            AttemptEnd::Failed(cause.hint(format!("there are `{known}`")))
+        })
+    }
+
+    fn idle_ms(&self, task: &AgentTask) -> u64 {
+        let asked = [task.options.stall_ms, task.options.idle_ms];
+        asked.into_iter().flatten().min().unwrap_or(self.settings.stall_ms).max(1)
+    }
+
+    /// Read once for all agents of a run that work in the same folder.
+    fn memory(&self, run: &RunId, folder: &Path) -> Arc<Memory> {
+        if !self.settings.memory_files {
+            return Arc::default();
+        }
+        let mut remembered = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = remembered.as_ref().filter(|known| known.run == *run && known.folder == folder) {
+            return known.memory.clone();
+        }
+        let found = memory_files::collect(folder);
+        let memory = Arc::new(Memory { text: found.text, notes: found.notes });
+        *remembered =
+            Some(Remembered { run: run.clone(), folder: folder.to_owned(), memory: memory.clone() });
+        memory
+    }
+}
+
+impl Backend for ApiBackend {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport> {
+        self.attempt(task, attempt).boxed()
+    }
+}
+
+/// An agent whose result is its last message.
+async fn text(asker: &Asker<'_>, request: &Request<'_>, ledger: &mut Ledger) -> AttemptEnd {
+    match asker.ask(request, ledger).await {
+        Ok((turn, partial)) => match structured::cut_off(&turn.stop) {
+            None => AttemptEnd::Answered(Answer::Text(partial.text)),
+            Some(end) => {
+                ledger.drafts.extend(Some(partial.text).filter(|text| !text.is_empty()));
+                end
+            }
+        },
+        Err(NoTurn::End(end) | NoTurn::Reshape(_, end)) => end,
+    }
+}
+
+async fn within(limit_ms: Option<u64>, work: impl Future<Output = AttemptEnd>) -> AttemptEnd {
+    let Some(limit_ms) = limit_ms else { return work.await };
+    let limit = Duration::from_millis(limit_ms);
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+        let cause = Cause::new(CauseKind::Timeout, format!("the agent took longer than {limit_ms} ms"));
+        AttemptEnd::Failed(cause.hint("`timeoutMs` allows more time"))
+    })
+}
+
+fn known_effort(model: &str, asked: Effort, ledger: &mut Ledger) -> Option<Effort> {
+    let (effort, note) = clamp_effort(model, asked);
+    note.into_iter().for_each(|note| ledger.note(note));
+    effort
+}

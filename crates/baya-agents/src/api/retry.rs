@@ -1,0 +1,98 @@
+//! One turn of the model, asked for until it comes or nothing more helps.
+//!
+//! Delays grow and carry jitter drawn from the task's seed; the provider's own delay goes before them.
+//! A stream that broke off is asked for again as a whole new request, and counts as one: what it had
+//! delivered is kept as a draft, never glued to the next answer.
+
+use super::ApiSettings;
+use super::classify::{self, Asked, Verdict};
+use super::ledger::Ledger;
+use super::wire::{Partial, Request, Shape, Turn, Wire};
+use crate::backend::Attempt;
+use backon::{BackoffBuilder, ExponentialBuilder};
+use baya_core::agent::{AgentTask, AttemptEnd, Progress};
+use baya_core::limits::REQUEST_RETRIES;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+/// Told again after so many more bytes.
+const PROGRESS_BYTES: u64 = 4 * 1024;
+
+/// Asks one provider for one agent.
+pub(super) struct Asker<'a> {
+    pub wire: &'a Wire,
+    pub task: &'a AgentTask,
+    pub attempt: &'a Attempt,
+    pub settings: &'a ApiSettings,
+}
+
+/// Why there is no turn.
+pub(super) enum NoTurn {
+    /// The provider may accept another form of asking; what it said, and how to end otherwise.
+    Reshape(String, AttemptEnd),
+    End(AttemptEnd),
+}
+
+impl Asker<'_> {
+    pub async fn ask(&self, request: &Request<'_>, ledger: &mut Ledger) -> Result<(Turn, Partial), NoTurn> {
+        let retries = self.task.options.retries.unwrap_or(REQUEST_RETRIES);
+        let mut delays = self.delays();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            ledger.requests += 1;
+            self.attempt.tell(Progress::Asked);
+            let told = AtomicU64::new(0);
+            let failure = match self
+                .wire
+                .ask(request, &mut ledger.partial, &|bytes| self.arrived(bytes, &told))
+                .await
+            {
+                Ok(turn) => {
+                    let partial = ledger.settle(&self.task.prompt, &turn);
+                    return Ok((turn, partial));
+                }
+                Err(failure) => failure,
+            };
+            ledger.abandon(&self.task.prompt);
+            let now = SystemTime::now();
+            let end = || classify::end(&failure, &self.asked(request.model), tries, now);
+            match classify::verdict(&failure, now) {
+                Verdict::Retry { after_ms } if tries <= retries => {
+                    let wait = after_ms
+                        .map(Duration::from_millis)
+                        .unwrap_or_else(|| delays.next().unwrap_or_default());
+                    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                    self.attempt.tell(Progress::Retrying { why: classify::why(&failure), wait_ms });
+                    tokio::time::sleep(wait).await;
+                }
+                Verdict::Reshape if request.shape != Shape::Text => {
+                    return Err(NoTurn::Reshape(classify::why(&failure), end()));
+                }
+                Verdict::Retry { .. } | Verdict::Reshape | Verdict::Final => return Err(NoTurn::End(end())),
+            }
+        }
+    }
+
+    fn arrived(&self, bytes: u64, told: &AtomicU64) {
+        let last = told.load(Ordering::Relaxed);
+        if bytes > 0 && (last == 0 || bytes - last >= PROGRESS_BYTES) {
+            told.store(bytes, Ordering::Relaxed);
+            self.attempt.tell(Progress::Streaming { output_bytes: bytes });
+        }
+    }
+
+    fn delays(&self) -> impl Iterator<Item = Duration> {
+        ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(self.settings.retry_delay_ms))
+            .with_max_delay(Duration::from_millis(self.settings.retry_delay_max_ms))
+            .without_max_times()
+            .with_jitter()
+            .with_jitter_seed(self.task.seed ^ u64::from(self.task.attempt))
+            .build()
+    }
+
+    fn asked<'b>(&'b self, model: &'b str) -> Asked<'b> {
+        Asked { provider: &self.wire.config.name, address: &self.wire.config.base_url, model }
+    }
+}

@@ -1,0 +1,182 @@
+//! One request in our own types, and how it looks to the client library.
+
+use super::frames::Frames;
+use super::{Partial, adapter};
+use crate::api::provider::{ProviderConfig, ProviderKind};
+use baya_core::agent::Effort;
+use genai::adapter::AdapterKind;
+use genai::chat::{
+    ChatMessage, ChatOptions, ChatRequest, ContentPart, MessageContent, ReasoningEffort, StreamEnd, Tool,
+    ToolCall, ToolChoice, ToolResponse,
+};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The tool of C32.
+pub(in crate::api) const STRUCTURED_OUTPUT: &str = "StructuredOutput";
+
+pub(in crate::api) struct Request<'a> {
+    pub model: &'a str,
+    pub system: &'a str,
+    pub messages: &'a [Message],
+    pub shape: Shape<'a>,
+    pub effort: Option<Effort>,
+    pub max_tokens: Option<u64>,
+    /// No byte for this long: silent.
+    pub idle: Duration,
+}
+
+/// What the answer looks like.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::api) enum Shape<'a> {
+    Text,
+    /// Input of the tool `StructuredOutput`.
+    Tool(&'a Value, ToolForce),
+    /// The provider holds the model to the schema.
+    Native(&'a Value),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::api) enum ToolForce {
+    Forced,
+    Asked,
+}
+
+#[derive(Debug, Clone)]
+pub(in crate::api) enum Message {
+    /// One text block.
+    User(String),
+    Model(Replay),
+    ToolAnswers(Vec<ToolAnswer>),
+}
+
+#[derive(Debug, Clone)]
+pub(in crate::api) struct ToolAnswer {
+    pub id: String,
+    pub name: String,
+    pub text: String,
+}
+
+/// A turn of the model as its provider wants it back: signatures and thoughts kept.
+#[derive(Debug, Clone, Default)]
+pub(in crate::api) struct Replay(MessageContent);
+
+impl Replay {
+    pub(super) fn of(end: StreamEnd, partial: &Partial) -> Replay {
+        let captured = end.captured_content.map(MessageContent::into_parts).unwrap_or_default();
+        let (calls, mut parts): (Vec<_>, Vec<_>) =
+            captured.into_iter().partition(|part| matches!(part, ContentPart::ToolCall(_)));
+        if !partial.text.is_empty() {
+            parts.push(ContentPart::Text(partial.text.clone()));
+        }
+        match calls.is_empty() {
+            true => parts.extend(partial.calls.iter().map(|call| {
+                ContentPart::ToolCall(ToolCall {
+                    call_id: call.id.clone(),
+                    fn_name: call.name.clone(),
+                    fn_arguments: serde_json::from_str(&call.input)
+                        .unwrap_or(Value::String(call.input.clone())),
+                    thought_signatures: None,
+                })
+            })),
+            false => parts.extend(calls),
+        }
+        parts.iter_mut().for_each(make_input_an_object);
+        Replay(MessageContent::from_parts(parts))
+    }
+
+    /// Nothing that could be sent back.
+    pub fn is_empty(&self) -> bool {
+        !self.0.parts().iter().any(|part| matches!(part, ContentPart::Text(_) | ContentPart::ToolCall(_)))
+    }
+}
+
+/// Providers refuse a history in which a tool's input is no object.
+fn make_input_an_object(part: &mut ContentPart) {
+    if let ContentPart::ToolCall(call) = part
+        && !call.fn_arguments.is_object()
+    {
+        call.fn_arguments = json!({ "unreadable": call.fn_arguments.take() });
+    }
+}
+
+impl Request<'_> {
+    pub(super) fn body(&self, config: &ProviderConfig) -> ChatRequest {
+        let messages = self.messages.iter().map(Message::to_library).collect();
+        let mut body = ChatRequest::new(messages).with_system(self.system);
+        if let Shape::Tool(schema, _) = self.shape {
+            let mut tool = Tool::new(STRUCTURED_OUTPUT)
+                .with_description("Takes your result. Call it once, with the whole result as its input.")
+                .with_schema(schema.clone());
+            // Otherwise this wire rewrites schemas by itself where it can.
+            if config.kind == ProviderKind::OpenAiResponses {
+                tool = tool.with_strict(false);
+            }
+            body = body.with_tools([tool]);
+        }
+        body
+    }
+
+    pub(super) fn options(&self, config: &ProviderConfig, frames: Arc<Frames>) -> ChatOptions {
+        let adapter = adapter(config.kind);
+        let mut options = ChatOptions::default()
+            .with_capture_usage(true)
+            .with_stream_header_timeout(self.idle)
+            .with_stream_read_timeout(self.idle)
+            .with_raw_frame_sink_arc(frames);
+        options.capture_tool_calls = Some(adapter != AdapterKind::OpenAI);
+        // Thoughts go back with tool results, or this provider refuses the history.
+        options.capture_reasoning_content = Some(adapter == AdapterKind::Anthropic);
+        options.max_tokens = self.max_tokens.map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX));
+        options.reasoning_effort = self.reasoning(adapter);
+        match self.shape {
+            Shape::Text => {}
+            Shape::Tool(_, ToolForce::Forced) => {
+                options.tool_choice = Some(ToolChoice::tool(STRUCTURED_OUTPUT))
+            }
+            Shape::Tool(_, ToolForce::Asked) => options.tool_choice = Some(ToolChoice::Auto),
+            Shape::Native(schema) => options.extra_body = Some(native_format(schema)),
+        }
+        if !config.headers.is_empty() {
+            options.extra_headers = Some(genai::Headers::from(config.headers.clone()));
+        }
+        options
+    }
+
+    fn reasoning(&self, adapter: AdapterKind) -> Option<ReasoningEffort> {
+        match self.effort {
+            Some(Effort::Low) => Some(ReasoningEffort::Low),
+            Some(Effort::Medium) => Some(ReasoningEffort::Medium),
+            Some(Effort::High) => Some(ReasoningEffort::High),
+            Some(Effort::Xhigh) => Some(ReasoningEffort::XHigh),
+            Some(Effort::Max) => Some(ReasoningEffort::Max),
+            // Without this the library takes an effort out of the model's name, as in `codex-max`;
+            // on these wires a budget is never sent.
+            None if matches!(adapter, AdapterKind::OpenAI | AdapterKind::OpenAIResp) => {
+                Some(ReasoningEffort::Budget(0))
+            }
+            None => None,
+        }
+    }
+}
+
+impl Message {
+    fn to_library(&self) -> ChatMessage {
+        match self {
+            Message::User(text) => ChatMessage::user(text.as_str()),
+            Message::Model(Replay(content)) => ChatMessage::assistant(content.clone()),
+            Message::ToolAnswers(answers) => {
+                let responses = answers
+                    .iter()
+                    .map(|answer| ToolResponse::new(&answer.id, &answer.text).with_fn_name(&answer.name));
+                ChatMessage::tool(MessageContent::from_tool_responses(responses.collect()))
+            }
+        }
+    }
+}
+
+/// Chat completions' own schema mode, with the schema as given.
+fn native_format(schema: &Value) -> Value {
+    json!({"response_format": {"type": "json_schema", "json_schema": {"name": "result", "schema": schema}}})
+}

@@ -1,0 +1,84 @@
+//! The `api` backend against a scripted server on loopback: what goes out, what comes back, what ends how.
+
+mod canned;
+mod choice;
+mod conformance;
+mod faults;
+mod server;
+mod structured;
+
+use baya_agents::agent_types::AgentTypes;
+use baya_agents::api::{ApiBackend, ApiSettings, ProviderConfig, ProviderKind, Secret};
+use baya_agents::backend::{Attempt, Backend, Signal};
+use baya_core::agent::{AgentOptions, AgentTask, AttemptReport, Progress};
+use baya_core::ids::{AgentNumber, RunId};
+use server::Server;
+use std::sync::{Arc, Mutex};
+use tokio_util::sync::CancellationToken;
+
+/// Every kind there is, each on its own wire.
+const KINDS: [ProviderKind; 7] = ProviderKind::ALL;
+
+fn provider(kind: ProviderKind, server: &Server) -> ProviderConfig {
+    let version = match kind {
+        ProviderKind::Anthropic | ProviderKind::Ollama | ProviderKind::Gemini => "",
+        ProviderKind::OpenAi
+        | ProviderKind::OpenAiResponses
+        | ProviderKind::OpenAiCompatible
+        | ProviderKind::OpenRouter => "/v1",
+    };
+    let base_url = format!("{}{version}", server.address);
+    ProviderConfig { base_url, key: Some(Secret::new("key-of-the-test")), ..ProviderConfig::new(kind) }
+}
+
+/// Delays of no length worth waiting for.
+fn quick() -> ApiSettings {
+    ApiSettings { retry_delay_ms: 1, retry_delay_max_ms: 4, memory_files: false, ..ApiSettings::default() }
+}
+
+fn backend(kind: ProviderKind, server: &Server) -> ApiBackend {
+    ApiBackend::new("api", vec![provider(kind, server)], quick(), Arc::new(AgentTypes::built_in()))
+}
+
+fn task(options: AgentOptions) -> AgentTask {
+    AgentTask {
+        run: RunId::from_random(1),
+        agent: AgentNumber(1),
+        attempt: 1,
+        label: "a".to_owned(),
+        phase: None,
+        prompt: "  the prompt,\n\nverbatim \u{1F9F6} ".to_owned(),
+        seed: 7,
+        options,
+    }
+}
+
+/// Options that name a model outright.
+fn options() -> AgentOptions {
+    AgentOptions { model: Some("test-model".to_owned()), ..AgentOptions::default() }
+}
+
+struct Ran {
+    report: AttemptReport,
+    progress: Vec<Progress>,
+}
+
+async fn run(backend: &ApiBackend, task: &AgentTask) -> Ran {
+    run_cancelled_by(backend, task, CancellationToken::new()).await
+}
+
+async fn run_cancelled_by(backend: &ApiBackend, task: &AgentTask, cancel: CancellationToken) -> Ran {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let signals = {
+        let told = told.clone();
+        Arc::new(move |signal| {
+            if let Signal::Progress(progress) = signal {
+                told.lock().unwrap().push(progress);
+            }
+        })
+    };
+    let folder = std::env::temp_dir();
+    let report = backend.run(task, &Attempt { cancel, folder, signals }).await;
+    let progress = told.lock().unwrap().clone();
+    Ran { report, progress }
+}

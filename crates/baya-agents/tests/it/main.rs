@@ -1,0 +1,6 @@
+//! Everything that agents can be asked, over loopback only.
+
+mod agent_types;
+mod api;
+mod attempts;
+mod simulated;

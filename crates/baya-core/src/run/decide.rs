@@ -1,0 +1,344 @@
+//! One input in, facts and intentions out.
+
+use super::state::{AgentState, CallFate, Life};
+use super::{Effect, Input, Run};
+use crate::agent::{Answer, AttemptEnd, AttemptReport, Cause, CauseKind, OnFailure};
+use crate::call::{Delivery, LogLevel, Payload, ThrowKind, Thrown};
+use crate::event::{Delivered, Event, Outcome, ScriptRecord};
+use crate::ids::{AgentNumber, CallId};
+use crate::limits::STALL_ATTEMPTS;
+use crate::op::Op;
+
+impl Run {
+    pub(super) fn decide(&mut self, input: Input) {
+        match input {
+            Input::Stepped { generation, step } => {
+                if generation == self.state.generation {
+                    self.decide_step(step);
+                }
+            }
+            Input::IsolateLost { generation, error } => {
+                if generation == self.state.generation {
+                    self.end_with_error(error);
+                }
+            }
+            Input::AgentEnded { agent, attempt, report } => self.decide_agent_ended(agent, attempt, report),
+            Input::AgentProcessStarted { agent, attempt, process } => {
+                if self.is_current(agent, attempt) {
+                    self.record(Event::AgentProcessStarted { agent, attempt, process });
+                }
+            }
+            Input::TimerDue { generation, call } => {
+                let pending = matches!(self.state.calls.get(&call), Some(CallFate::Timer { .. }));
+                if generation == self.state.generation && pending && self.hears() {
+                    self.deliver(call, Delivered::Timer);
+                }
+            }
+            Input::WorkflowLoaded { generation, call, loaded } => {
+                if generation == self.state.generation && self.hears() {
+                    self.decide_loaded(call, loaded);
+                }
+            }
+            Input::Op(op) => self.decide_op(op),
+        }
+    }
+
+    /// Whether the script may be told anything.
+    pub(super) fn hears(&self) -> bool {
+        match self.state.life {
+            Life::Live | Life::Paused | Life::Parked(_) => true,
+            Life::New | Life::Stopping | Life::Interrupted | Life::Ended(_) => false,
+        }
+    }
+
+    fn is_current(&self, agent: AgentNumber, attempt: u32) -> bool {
+        let state = self.state.agent(agent).map(|agent| &agent.state);
+        matches!(state, Some(AgentState::Running { attempt: current, .. }) if *current == attempt)
+    }
+
+    fn decide_agent_ended(&mut self, number: AgentNumber, attempt: u32, report: AttemptReport) {
+        self.at_work.remove(&(number, attempt));
+        let Some(agent) = self.state.agent(number) else { return };
+        let AgentState::Running { attempt: current, skipped, .. } = agent.state else { return };
+        if current != attempt {
+            return;
+        }
+        let (stalls, failed) = (agent.stalls, agent.failed_attempts);
+        let retries = agent.options.retries.unwrap_or(0);
+        if matches!(self.state.life, Life::Ended(_)) {
+            return;
+        }
+        let end = self.check_answer(number, report.end.clone());
+        let failed_for_good = match end {
+            AttemptEnd::Answered(answer) => {
+                return self.finish(number, attempt, Outcome::Answered(answer), report);
+            }
+            AttemptEnd::Cancelled if skipped => Cause::new(CauseKind::Skipped, "a person skipped it"),
+            AttemptEnd::Cancelled => return self.try_again(number, attempt, report, AttemptEnd::Cancelled),
+            AttemptEnd::Unusable(cause) => return self.park(number, attempt, report, cause),
+            AttemptEnd::Failed(cause) => {
+                let stall_left = cause.kind == CauseKind::Stalled && stalls + 1 < STALL_ATTEMPTS;
+                let again = cause.kind.is_retried_by_run() && failed < retries;
+                if self.hears() && (stall_left || again) {
+                    return self.try_again(number, attempt, report, AttemptEnd::Failed(cause));
+                }
+                cause
+            }
+        };
+        self.finish(number, attempt, Outcome::Failed(failed_for_good), report);
+    }
+
+    /// No value reaches the script that did not pass its schema, whatever the backend claims (C33).
+    fn check_answer(&mut self, number: AgentNumber, end: AttemptEnd) -> AttemptEnd {
+        let AttemptEnd::Answered(answer) = &end else { return end };
+        let Some(schema) = self.state.agent(number).and_then(|agent| agent.options.schema.clone()) else {
+            return match answer {
+                Answer::Text(_) => end,
+                Answer::Json(value) => AttemptEnd::Answered(Answer::Text(value.to_string())),
+            };
+        };
+        let checked = match (self.schema(&schema), answer) {
+            (Ok(schema), Answer::Json(value)) => schema.validate(value),
+            (Ok(_), Answer::Text(_)) => Err("the answer is text, not an object".to_owned()),
+            (Err(error), _) => Err(error),
+        };
+        match checked {
+            Ok(()) => end,
+            Err(error) => AttemptEnd::Failed(Cause::new(CauseKind::SchemaUnmet, error)),
+        }
+    }
+
+    fn finish(&mut self, agent: AgentNumber, attempt: u32, outcome: Outcome, report: AttemptReport) {
+        let since_ms = match self.state.agent(agent).map(|agent| &agent.state) {
+            Some(AgentState::Running { since_ms, .. }) => *since_ms,
+            _ => self.now_ms,
+        };
+        self.record(Event::AgentFinished {
+            agent,
+            attempt,
+            outcome,
+            usage: report.usage,
+            model_asked: report.model_asked,
+            model_served: report.model_served,
+            requests: report.requests,
+            rung: report.rung,
+            drafts: report.drafts,
+            notes: report.notes,
+            duration_ms: (self.now_ms - since_ms).max(0) as u64,
+        });
+        if self.hears() {
+            self.deliver_outcome(agent);
+        }
+    }
+
+    /// Hands the outcome to the call that waits for it, if one does.
+    pub(super) fn deliver_outcome(&mut self, agent: AgentNumber) {
+        let Some(call) = self.state.agent(agent).and_then(|agent| agent.call) else { return };
+        if self.state.calls.get(&call) != Some(&CallFate::Agent(agent)) {
+            return;
+        }
+        self.log_null(agent);
+        self.deliver(call, Delivered::Agent(agent));
+    }
+
+    /// A null never comes without a line that says why (C25).
+    fn log_null(&mut self, number: AgentNumber) {
+        let Some(agent) = self.state.agent(number) else { return };
+        let AgentState::Finished(Outcome::Failed(cause)) = &agent.state else { return };
+        let gives = if throw_of(agent.options.on_failure, cause).is_some() { "threw" } else { "gave null" };
+        let text = format!("agent {number} `{}` {gives}: {}", agent.label, cause.message);
+        self.log_own(LogLevel::Warn, text);
+    }
+
+    pub(super) fn log_own(&mut self, level: LogLevel, text: String) {
+        self.record(Event::Logged { call: None, level, text, about: None });
+    }
+
+    fn try_again(&mut self, agent: AgentNumber, attempt: u32, report: AttemptReport, end: AttemptEnd) {
+        let (usage, drafts) = (report.usage, report.drafts);
+        self.record(Event::AttemptEnded { agent, attempt, end, usage, drafts });
+    }
+
+    /// What would hit every agent stops the run at its first occurrence; nothing is lost.
+    fn park(&mut self, agent: AgentNumber, attempt: u32, report: AttemptReport, cause: Cause) {
+        self.try_again(agent, attempt, report, AttemptEnd::Unusable(cause.clone()));
+        if matches!(self.state.life, Life::Live | Life::Paused) {
+            self.record(Event::RunParked { cause });
+        }
+    }
+
+    fn decide_loaded(&mut self, call: CallId, loaded: Result<Box<ScriptRecord>, String>) {
+        let Some(CallFate::Workflow { frame, args, .. }) = self.state.calls.get(&call).cloned() else {
+            return;
+        };
+        let script = match loaded {
+            Ok(script) => *script,
+            Err(message) => return self.refuse(call, Thrown { kind: ThrowKind::Workflow, message }),
+        };
+        if let Err(message) = super::resume::check_args(&script.meta, args.as_ref()) {
+            let message = format!("workflow `{}`: {message}", script.name);
+            return self.refuse(call, Thrown { kind: ThrowKind::Workflow, message });
+        }
+        let group = match self.state.groups.get(&script.name).copied().unwrap_or(0) {
+            0 => format!("▸ {}", script.name),
+            times => format!("▸ {} #{}", script.name, times + 1),
+        };
+        self.record(Event::ChildStarted { call, frame, group, script, args });
+        self.deliver(call, Delivered::Child);
+    }
+
+    fn decide_op(&mut self, op: Op) {
+        match op {
+            Op::Stop { by } => {
+                if self.hears() {
+                    self.stop(by);
+                }
+            }
+            Op::Interrupt { by } => {
+                if self.hears() || self.state.life == Life::Stopping {
+                    self.record(Event::RunInterrupted { by });
+                    self.cancel_working();
+                }
+            }
+            Op::Skip { agent, by } => self.skip(agent, by),
+            Op::Pause { by } => {
+                if self.state.life == Life::Live {
+                    self.record(Event::RunPaused { by });
+                }
+            }
+            Op::Continue { by } => {
+                if self.state.life == Life::Paused {
+                    self.record(Event::RunContinued { by });
+                }
+            }
+        }
+    }
+
+    fn stop(&mut self, by: String) {
+        self.record(Event::StopRequested { by });
+        self.cancel_working();
+        let open: Vec<CallId> =
+            self.state.calls.iter().filter(|(_, fate)| is_open(fate)).map(|(call, _)| *call).collect();
+        self.redeliveries.clear();
+        for call in open {
+            self.deliver(call, Delivered::Stop);
+        }
+        self.end_if_stopped();
+    }
+
+    pub(super) fn cancel_working(&mut self) {
+        let working = self.state.agents.iter().filter_map(|agent| match agent.state {
+            AgentState::Running { attempt, .. } => Some((agent.number, attempt)),
+            AgentState::Queued | AgentState::Finished(_) | AgentState::Dropped => None,
+        });
+        for (agent, attempt) in working.collect::<Vec<_>>() {
+            self.effect(Effect::CancelAgent { agent, attempt });
+        }
+    }
+
+    fn skip(&mut self, number: AgentNumber, by: String) {
+        let state = self.state.agent(number).map(|agent| agent.state.clone());
+        match state {
+            Some(AgentState::Running { attempt, .. }) => {
+                self.record(Event::AgentSkipRequested { agent: number, by });
+                self.effect(Effect::CancelAgent { agent: number, attempt });
+            }
+            Some(AgentState::Queued) => {
+                let attempt = self.state.agent(number).map_or(1, |agent| agent.attempts + 1);
+                let cause = Cause::new(CauseKind::Skipped, format!("{by} skipped it before it started"));
+                self.record(Event::AgentStarted { agent: number, attempt });
+                let report = AttemptReport::new(AttemptEnd::Cancelled);
+                self.finish(number, attempt, Outcome::Failed(cause), report);
+            }
+            Some(AgentState::Finished(_) | AgentState::Dropped) | None => {}
+        }
+    }
+
+    /// The call throws.
+    pub(super) fn refuse(&mut self, call: CallId, thrown: Thrown) {
+        self.record(Event::CallRefused { call, thrown });
+        self.deliver(call, Delivered::Refusal);
+    }
+
+    /// Says something to the script: a fact first, then the delivery itself.
+    pub(super) fn deliver(&mut self, call: CallId, what: Delivered) {
+        let payload = self.payload(call, what);
+        let (now_ms, tokens_spent) = self.readings(what);
+        self.record(Event::Delivered { call, what, now_ms, tokens_spent });
+        self.outgoing.push(Delivery { to: call, payload, now_ms, tokens_spent });
+    }
+
+    /// The clock and the budget reading that go with a delivery; neither goes back. A result handed out
+    /// again carries what was read when it was first heard.
+    fn readings(&self, what: Delivered) -> (i64, u64) {
+        let heard = match what {
+            Delivered::Agent(number) => self.state.agent(number).and_then(|agent| agent.heard),
+            Delivered::Refusal | Delivered::Timer | Delivered::Child | Delivered::Stop => None,
+        };
+        let (now_ms, spent) = match heard {
+            Some(heard) => (heard.now_ms, heard.tokens_spent),
+            None => (self.now_ms, self.state.usage.output),
+        };
+        (now_ms.max(self.state.now_ms), spent.max(self.state.tokens_shown))
+    }
+
+    pub(super) fn payload(&self, call: CallId, what: Delivered) -> Payload {
+        match what {
+            Delivered::Agent(number) => self.outcome_payload(number),
+            Delivered::Timer => Payload::Fired,
+            Delivered::Refusal => match self.state.refusals.get(&call) {
+                Some(thrown) => Payload::Throw(thrown.clone()),
+                None => stopped(),
+            },
+            Delivered::Child => self.child_payload(call),
+            Delivered::Stop => stopped(),
+        }
+    }
+
+    fn outcome_payload(&self, number: AgentNumber) -> Payload {
+        let Some(agent) = self.state.agent(number) else { return stopped() };
+        match &agent.state {
+            AgentState::Finished(Outcome::Answered(answer)) => Payload::Value(answer.to_value()),
+            AgentState::Finished(Outcome::Failed(cause)) => match throw_of(agent.options.on_failure, cause) {
+                Some(kind) => {
+                    let message = format!("agent {number} `{}`: {}", agent.label, cause.message);
+                    Payload::Throw(Thrown { kind, message })
+                }
+                None => Payload::Value(serde_json::Value::Null),
+            },
+            AgentState::Queued | AgentState::Running { .. } | AgentState::Dropped => stopped(),
+        }
+    }
+}
+
+fn stopped() -> Payload {
+    Payload::Throw(Thrown { kind: ThrowKind::Stopped, message: "the run is being stopped".to_owned() })
+}
+
+fn is_open(fate: &CallFate) -> bool {
+    match fate {
+        CallFate::Agent(_) | CallFate::Reuses(_) | CallFate::Timer { .. } => true,
+        CallFate::Workflow { .. } => true,
+        CallFate::Refused | CallFate::Settled => false,
+    }
+}
+
+/// How the script hears of a failure: null, unless the contract says that it throws (C25, C26).
+fn throw_of(on_failure: OnFailure, cause: &Cause) -> Option<ThrowKind> {
+    match cause.kind {
+        CauseKind::SchemaUnmet => Some(ThrowKind::SchemaUnmet),
+        CauseKind::Stalled => Some(ThrowKind::Stalled),
+        CauseKind::Api
+        | CauseKind::Network
+        | CauseKind::Refused
+        | CauseKind::Limit
+        | CauseKind::Timeout
+        | CauseKind::Program
+        | CauseKind::Panic
+        | CauseKind::Skipped
+        | CauseKind::Key
+        | CauseKind::Credit
+        | CauseKind::UnknownModel
+        | CauseKind::ProviderDown => (on_failure == OnFailure::Throw).then_some(ThrowKind::AgentFailed),
+    }
+}

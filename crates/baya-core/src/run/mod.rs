@@ -1,0 +1,188 @@
+//! The run core: what happened so far (events folded into [`State`]) and what follows from the next
+//! input (events and effects). Pure; the driver in the engine does what effects say.
+//!
+//! ```text
+//! inputs ──decide──▶ events ──apply──▶ state
+//!              └───▶ effects          (performed only after the events are durable)
+//! ```
+//! Invariants: one writer; `apply` is total; the script hears only what a `Delivered` event says, in
+//! journal order; a finished agent is never asked again.
+
+mod calls;
+mod decide;
+mod ending;
+mod key;
+pub mod options;
+mod queue;
+mod resume;
+mod state;
+
+pub use key::call_key;
+pub use resume::{Beginning, Resumption};
+pub use state::{Agent, AgentState, CallFate, Life, RunEnd, State};
+
+use crate::agent::{AgentProcess, AgentTask, AttemptReport};
+use crate::call::{Delivery, ScriptError, Start, Step, WorkflowTarget};
+use crate::event::{Event, Recorded, ScriptRecord};
+use crate::ids::{AgentNumber, CallId};
+use crate::op::Op;
+use crate::schema::Schema;
+use std::collections::BTreeMap;
+
+/// All that can happen to a run from outside.
+#[derive(Debug)]
+pub enum Input {
+    /// The isolate answered. Answers of an earlier generation's isolate are ignored.
+    Stepped {
+        generation: u32,
+        step: Step,
+    },
+    /// The isolate is gone.
+    IsolateLost {
+        generation: u32,
+        error: ScriptError,
+    },
+    AgentEnded {
+        agent: AgentNumber,
+        attempt: u32,
+        report: AttemptReport,
+    },
+    AgentProcessStarted {
+        agent: AgentNumber,
+        attempt: u32,
+        process: AgentProcess,
+    },
+    TimerDue {
+        generation: u32,
+        call: CallId,
+    },
+    WorkflowLoaded {
+        generation: u32,
+        call: CallId,
+        loaded: Result<Box<ScriptRecord>, String>,
+    },
+    Op(Op),
+}
+
+/// An intention for the shell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Start an isolate, ending any other, and give it these deliveries.
+    StartIsolate {
+        generation: u32,
+        start: Box<Start>,
+        deliveries: Vec<Delivery>,
+    },
+    Deliver(Vec<Delivery>),
+    StartAgent(Box<AgentTask>),
+    CancelAgent {
+        agent: AgentNumber,
+        attempt: u32,
+    },
+    SetTimer {
+        generation: u32,
+        call: CallId,
+        due_ms: i64,
+    },
+    /// Find and check the workflow; `importer` is the path of the script that asks for it.
+    LoadWorkflow {
+        generation: u32,
+        call: CallId,
+        target: WorkflowTarget,
+        importer: String,
+    },
+    /// End processes an earlier driver left at work, before anything else is started.
+    EndSurvivors(Vec<AgentProcess>),
+}
+
+/// What to commit and, after that, to do.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub events: Vec<Recorded>,
+    pub effects: Vec<Effect>,
+}
+
+impl Batch {
+    /// Whether the events may wait for the next durable commit: they only hand out results that are
+    /// durable already, in an order that follows from the journal, so that a crash repeats them.
+    pub fn may_be_deferred(&self) -> bool {
+        let harmless = |recorded: &Recorded| {
+            matches!(
+                recorded.event,
+                Event::AgentReused { .. }
+                    | Event::Delivered { .. }
+                    | Event::PhaseEntered { .. }
+                    | Event::Logged { .. }
+            )
+        };
+        self.events.iter().all(harmless)
+            && self.effects.iter().all(|effect| matches!(effect, Effect::Deliver(_)))
+            && self.events.iter().any(|recorded| matches!(recorded.event, Event::AgentReused { .. }))
+    }
+}
+
+/// A run in the hands of its driver.
+#[derive(Debug, Default)]
+pub struct Run {
+    state: State,
+    /// Deliveries the isolate has not answered yet.
+    unanswered: u64,
+    /// What goes to the isolate with this batch.
+    outgoing: Vec<Delivery>,
+    /// Attempts at work and their model; `""` for the default.
+    at_work: BTreeMap<(AgentNumber, u32), String>,
+    /// Results to hand out again, in the order they were first heard: `(seq, call)`.
+    redeliveries: std::collections::BTreeSet<(u64, CallId)>,
+    schemas: BTreeMap<String, Schema>,
+    batch: Batch,
+    now_ms: i64,
+}
+
+impl Run {
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Decides on everything that arrived, in order; the state already includes the batch.
+    pub fn decide_all(&mut self, inputs: Vec<Input>, now_ms: i64) -> Batch {
+        self.now_ms = self.now_ms.max(now_ms);
+        for input in inputs {
+            if self.is_over() {
+                break;
+            }
+            self.decide(input);
+        }
+        self.finish_batch()
+    }
+
+    /// Nothing will happen any more in this process.
+    pub fn is_over(&self) -> bool {
+        match self.state.life {
+            Life::Ended(_) | Life::Interrupted => self.at_work.is_empty(),
+            Life::Parked(_) => self.at_work.is_empty() && self.unanswered == 0,
+            Life::New | Life::Live | Life::Paused | Life::Stopping => false,
+        }
+    }
+
+    fn finish_batch(&mut self) -> Batch {
+        self.redeliver_next();
+        self.start_agents();
+        if !self.outgoing.is_empty() {
+            self.unanswered += self.outgoing.len() as u64;
+            let deliveries = std::mem::take(&mut self.outgoing);
+            self.batch.effects.push(Effect::Deliver(deliveries));
+        }
+        std::mem::take(&mut self.batch)
+    }
+
+    /// Writes one fact down.
+    fn record(&mut self, event: Event) {
+        let recorded = Recorded { seq: self.state.seq + 1, at_ms: self.now_ms, event };
+        self.state.apply(&recorded);
+        self.batch.events.push(recorded);
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        self.batch.effects.push(effect);
+    }
+}

@@ -1,0 +1,192 @@
+//! The options of an `agent()` call, from what the script wrote to what a backend gets (C23, C24, C29).
+
+use crate::agent::{AgentOptions, CacheUse, Effort, OnFailure};
+use crate::call::{ThrowKind, Thrown};
+use crate::event::Surroundings;
+use crate::limits::LABEL_CHARS;
+use serde_json::{Map, Value};
+
+/// A call's options after the gate.
+pub struct ParsedOptions {
+    pub options: AgentOptions,
+    pub label: String,
+    pub phase: Option<String>,
+    /// `(what it is about, the sentence)`; told once per run and subject.
+    pub warnings: Vec<(String, String)>,
+}
+
+/// Known options that this version does not have; they are refused, never ignored.
+const LATER: [&str; 5] = ["tools", "quarantine", "cwd", "base", "work"];
+
+pub fn parse(
+    prompt: &str,
+    given: &Map<String, Value>,
+    around: &Surroundings,
+) -> Result<ParsedOptions, Thrown> {
+    let mut parsed = ParsedOptions {
+        options: AgentOptions::default(),
+        label: default_label(prompt),
+        phase: None,
+        warnings: Vec::new(),
+    };
+    for (name, value) in given {
+        if value.is_null() && name != "schema" {
+            continue;
+        }
+        set(&mut parsed, name, value)?;
+    }
+    check_names(&parsed.options, around)?;
+    check_isolation(&mut parsed, around)?;
+    Ok(parsed)
+}
+
+fn set(parsed: &mut ParsedOptions, name: &str, value: &Value) -> Result<(), Thrown> {
+    let options = &mut parsed.options;
+    match name {
+        "label" => parsed.label = words(name, value)?,
+        "phase" => parsed.phase = Some(words(name, value)?),
+        "schema" => options.schema = Some(value.clone()),
+        "model" => options.model = Some(text(name, value)?),
+        "agentType" => options.agent_type = Some(text(name, value)?),
+        "backend" => options.backend = Some(text(name, value)?),
+        "stallMs" => options.stall_ms = Some(whole(name, value)?),
+        "idleMs" => options.idle_ms = Some(whole(name, value)?),
+        "timeoutMs" => options.timeout_ms = Some(whole(name, value)?),
+        "retries" => options.retries = Some(small(name, value)?),
+        "maxTurns" => options.max_turns = Some(small(name, value)?),
+        "maxTokens" => options.max_tokens = Some(whole(name, value)?),
+        "disallowedTools" => options.disallowed_tools = texts(name, value)?,
+        "bashCommandClamp" => options.bash_command_clamp = Some(value.clone()),
+        "effort" => match effort(value) {
+            Some(effort) => options.effort = Some(effort),
+            None => parsed.warnings.push(unknown_value(name, value, "low, medium, high, xhigh or max")),
+        },
+        "isolation" => match value.as_str() {
+            Some("worktree") => options.worktree = true,
+            _ => parsed.warnings.push(unknown_value(name, value, "'worktree'")),
+        },
+        "cache" => options.cache = cache(value)?,
+        "onFailure" => options.on_failure = on_failure(value)?,
+        later if LATER.contains(&later) => return Err(not_in_this_version(later)),
+        unknown => parsed
+            .warnings
+            .push((format!("option {unknown}"), format!("agent() has no option `{unknown}`; it is ignored"))),
+    }
+    Ok(())
+}
+
+fn check_names(options: &AgentOptions, around: &Surroundings) -> Result<(), Thrown> {
+    if let Some(agent_type) = &options.agent_type
+        && !around.agent_types.contains(agent_type)
+    {
+        let known = around.agent_types.join(", ");
+        let message = format!("there is no agent type `{agent_type}`; there are: {known}");
+        return Err(Thrown { kind: ThrowKind::AgentType, message });
+    }
+    if let Some(backend) = &options.backend
+        && !around.backends.contains(backend)
+    {
+        let known = around.backends.join(", ");
+        return Err(wrong(format!("there is no backend `{backend}`; there are: {known}")));
+    }
+    Ok(())
+}
+
+fn check_isolation(parsed: &mut ParsedOptions, around: &Surroundings) -> Result<(), Thrown> {
+    if !parsed.options.worktree {
+        return Ok(());
+    }
+    let isolation = |message: String| Thrown { kind: ThrowKind::Isolation, message };
+    if !around.in_git_repository {
+        let folder = &around.folder;
+        return Err(isolation(format!(
+            "isolation: 'worktree' needs a git repository; `{folder}` is in none"
+        )));
+    }
+    let backend = parsed.options.backend.as_ref().unwrap_or(&around.backend);
+    if around.backends_with_tools.contains(backend) {
+        let message =
+            format!("isolation: 'worktree' for agents of backend `{backend}` is not in this version");
+        return Err(isolation(message));
+    }
+    let sentence = "isolation: 'worktree' has no effect here: agents without tools change no files, they run without a worktree";
+    parsed.warnings.push(("isolation without tools".to_owned(), sentence.to_owned()));
+    Ok(())
+}
+
+/// The first characters of the prompt, white space folded (C23).
+fn default_label(prompt: &str) -> String {
+    let head: String = prompt.chars().take(LABEL_CHARS).collect();
+    head.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn wrong(message: String) -> Thrown {
+    Thrown { kind: ThrowKind::Option, message }
+}
+
+fn not_in_this_version(name: &str) -> Thrown {
+    wrong(format!("the option `{name}` of agent() is not in this version"))
+}
+
+fn unknown_value(name: &str, value: &Value, known: &str) -> (String, String) {
+    (
+        format!("{name} {value}"),
+        format!("agent() does not know `{name}: {value}`; it is ignored; known: {known}"),
+    )
+}
+
+fn text(name: &str, value: &Value) -> Result<String, Thrown> {
+    let string = value.as_str().map(str::to_owned);
+    string.ok_or_else(|| wrong(format!("the option `{name}` of agent() is a string, not `{value}`")))
+}
+
+/// Display text: any plain value will do.
+fn words(name: &str, value: &Value) -> Result<String, Thrown> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Ok(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => text(name, value),
+    }
+}
+
+fn texts(name: &str, value: &Value) -> Result<Vec<String>, Thrown> {
+    let items = value.as_array();
+    let items = items.ok_or_else(|| {
+        wrong(format!("the option `{name}` of agent() is a list of strings, not `{value}`"))
+    })?;
+    items.iter().map(|item| text(name, item)).collect()
+}
+
+fn whole(name: &str, value: &Value) -> Result<u64, Thrown> {
+    let number = value.as_u64().or_else(|| {
+        let float = value.as_f64()?;
+        (0.0..9e15).contains(&float).then_some(float as u64)
+    });
+    number.ok_or_else(|| wrong(format!("the option `{name}` of agent() is a number from 0, not `{value}`")))
+}
+
+fn small(name: &str, value: &Value) -> Result<u32, Thrown> {
+    Ok(u32::try_from(whole(name, value)?).unwrap_or(u32::MAX))
+}
+
+fn effort(value: &Value) -> Option<Effort> {
+    serde_json::from_value(value.clone()).ok()
+}
+
+fn cache(value: &Value) -> Result<CacheUse, Thrown> {
+    match value.as_str() {
+        Some("never") => Ok(CacheUse::Never),
+        Some("shared") => {
+            Err(wrong("the option `cache: 'shared'` of agent() is not in this version".to_owned()))
+        }
+        _ => Err(wrong(format!("the option `cache` of agent() is 'never' or 'shared', not `{value}`"))),
+    }
+}
+
+fn on_failure(value: &Value) -> Result<OnFailure, Thrown> {
+    match value.as_str() {
+        Some("null") => Ok(OnFailure::Null),
+        Some("throw") => Ok(OnFailure::Throw),
+        _ => Err(wrong(format!("the option `onFailure` of agent() is 'null' or 'throw', not `{value}`"))),
+    }
+}

@@ -1,0 +1,76 @@
+//! Who works next: first asked, first started, within the limits per run and per model.
+
+use super::state::Life;
+use super::{Effect, Run};
+use crate::agent::AgentTask;
+use crate::event::Event;
+use crate::ids::AgentNumber;
+
+impl Run {
+    pub(super) fn start_agents(&mut self) {
+        if self.state.life != Life::Live {
+            return;
+        }
+        if let Err(thrown) = self.check_budget() {
+            for call in self.queued_calls() {
+                self.refuse(call, thrown.clone());
+            }
+            return;
+        }
+        let mut place = 0;
+        while (self.at_work.len() as u64) < u64::from(self.state.limits.concurrency) {
+            let Some(number) = self.state.queue.get(place).copied() else { break };
+            match self.has_room_for(number) {
+                true => self.start_agent(number),
+                false => place += 1,
+            }
+        }
+    }
+
+    fn queued_calls(&self) -> Vec<crate::ids::CallId> {
+        let queued = self.state.queue.iter().filter_map(|number| self.state.agent(*number));
+        queued.filter_map(|agent| agent.call).collect()
+    }
+
+    fn model_of(&self, number: AgentNumber) -> String {
+        let model = self.state.agent(number).and_then(|agent| agent.options.model.clone());
+        model.unwrap_or_default()
+    }
+
+    fn has_room_for(&self, number: AgentNumber) -> bool {
+        let model = self.model_of(number);
+        match self.state.limits.concurrency_by_model.get(&model) {
+            Some(most) => self.at_work.values().filter(|at_work| **at_work == model).count() < *most as usize,
+            None => true,
+        }
+    }
+
+    fn start_agent(&mut self, number: AgentNumber) {
+        let Some(agent) = self.state.agent(number) else { return };
+        let Some(run) = self.state.run.clone() else { return };
+        let attempt = agent.attempts + 1;
+        let task = AgentTask {
+            run,
+            agent: number,
+            attempt,
+            label: agent.label.clone(),
+            phase: agent.phase.clone(),
+            prompt: agent.prompt.clone(),
+            seed: self.seed_of(&agent.key, agent.occurrence),
+            options: agent.options.clone(),
+        };
+        let model = self.model_of(number);
+        self.at_work.insert((number, attempt), model);
+        self.record(Event::AgentStarted { agent: number, attempt });
+        self.effect(Effect::StartAgent(Box::new(task)));
+    }
+
+    /// One seed per question and occurrence, whatever the order in which agents start.
+    fn seed_of(&self, key: &str, occurrence: u32) -> u64 {
+        let mut hash = blake3::Hasher::new();
+        hash.update(&self.state.seed.to_le_bytes()).update(key.as_bytes()).update(&occurrence.to_le_bytes());
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&hash.finalize().as_bytes()[..8]);
+        u64::from_le_bytes(bytes)
+    }
+}

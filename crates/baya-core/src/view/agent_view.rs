@@ -1,0 +1,247 @@
+//! What is shown of one agent: a line in the overview ([`AgentView`]), or all there is to know
+//! ([`AgentStory`]).
+
+use crate::agent::{AgentOptions, Answer, AttemptEnd, Cause, Progress, Usage};
+use crate::call::Site;
+use crate::event::{Event, Outcome, Recorded};
+use crate::ids::AgentNumber;
+use serde::Serialize;
+
+/// One agent, without its prompt and its answer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AgentView {
+    pub agent: AgentNumber,
+    pub label: String,
+    /// The group it stands in.
+    pub phase: Option<String>,
+    pub state: AgentState,
+    /// The generation that last asked for it.
+    pub generation: u32,
+    /// Its result was taken over by a later generation of the script.
+    pub reused: bool,
+    pub attempts: u32,
+    pub started_ms: Option<i64>,
+    pub duration_ms: Option<u64>,
+    /// Of all attempts.
+    pub usage: Usage,
+    pub model_asked: Option<String>,
+    pub model_served: Option<String>,
+    /// Why it gave nothing, or why its last attempt failed.
+    pub cause: Option<Cause>,
+    /// What it is doing right now; never in the journal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentState {
+    Queued,
+    Running,
+    Answered,
+    Failed,
+}
+
+impl AgentView {
+    pub(super) fn new(agent: AgentNumber) -> AgentView {
+        AgentView {
+            agent,
+            label: String::new(),
+            phase: None,
+            state: AgentState::Queued,
+            generation: 1,
+            reused: false,
+            attempts: 0,
+            started_ms: None,
+            duration_ms: None,
+            usage: Usage::default(),
+            model_asked: None,
+            model_served: None,
+            cause: None,
+            progress: None,
+        }
+    }
+
+    /// Another model answered than was asked for (C28).
+    pub fn was_served_by_another(&self) -> bool {
+        matches!((&self.model_asked, &self.model_served), (Some(asked), Some(served)) if asked != served)
+    }
+}
+
+/// Agents by what they are doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct AgentCounts {
+    pub queued: u32,
+    pub running: u32,
+    pub answered: u32,
+    pub failed: u32,
+    /// Of the answered: taken over from an earlier generation.
+    pub reused: u32,
+}
+
+impl AgentCounts {
+    pub fn add(&mut self, agent: &AgentView) {
+        match agent.state {
+            AgentState::Queued => self.queued += 1,
+            AgentState::Running => self.running += 1,
+            AgentState::Answered => self.answered += 1,
+            AgentState::Failed => self.failed += 1,
+        }
+        if agent.reused {
+            self.reused += 1;
+        }
+    }
+
+    pub fn total(&self) -> u32 {
+        self.queued + self.running + self.answered + self.failed
+    }
+
+    pub fn ended(&self) -> u32 {
+        self.answered + self.failed
+    }
+}
+
+/// All that the journal knows of one agent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AgentStory {
+    pub agent: AgentNumber,
+    pub label: String,
+    pub phase: Option<String>,
+    pub prompt: String,
+    pub options: AgentOptions,
+    pub key: String,
+    pub site: Option<Site>,
+    /// The last attempt is the one that ended the agent, if it has ended.
+    pub attempts: Vec<AttemptStory>,
+    /// Generations that took its result over.
+    pub reused_by: Vec<u32>,
+    pub answer: Option<Answer>,
+    /// Why there is no answer.
+    pub cause: Option<Cause>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct AttemptStory {
+    pub attempt: u32,
+    pub started_ms: Option<i64>,
+    pub duration_ms: Option<u64>,
+    /// `None`: at work, or lost with the process that drove it.
+    pub end: Option<AttemptEnd>,
+    pub usage: Usage,
+    pub model_asked: Option<String>,
+    pub model_served: Option<String>,
+    pub requests: u32,
+    pub rung: Option<String>,
+    pub drafts: Vec<String>,
+    pub notes: Vec<String>,
+}
+
+impl AgentStory {
+    /// The story of this agent out of a run's events; `None`: it was never asked for.
+    pub fn collect<'a>(
+        events: impl IntoIterator<Item = &'a Recorded>,
+        agent: AgentNumber,
+    ) -> Option<AgentStory> {
+        let mut story = None;
+        let mut generation = 1;
+        for recorded in events {
+            if let Event::RunResumed { generation: next, .. } = &recorded.event {
+                generation = *next;
+            }
+            match &mut story {
+                None => story = AgentStory::begin(&recorded.event, agent),
+                Some(story) => story.apply(recorded, generation),
+            }
+        }
+        story
+    }
+
+    fn begin(event: &Event, wanted: AgentNumber) -> Option<AgentStory> {
+        let Event::AgentQueued { agent, label, phase, prompt, options, key, site, .. } = event else {
+            return None;
+        };
+        (*agent == wanted).then(|| AgentStory {
+            agent: wanted,
+            label: label.clone(),
+            phase: phase.clone(),
+            prompt: prompt.clone(),
+            options: options.clone(),
+            key: key.clone(),
+            site: site.clone(),
+            attempts: Vec::new(),
+            reused_by: Vec::new(),
+            answer: None,
+            cause: None,
+        })
+    }
+
+    fn apply(&mut self, recorded: &Recorded, generation: u32) {
+        match &recorded.event {
+            Event::AgentReused { agent, .. } if *agent == self.agent => self.reused_by.push(generation),
+            Event::AgentStarted { agent, attempt } if *agent == self.agent => {
+                self.attempt(*attempt).started_ms = Some(recorded.at_ms);
+            }
+            Event::AttemptEnded { agent, attempt, end, usage, drafts } if *agent == self.agent => {
+                let told = self.attempt(*attempt);
+                told.duration_ms = told.started_ms.map(|start| recorded.at_ms.abs_diff(start));
+                told.end = Some(end.clone());
+                told.usage = *usage;
+                told.drafts.clone_from(drafts);
+            }
+            Event::AgentFinished { agent, .. } if *agent == self.agent => self.finish(&recorded.event),
+            _ => {}
+        }
+    }
+
+    fn finish(&mut self, event: &Event) {
+        let Event::AgentFinished {
+            attempt,
+            outcome,
+            usage,
+            model_asked,
+            model_served,
+            requests,
+            rung,
+            drafts,
+            notes,
+            duration_ms,
+            ..
+        } = event
+        else {
+            return;
+        };
+        let end = match outcome {
+            Outcome::Answered(answer) => AttemptEnd::Answered(answer.clone()),
+            Outcome::Failed(cause) => AttemptEnd::Failed(cause.clone()),
+        };
+        (self.answer, self.cause) = match outcome {
+            Outcome::Answered(answer) => (Some(answer.clone()), None),
+            Outcome::Failed(cause) => (None, Some(cause.clone())),
+        };
+        let told = self.attempt(*attempt);
+        *told = AttemptStory {
+            attempt: *attempt,
+            started_ms: told.started_ms,
+            duration_ms: Some(*duration_ms),
+            end: Some(end),
+            usage: *usage,
+            model_asked: model_asked.clone(),
+            model_served: model_served.clone(),
+            requests: *requests,
+            rung: rung.clone(),
+            drafts: drafts.clone(),
+            notes: notes.clone(),
+        };
+    }
+
+    fn attempt(&mut self, number: u32) -> &mut AttemptStory {
+        let at = match self.attempts.iter().position(|told| told.attempt == number) {
+            Some(at) => at,
+            None => {
+                self.attempts.push(AttemptStory { attempt: number, ..AttemptStory::default() });
+                self.attempts.len() - 1
+            }
+        };
+        &mut self.attempts[at]
+    }
+}

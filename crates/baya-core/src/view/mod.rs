@@ -1,0 +1,12 @@
+//! What a person sees of a run: a fold over its events, for every kind of view.
+//!
+//! A [`RunView`] may start at any time and from any process: it needs the events and nothing else.
+//! It is total: events in an impossible order change what is shown, never panic. It decides nothing
+//! and is never read by the run itself.
+
+mod agent_view;
+mod fold;
+mod run_view;
+
+pub use agent_view::{AgentCounts, AgentState, AgentStory, AgentView, AttemptStory};
+pub use run_view::{GroupKind, GroupView, LogLine, RunState, RunView};

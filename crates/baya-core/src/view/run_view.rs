@@ -1,0 +1,185 @@
+//! The overview of a run.
+
+use super::agent_view::{AgentCounts, AgentState, AgentView};
+use crate::agent::{Cause, Progress, Usage, UsageSource};
+use crate::call::{LogLevel, ScriptError};
+use crate::event::{Failures, Recorded, RunStatus};
+use crate::ids::{AgentNumber, FrameId, RunId};
+use crate::limits::Limits;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, VecDeque};
+
+/// A run as its events tell it. Of earlier generations the agents stay, with their numbers; the
+/// counts are of the present one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct RunView {
+    pub run: Option<RunId>,
+    /// `meta.name`.
+    pub name: String,
+    pub description: String,
+    /// Where the script was read from.
+    pub path: String,
+    pub state: RunState,
+    /// From 1; each resume of an ended or edited run adds one.
+    pub generation: u32,
+    pub started_ms: Option<i64>,
+    /// When it ended or was let go.
+    pub ended_ms: Option<i64>,
+    /// Of the last event.
+    pub last_ms: i64,
+    pub events: u64,
+    /// The process that drives it, or drove it last.
+    pub pid: Option<u32>,
+    pub folder: String,
+    pub backend: String,
+    /// The default backend asks no model.
+    pub simulated: bool,
+    pub limits: Limits,
+    pub groups: Vec<GroupView>,
+    /// The phase the main script is in.
+    pub phase: Option<String>,
+    pub agents: BTreeMap<AgentNumber, AgentView>,
+    /// Tokens of all attempts of all generations.
+    pub usage: Usage,
+    pub log: VecDeque<LogLine>,
+    /// Log lines in all; a view keeps the last [`crate::limits::LOG_LINES_IN_VIEW`].
+    pub log_lines: u64,
+    /// What the engine itself has warned of.
+    pub warnings: VecDeque<String>,
+    pub result: Option<Value>,
+    pub error: Option<ScriptError>,
+    /// As the run itself counted them at its end.
+    pub failures_at_end: Option<Failures>,
+    #[serde(skip)]
+    pub(super) child_groups: BTreeMap<FrameId, String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// No event yet.
+    #[default]
+    Unknown,
+    Running,
+    Paused {
+        by: String,
+    },
+    Stopping {
+        by: String,
+    },
+    /// Nothing can go on before a person acts.
+    Parked {
+        cause: Cause,
+    },
+    /// Let go by its process; open, resumable.
+    Interrupted {
+        by: String,
+    },
+    Ended {
+        status: RunStatus,
+    },
+}
+
+/// A phase or a child workflow, in the order of its first mention; phases of `meta` come first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GroupView {
+    /// `None`: agents that were started outside any phase.
+    pub title: Option<String>,
+    pub detail: Option<String>,
+    pub kind: GroupKind,
+    /// The script has entered it, or an agent stands in it.
+    pub entered: bool,
+    /// The child has ended.
+    pub ended: bool,
+    /// Why the child ended, if it threw.
+    pub error: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupKind {
+    Phase,
+    Child,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LogLine {
+    pub at_ms: i64,
+    pub level: LogLevel,
+    /// Said by the engine, not by the script.
+    pub ours: bool,
+    pub text: String,
+}
+
+impl RunView {
+    /// The view of a whole journal.
+    pub fn of<'a>(events: impl IntoIterator<Item = &'a Recorded>) -> RunView {
+        let mut view = RunView::default();
+        for recorded in events {
+            view.apply(recorded);
+        }
+        view
+    }
+
+    /// What an agent says of itself while it works.
+    pub fn note_progress(&mut self, agent: AgentNumber, attempt: u32, progress: Progress) {
+        if let Some(agent) = self.agents.get_mut(&agent)
+            && agent.state == AgentState::Running
+            && agent.attempts == attempt
+        {
+            agent.progress = Some(progress);
+        }
+    }
+
+    /// Agents that the present generation has asked for.
+    pub fn present_agents(&self) -> impl Iterator<Item = &AgentView> {
+        self.agents.values().filter(|agent| agent.generation == self.generation)
+    }
+
+    /// All agents of the present generation.
+    pub fn counts(&self) -> AgentCounts {
+        let mut counts = AgentCounts::default();
+        self.present_agents().for_each(|agent| counts.add(agent));
+        counts
+    }
+
+    /// The groups in their order with their counts.
+    pub fn groups_with_counts(&self) -> Vec<(&GroupView, AgentCounts)> {
+        let mut by_title: BTreeMap<Option<&str>, AgentCounts> = BTreeMap::new();
+        for agent in self.present_agents() {
+            by_title.entry(agent.phase.as_deref()).or_default().add(agent);
+        }
+        let counts = |group: &GroupView| by_title.get(&group.title.as_deref()).copied().unwrap_or_default();
+        self.groups.iter().map(|group| (group, counts(group))).collect()
+    }
+
+    /// Agents that gave nothing: as counted at the end, else as counted so far.
+    pub fn failures(&self) -> Failures {
+        self.failures_at_end.clone().unwrap_or_else(|| self.failures_so_far())
+    }
+
+    fn failures_so_far(&self) -> Failures {
+        let mut causes: BTreeMap<&'static str, u32> = BTreeMap::new();
+        for cause in
+            self.present_agents().filter(|a| a.state == AgentState::Failed).filter_map(|a| a.cause.as_ref())
+        {
+            *causes.entry(cause.kind.words()).or_default() += 1;
+        }
+        let mut causes: Vec<_> = causes.into_iter().map(|(words, count)| (words.to_owned(), count)).collect();
+        causes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let counts = self.counts();
+        Failures { agents: counts.total(), failed: counts.failed, causes, phases_lost: Vec::new() }
+    }
+
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, RunState::Ended { .. })
+    }
+
+    /// No model was asked: simulated agents worked, and nobody else did.
+    pub fn asked_no_model(&self) -> bool {
+        let real =
+            |agent: &AgentView| matches!(agent.usage.source, UsageSource::Estimated | UsageSource::Reported);
+        self.simulated && !self.agents.values().any(real)
+    }
+}

@@ -1,0 +1,94 @@
+//! Options of `agent()` at the gate (C23, C24, C26, C27, C29, C31).
+
+use super::*;
+use baya_core::call::ThrowKind;
+
+fn thrown(options: Value) -> Thrown {
+    let mut hand = Hand::new();
+    hand.step(0, vec![agent_with(1, "a", options)]);
+    assert!(hand.tasks().is_empty(), "a refused call starts nothing");
+    hand.thrown_to(1).clone()
+}
+
+#[test]
+fn c23_the_default_label_is_the_head_of_the_prompt_folded() {
+    let long = format!("  Look\n\tat   {}", "x".repeat(100));
+    let mut hand = Hand::new();
+    hand.step(0, vec![agent(1, &long), agent_with(2, "p", json!({"label": "mine", "phase": "Check"}))]);
+    let folded = format!("Look at {}", "x".repeat(47));
+    assert_eq!(hand.queued(), [(folded.as_str(), None), ("mine", Some("Check"))]);
+}
+
+#[test]
+fn c24_unknown_options_and_values_are_told_once_and_ignored() {
+    let mut hand = Hand::new();
+    let odd = json!({"lable": 1, "effort": "huge", "isolation": "container"});
+    hand.step(0, vec![agent_with(1, "a", odd.clone()), agent_with(2, "b", odd)]);
+    let mut logs = hand.logs();
+    logs.sort_unstable();
+    assert_eq!(
+        logs,
+        [
+            "agent() does not know `effort: \"huge\"`; it is ignored; known: low, medium, high, xhigh or max",
+            "agent() does not know `isolation: \"container\"`; it is ignored; known: 'worktree'",
+            "agent() has no option `lable`; it is ignored",
+        ]
+    );
+    assert_eq!(hand.prompts(), ["a", "b"]);
+}
+
+#[test]
+fn c26_an_unknown_agent_type_throws_and_lists_what_there_is() {
+    let thrown = thrown(json!({"agentType": "Explorer"}));
+    assert_eq!(thrown.kind, ThrowKind::AgentType);
+    assert_eq!(thrown.message, "there is no agent type `Explorer`; there are: Explore, general-purpose");
+}
+
+#[test]
+fn c27_names_of_agent_types_are_case_sensitive() {
+    assert_eq!(thrown(json!({"agentType": "explore"})).kind, ThrowKind::AgentType);
+}
+
+#[test]
+fn c26_isolation_outside_a_repository_throws() {
+    let thrown = thrown(json!({"isolation": "worktree"}));
+    assert_eq!(thrown.kind, ThrowKind::Isolation);
+    assert!(thrown.message.contains("`/p` is in none"), "{}", thrown.message);
+}
+
+#[test]
+fn isolation_of_agents_without_tools_is_told_to_have_no_effect() {
+    let mut hand = Hand::with(Limits::default(), Surroundings { in_git_repository: true, ..surroundings() });
+    hand.step(0, vec![agent_with(1, "a", json!({"isolation": "worktree"}))]);
+    assert_eq!(hand.prompts(), ["a"]);
+    assert!(hand.logs()[0].contains("no effect"), "{:?}", hand.logs());
+    hand.step(0, vec![agent_with(2, "b", json!({"isolation": "worktree", "backend": "mine"}))]);
+    assert_eq!(hand.thrown_to(2).kind, ThrowKind::Isolation);
+}
+
+#[test]
+fn c29_what_later_versions_bring_is_refused_at_the_call() {
+    for (name, value) in [
+        ("tools", json!(["read"])),
+        ("quarantine", json!(true)),
+        ("cwd", json!("/")),
+        ("base", json!("main")),
+        ("work", json!(true)),
+        ("cache", json!("shared")),
+    ] {
+        let thrown = thrown(json!({name: value}));
+        assert_eq!(thrown.kind, ThrowKind::Option, "{name}");
+        assert!(thrown.message.contains("is not in this version"), "{}", thrown.message);
+    }
+    assert!(thrown(json!({"backend": "other"})).message.contains("there are: simulated, mine"));
+    assert!(thrown(json!({"timeoutMs": "soon"})).message.contains("`timeoutMs`"));
+}
+
+#[test]
+fn c31_an_unusable_schema_throws_before_any_token() {
+    for schema in
+        [json!("x"), json!({"type": "array"}), json!({"type": "object", "properties": 1}), json!(null)]
+    {
+        assert_eq!(thrown(json!({"schema": schema})).kind, ThrowKind::Schema, "{schema}");
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests of the engine, by feature.
+
+mod journal;
+mod runs;
+mod sim;

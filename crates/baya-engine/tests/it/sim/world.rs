@@ -1,0 +1,254 @@
+//! A world without time: agents, timers and crashes happen when a seed says so.
+
+use super::script::RandomScript;
+use baya_core::agent::{Answer, AttemptEnd, AttemptReport, Cause, CauseKind, Usage, UsageSource};
+use baya_core::call::{Delivery, Program, ScriptLimits, Unit, WorkflowTarget};
+use baya_core::event::{Event, Outcome, Recorded, ScriptRecord, Surroundings};
+use baya_core::ids::{AgentNumber, CallId, RunId};
+use baya_core::limits::Limits;
+use baya_core::op::Op;
+use baya_core::run::{Batch, Beginning, Effect, Input, Resumption, Run, RunEnd};
+use baya_js::Isolate;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What happens at a moment, in the order of arrival.
+enum Due {
+    Agent { agent: AgentNumber, attempt: u32, report: AttemptReport },
+    Timer { generation: u32, call: CallId },
+    Skip { agent: AgentNumber },
+}
+
+pub struct World<'a> {
+    script: &'a RandomScript,
+    pub journal: Vec<Recorded>,
+    run: Run,
+    isolate: Option<(u32, Isolate)>,
+    inputs: Vec<Input>,
+    due: BTreeMap<(i64, u64), Due>,
+    order: u64,
+    now_ms: i64,
+    /// Prompts of the attempts started by this driver.
+    pub started: Vec<String>,
+    /// Agents finished with an answer, as the journal says.
+    answered: BTreeSet<AgentNumber>,
+}
+
+pub fn record_of(name: &str, body: &str) -> ScriptRecord {
+    let text = format!("(async(meta)=>{{\"use strict\";\n{body}\n}})");
+    ScriptRecord {
+        name: name.to_owned(),
+        path: format!("{name}.js"),
+        hash: blake3::hash(body.as_bytes()).to_hex()[..16].to_owned(),
+        meta: json!({"name": name, "description": "made from a seed"}),
+        program: Program { units: vec![Unit { file: format!("{name}.js"), text, imports: Vec::new() }] },
+        sources: Vec::new(),
+    }
+}
+
+impl<'a> World<'a> {
+    pub fn fresh(script: &'a RandomScript, seed: u64) -> World<'a> {
+        let limits = Limits {
+            concurrency: 1 + (seed % 5) as u32,
+            budget_tokens: script.budget,
+            script: ScriptLimits::default(),
+            ..Limits::default()
+        };
+        let beginning = Beginning {
+            run: RunId::from_random(seed),
+            script: record_of("random", &script.body),
+            args: None,
+            seed,
+            limits,
+            surroundings: Surroundings { simulated: true, ..Surroundings::default() },
+            fence: 1,
+            pid: 1,
+        };
+        let (run, batch) = Run::begin(beginning, 1_000);
+        let mut world = World::new(script, run, Vec::new());
+        world.commit(batch);
+        world
+    }
+
+    /// A new process finds this journal.
+    pub fn resumed(script: &'a RandomScript, journal: Vec<Recorded>, fence: u64) -> World<'a> {
+        let mut run = Run::load(&journal);
+        let now_ms = journal.last().map_or(1_000, |last| last.at_ms) + 10;
+        let surroundings = Surroundings { simulated: true, ..Surroundings::default() };
+        let resumption = Resumption { surroundings, fence, pid: 1, ..Resumption::default() };
+        let batch = run.resume(resumption, now_ms);
+        let mut world = World::new(script, run, journal);
+        world.now_ms = now_ms;
+        world.commit(batch);
+        world
+    }
+
+    fn new(script: &'a RandomScript, run: Run, journal: Vec<Recorded>) -> World<'a> {
+        let mut world = World {
+            script,
+            journal: Vec::new(),
+            run,
+            isolate: None,
+            inputs: Vec::new(),
+            due: BTreeMap::new(),
+            order: 0,
+            now_ms: 1_000,
+            started: Vec::new(),
+            answered: BTreeSet::new(),
+        };
+        for recorded in journal {
+            world.write(recorded);
+        }
+        world
+    }
+
+    /// Runs until nothing can happen any more.
+    pub fn run_to_end(&mut self) -> RunEnd {
+        let mut rounds = 0;
+        loop {
+            rounds += 1;
+            assert!(rounds < 100_000, "the run does not end");
+            if let Some(end) = self.run.end() {
+                return end.clone();
+            }
+            if self.inputs.is_empty() {
+                self.advance();
+            }
+            let inputs = std::mem::take(&mut self.inputs);
+            let batch = self.run.decide_all(inputs, self.now_ms);
+            self.commit(batch);
+        }
+    }
+
+    /// The next moment at which something is due, and all that is due then.
+    fn advance(&mut self) {
+        let Some((&(at_ms, _), _)) = self.due.first_key_value() else {
+            panic!("nothing can happen and the run is not over: {:?}", self.run.state().life);
+        };
+        self.now_ms = self.now_ms.max(at_ms);
+        while let Some(entry) = self.due.first_entry() {
+            if entry.key().0 > at_ms {
+                break;
+            }
+            self.inputs.push(match entry.remove() {
+                Due::Agent { agent, attempt, report } => Input::AgentEnded { agent, attempt, report },
+                Due::Timer { generation, call } => Input::TimerDue { generation, call },
+                Due::Skip { agent } => Input::Op(Op::Skip { agent, by: "the seed".to_owned() }),
+            });
+        }
+    }
+
+    /// Events first, effects after.
+    fn commit(&mut self, batch: Batch) {
+        for recorded in batch.events {
+            self.write(recorded);
+        }
+        for effect in batch.effects {
+            self.perform(effect);
+        }
+    }
+
+    fn write(&mut self, recorded: Recorded) {
+        assert_eq!(recorded.seq, self.journal.len() as u64 + 1, "the journal has a gap");
+        if let Event::AgentFinished { agent, outcome: Outcome::Answered(_), .. } = &recorded.event {
+            assert!(self.answered.insert(*agent), "{agent} finished twice");
+        }
+        self.journal.push(recorded);
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::StartIsolate { generation, start, deliveries } => {
+                self.check_committed(&deliveries);
+                let (mut isolate, step) = Isolate::start(*start);
+                self.inputs.push(Input::Stepped { generation, step });
+                if !deliveries.is_empty() {
+                    let step = isolate.deliver(deliveries);
+                    self.inputs.push(Input::Stepped { generation, step });
+                }
+                self.isolate = Some((generation, isolate));
+            }
+            Effect::Deliver(deliveries) => {
+                self.check_committed(&deliveries);
+                if let Some((generation, isolate)) = &mut self.isolate {
+                    let step = isolate.deliver(deliveries);
+                    self.inputs.push(Input::Stepped { generation: *generation, step });
+                }
+            }
+            Effect::StartAgent(task) => {
+                assert!(!self.answered.contains(&task.agent), "{} is bought twice", task.agent);
+                self.started.push(task.prompt.clone());
+                let after = latency(&task.prompt);
+                if task.prompt.contains("skipped") {
+                    self.at(0, Due::Skip { agent: task.agent });
+                } else {
+                    let report = report_for(&task.prompt, task.options.schema.is_some());
+                    self.at(after, Due::Agent { agent: task.agent, attempt: task.attempt, report });
+                }
+            }
+            Effect::CancelAgent { agent, attempt } => {
+                let report = AttemptReport::new(AttemptEnd::Cancelled);
+                self.at(1, Due::Agent { agent, attempt, report });
+            }
+            Effect::SetTimer { generation, call, due_ms } => {
+                self.at((due_ms - self.now_ms).max(0), Due::Timer { generation, call });
+            }
+            Effect::LoadWorkflow { generation, call, target, importer: _ } => {
+                let loaded = self.load(&target).map(Box::new);
+                self.inputs.push(Input::WorkflowLoaded { generation, call, loaded });
+            }
+            Effect::EndSurvivors(_) => panic!("no process was started"),
+        }
+    }
+
+    fn at(&mut self, after_ms: i64, due: Due) {
+        self.order += 1;
+        self.due.insert((self.now_ms + after_ms, self.order), due);
+    }
+
+    fn load(&self, target: &WorkflowTarget) -> Result<ScriptRecord, String> {
+        let WorkflowTarget::Name(name) = target else { return Err("no such file".to_owned()) };
+        let number = name.strip_prefix("child").and_then(|n| n.parse::<usize>().ok());
+        let body = number.and_then(|n| self.script.children.get(n));
+        Ok(record_of(name, body.ok_or_else(|| format!("there is no workflow `{name}`"))?))
+    }
+
+    /// The script hears nothing that is not in the journal.
+    fn check_committed(&self, deliveries: &[Delivery]) {
+        let generation_start = self.journal.iter().rposition(|r| matches!(r.event, Event::RunResumed { .. }));
+        let current = &self.journal[generation_start.unwrap_or(0)..];
+        for delivery in deliveries {
+            let committed = current
+                .iter()
+                .any(|recorded| matches!(&recorded.event, Event::Delivered { call, .. } if *call == delivery.to));
+            assert!(committed, "a delivery to {} before its commit", delivery.to);
+        }
+    }
+}
+
+fn latency(prompt: &str) -> i64 {
+    if prompt.starts_with("slow") {
+        return 1_000_000;
+    }
+    let hash = blake3::hash(prompt.as_bytes());
+    1 + i64::from(hash.as_bytes()[0])
+}
+
+fn report_for(prompt: &str, shaped: bool) -> AttemptReport {
+    let failed = |kind| AttemptEnd::Failed(Cause::new(kind, "the seed says so"));
+    let end = if prompt.contains("fails") {
+        failed(CauseKind::Api)
+    } else if prompt.contains("unmet") {
+        failed(CauseKind::SchemaUnmet)
+    } else if prompt.contains("stalls") {
+        failed(CauseKind::Stalled)
+    } else if shaped {
+        AttemptEnd::Answered(Answer::Json(json!({"v": prompt.len()})))
+    } else {
+        AttemptEnd::Answered(Answer::Text(format!("answer to {prompt}")))
+    };
+    // Only the rounds of a budget loop cost anything: what else runs at the same time is a matter of luck.
+    let output = if prompt.starts_with("round") { 50 } else { 0 };
+    let usage = Usage { output, source: UsageSource::Simulated, ..Usage::default() };
+    AttemptReport { usage, ..AttemptReport::new(end) }
+}

@@ -1,0 +1,343 @@
+// The script's globals: every use becomes a call to the host, every delivery settles one promise here.
+(p, host, data) => {
+  const { put, push, hide, freeze, apply, isArray, mapGet, mapSet, mapDelete } = p;
+  const LIMITS = { __proto__: null, agent_limit: true, budget: true };
+  // Calls that wait: id -> { resolve, reject, stack, label }.
+  const waiting = new p.Map();
+  const timers = new p.Map();
+  // Errors that the engine threw -> { kind, label }.
+  const thrown = new p.WeakMap();
+  let phaseNow;
+
+  // The stack without its first line, which is our own function.
+  const callSite = () => {
+    const stack = p.stackOf(new p.Error());
+    return typeof stack === 'string' ? p.slice(stack, p.indexOf(stack, '\n') + 1) : '';
+  };
+  const wait = (id, stack, label) =>
+    new p.Promise((resolve, reject) => {
+      mapSet(waiting, id, { __proto__: null, resolve, reject, stack, label });
+    });
+  const logLine = (level, text) => host.log(level, p.wellFormed(text));
+
+  const plainOptions = (options) => {
+    if (options === undefined || options === null) return undefined;
+    if (typeof options !== 'object' || isArray(options)) {
+      throw new p.TypeError(`agent(prompt, options): \`options\` must be an object, not ${kindOf(options)}`);
+    }
+    const text = data.strict(options, 'options', 'refuse');
+    return text === '{}' ? undefined : text;
+  };
+  const kindOf = (x) => (x === null ? 'null' : isArray(x) ? 'an array' : `a ${typeof x}`);
+  const promptText = (prompt) =>
+    typeof prompt === 'object' && prompt !== null ? '[object]' : p.text(prompt);
+
+  // What `start` throws becomes a rejection; no promise is returned through another, which would look
+  // `then` up.
+  const rejecting = (start) => {
+    try {
+      return start();
+    } catch (error) {
+      return new p.Promise((_, reject) => reject(error));
+    }
+  };
+
+  const agent = (prompt, options) => {
+    const stack = callSite();
+    return rejecting(() => {
+      const text = p.wellFormed(promptText(prompt));
+      const given = plainOptions(options);
+      const label = given === undefined ? undefined : p.parse(given).label;
+      return wait(host.agent(text, given, phaseNow, stack), stack, label);
+    });
+  };
+
+  const workflow = (target, input) => {
+    const stack = callSite();
+    return rejecting(() => startWorkflow(target, input, stack));
+  };
+  const startWorkflow = (target, input, stack) => {
+    if (!host.nests) {
+      throw engineError('workflow', `workflows nest at most ${host.depthMax} deep; hint: --max-depth raises it`, stack);
+    }
+    const byPath = typeof target === 'object' && target !== null;
+    const name = byPath ? target.scriptPath : target;
+    if (typeof name !== 'string') {
+      throw new p.TypeError('workflow(nameOrRef, args): give a name or `{scriptPath: "file.js"}`');
+    }
+    const given = data.strict(input, 'args', 'drop');
+    return wait(host.workflow(byPath, p.wellFormed(name), given, stack), stack);
+  };
+
+  const engineError = (kind, message, stack, label) => {
+    const error = new p.Error(message);
+    p.setStack(error, stack);
+    put(error, 'kind', kind);
+    p.weakSet(thrown, error, { __proto__: null, kind, label });
+    return error;
+  };
+
+  // ---- parallel and pipeline
+
+  const ours = (error) => (p.isObject(error) ? p.weakGet(thrown, error) : undefined);
+  const messageOf = (error) => {
+    try {
+      return p.isError(error) ? p.text(error.message) : shown(error);
+    } catch {
+      return '[object]';
+    }
+  };
+  // Collects the failures of one use of `parallel` or `pipeline`.
+  const failures = (name, total) => {
+    const errors = [];
+    let limited = 0;
+    let reason;
+    return {
+      __proto__: null,
+      add(index, error) {
+        const known = ours(error);
+        const message = messageOf(error);
+        push(errors, {
+          index,
+          label: known === undefined ? undefined : known.label,
+          kind: known === undefined ? 'thrown' : known.kind,
+          message,
+        });
+        if (known !== undefined && LIMITS[known.kind]) {
+          limited++;
+          reason ??= message;
+        } else {
+          logLine(2, `${name}[${index}] failed: ${message}`);
+        }
+      },
+      finish(results) {
+        if (limited > 0) logLine(2, `${name}: ${limited} of ${total} did not run: ${reason}`);
+        hide(results, 'errors', errors);
+        return results;
+      },
+    };
+  };
+  const checkList = (name, list, what) => {
+    if (!isArray(list)) throw new p.TypeError(`${name}: the first argument must be an array of ${what}, not ${kindOf(list)}`);
+    if (list.length > host.listMax) {
+      throw new p.RangeError(`${name}: ${list.length} ${what} are more than the limit of ${host.listMax}; hint: give it in slices`);
+    }
+  };
+  // Runs `run(i)` for each i at once; resolves when all have ended.
+  const forAll = (count, run) =>
+    new p.Promise((resolve, reject) => {
+      let open = count;
+      if (count === 0) resolve();
+      const one = async (i) => {
+        try {
+          await run(i);
+        } catch (error) {
+          reject(error);
+        }
+        if (--open === 0) resolve();
+      };
+      for (let i = 0; i < count; i++) one(i);
+    });
+
+  const parallel = async (thunks, options) => {
+    checkList('parallel(thunks)', thunks, 'functions');
+    const count = thunks.length;
+    const list = new p.Array(count);
+    for (let i = 0; i < count; i++) {
+      if (typeof thunks[i] !== 'function') {
+        throw new p.TypeError(
+          `parallel(thunks): element ${i} is ${kindOf(thunks[i])}, not a function; ` +
+            'wrap each call so that parallel starts it: `() => agent(…)`',
+        );
+      }
+      put(list, i, thunks[i]);
+    }
+    const failFast = p.isObject(options) && options.failFast === true;
+    const failed = failures('parallel', count);
+    const results = new p.Array(count);
+    await forAll(count, async (i) => {
+      let value = null;
+      try {
+        const thunk = list[i];
+        value = (await thunk()) ?? null;
+      } catch (error) {
+        failed.add(i, error);
+        if (failFast) throw error;
+      }
+      put(results, i, value);
+    });
+    return failed.finish(results);
+  };
+
+  const pipeline = async (items, ...stages) => {
+    checkList('pipeline(items, ...stages)', items, 'items');
+    for (let s = 0; s < stages.length; s++) {
+      if (typeof stages[s] !== 'function') {
+        throw new p.TypeError(
+          `pipeline(items, ...stages): stage ${s + 1} is ${kindOf(stages[s])}, not a function; ` +
+            'write it as `(previous, item, index) => agent(…)`',
+        );
+      }
+    }
+    const count = items.length;
+    const list = new p.Array(count);
+    for (let i = 0; i < count; i++) put(list, i, items[i]);
+    const failed = failures('pipeline', count);
+    const results = new p.Array(count);
+    await forAll(count, async (i) => {
+      let value = null;
+      try {
+        const item = await list[i];
+        value = item;
+        for (let s = 0; s < stages.length; s++) {
+          const stage = stages[s];
+          value = await stage(value, item, i);
+          if (value === null) break;
+        }
+      } catch (error) {
+        value = null;
+        failed.add(i, error);
+      }
+      put(results, i, value);
+    });
+    return failed.finish(results);
+  };
+
+  // ---- phase, log, console
+
+  const shown = (x) => {
+    if (typeof x === 'string') return x;
+    try {
+      if (typeof x === 'function') return `[function ${p.text(x.name)}]`;
+      if (p.isError(x)) {
+        const head = `${p.text(x.name)}: ${p.text(x.message)}`;
+        const stack = p.stackOf(x);
+        return typeof stack === 'string' && stack !== '' ? `${head}\n${p.trimEnd(stack)}` : head;
+      }
+      if (!p.isObject(x)) return typeof x === 'bigint' ? `${x}n` : p.text(x);
+      return data.lenient(x, 'value').text ?? p.text(x);
+    } catch {
+      return '[object]';
+    }
+  };
+  const line = (args) => {
+    let text = '';
+    for (let i = 0; i < args.length; i++) text += (i ? ' ' : '') + shown(args[i]);
+    return text;
+  };
+  const phase = (title) => {
+    phaseNow = p.wellFormed(p.text(title));
+    host.phase(phaseNow);
+  };
+  const log = (...args) => logLine(1, line(args));
+  const at = (level) => (...args) => logLine(level, line(args));
+
+  // ---- timers
+
+  const setTimeout = (callback, delay, ...args) => {
+    if (typeof callback !== 'function') throw new p.TypeError('setTimeout(callback, ms): `callback` must be a function');
+    const ms = p.trunc(+delay);
+    const id = host.timer(ms > 0 ? p.min(ms, 0x7fffffff) : 0, callSite());
+    mapSet(timers, id, { __proto__: null, callback, args });
+    return id;
+  };
+  const clearTimeout = (id) => {
+    if (mapDelete(timers, id)) host.clear(id);
+  };
+  const fire = (id) => {
+    const timer = mapGet(timers, id);
+    if (timer === undefined) return;
+    mapDelete(timers, id);
+    try {
+      const callback = timer.callback;
+      apply(callback, undefined, timer.args);
+    } catch (error) {
+      logLine(3, `a setTimeout callback failed: ${messageOf(error)}`);
+    }
+  };
+
+  // ---- deliveries
+
+  const settle = (id, how, a, b) => {
+    if (how === 'fired') return fire(id);
+    const call = mapGet(waiting, id);
+    if (call === undefined) return undefined;
+    mapDelete(waiting, id);
+    const { resolve, reject } = call;
+    if (how === 'value') resolve(a === undefined ? undefined : p.parse(a));
+    else if (how === 'throw') reject(engineError(a, b, call.stack, call.label));
+    else reject(childError(a, b, call.stack));
+    return undefined;
+  };
+  const childError = (name, message, stack) => {
+    const error = new p.Error(message);
+    if (name !== 'Error') hide(error, 'name', name);
+    p.setStack(error, stack);
+    return error;
+  };
+
+  // ---- what the script ends with
+
+  const finish = (value) => {
+    const { text, notes } = data.lenient(value, 'result');
+    return `{"value":${text ?? 'null'},"present":${text !== undefined},"notes":${p.stringify(notes)}}`;
+  };
+  const describe = (error) => {
+    const known = ours(error);
+    let name = error === null ? 'null' : typeof error;
+    let message = '';
+    let stack = '';
+    try {
+      if (p.isError(error)) {
+        const trace = p.stackOf(error);
+        if (typeof trace === 'string') stack = trace;
+        name = p.text(error.name);
+        message = p.text(error.message);
+      } else {
+        message = data.lenient(error, 'error').text ?? p.text(error);
+      }
+    } catch {
+      message = '[object]';
+    }
+    const limit = known !== undefined && LIMITS[known.kind] === true;
+    return `{"name":${data.quote(name)},"message":${data.quote(message)},"stack":${data.quote(stack)},"limit":${limit}}`;
+  };
+
+  // ---- the globals
+
+  const LATER = [
+    'ask', 'cache', 'exec', 'fetch', 'git', 'glob', 'grep', 'judge', 'land', 'now', 'open', 'readFile', 'sleep', 'spawn',
+    'state', 'work', 'worktree', 'writeFile',
+  ];
+  const baya = {};
+  for (let i = 0; i < LATER.length; i++) {
+    const name = LATER[i];
+    const refuse = {
+      [name]() {
+        throw new p.Error(`\`baya.${name}\` is not in this version`);
+      },
+    }[name];
+    put(baya, name, freeze(refuse));
+  }
+  const console = { log: at(1), info: at(1), debug: at(0), warn: at(2), error: at(3) };
+  const total = host.total;
+  const budget = freeze({
+    total,
+    spent: () => host.spent(),
+    remaining: () => (total === null ? Infinity : p.max(0, total - host.spent())),
+  });
+  const args = host.args === undefined ? undefined : p.parse(host.args);
+
+  const globals = {
+    agent, parallel, pipeline, phase, log, args, budget, workflow, baya: freeze(baya), console, setTimeout, clearTimeout,
+  };
+  p.methods(globalThis, globals);
+
+  const deepFreeze = (x) => {
+    if (!p.isObject(x)) return x;
+    const names = p.ownKeys(x);
+    for (let i = 0; i < names.length; i++) deepFreeze(x[names[i]]);
+    return freeze(x);
+  };
+  return { __proto__: null, settle, finish, describe, meta: (text) => deepFreeze(p.parse(text)) };
+}

@@ -1,0 +1,6 @@
+//! The isolate from outside: scripts in, steps out.
+
+mod child;
+mod fixture;
+mod globals;
+mod values;
