@@ -3,6 +3,7 @@
 //! Knows nothing of the house's crates: it runs cargo, reads sources as text, and drives the built
 //! binary from outside. What it prints is for people; what it ends with is an exit status.
 
+mod bench;
 mod chores;
 mod counts;
 mod shell;
@@ -26,6 +27,8 @@ fn main() -> ExitCode {
         ["test"] => chores::test(),
         ["tidy"] => tidy::run(),
         ["sim", seed] => chores::sim(seed),
+        ["bench"] => bench::bench(bench::Size::Full),
+        ["bench", "--quick"] => bench::bench(bench::Size::Quick),
         _ => Err(USAGE.to_owned()),
     };
     match done {

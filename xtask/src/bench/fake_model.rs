@@ -1,0 +1,85 @@
+//! `baya fake-model` as a child: its address, and the log of what it was asked.
+
+use super::world::Room;
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// A running fake model; it ends when dropped.
+pub struct FakeModel {
+    child: Child,
+    url: String,
+    log: PathBuf,
+}
+
+/// One request it was sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// Milliseconds since the Unix epoch.
+    pub at_ms: f64,
+    pub prompt: String,
+}
+
+impl FakeModel {
+    /// Starts it with these rules and waits for its address.
+    pub fn start(room: &Room<'_>, rules: &Value) -> Result<FakeModel, String> {
+        let rules = room.write("rules.json", &rules.to_string())?;
+        let log = room.folder.join("requests.jsonl");
+        let (rules, log_name) = (rules.to_string_lossy().into_owned(), log.to_string_lossy().into_owned());
+        let mut command = room.baya(&["fake-model", "--rules", &rules, "--log", &log_name]);
+        command.stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| format!("the fake model did not start: {error}"))?;
+        let mut first = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            let _ = BufReader::new(stdout).read_line(&mut first);
+        }
+        let url = first.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned);
+        match url {
+            Some(url) => Ok(FakeModel { child, url: url.trim_end_matches('/').to_owned(), log }),
+            None => {
+                let _ = child.kill();
+                Err(format!("the fake model told no address: `{}`", first.trim()))
+            }
+        }
+    }
+
+    /// Points a command at it, as the Anthropic API.
+    pub fn serve(&self, command: &mut Command) {
+        command.env("ANTHROPIC_API_KEY", "bench").env("ANTHROPIC_BASE_URL", &self.url);
+    }
+
+    /// All requests so far that ask a model something, in their order.
+    pub fn requests(&self) -> Vec<Request> {
+        read_log(&self.log)
+    }
+}
+
+impl Drop for FakeModel {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read_log(path: &Path) -> Vec<Request> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().filter_map(request).collect()
+}
+
+fn request(line: &str) -> Option<Request> {
+    let value: Value = serde_json::from_str(line).ok()?;
+    Some(Request { at_ms: value["at_ms"].as_f64()?, prompt: value["prompt"].as_str()?.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_line_is_a_request_if_it_has_a_prompt() {
+        let asked = request(r#"{"at_ms": 12.5, "prompt": "task 1."}"#);
+        assert_eq!(asked, Some(Request { at_ms: 12.5, prompt: "task 1.".to_owned() }));
+        assert_eq!(request(r#"{"at_ms": 12, "path": "/models"}"#), None);
+    }
+}
