@@ -13,7 +13,7 @@ pub const NOW_MS: i64 = 1_767_323_045_678;
 /// `body` as a linked script of one file; its first line is the file's second.
 pub fn program(body: &str) -> Program {
     let text = format!("(async(meta)=>{{\"use strict\";\n{body}\n}})");
-    Program { units: vec![Unit { file: "script.js".to_owned(), text, imports: Vec::new() }] }
+    Program { units: vec![Unit { file: "script.js".to_owned(), text, imports: Vec::new(), shift: 0 }] }
 }
 
 pub fn start(body: &str) -> Start {
