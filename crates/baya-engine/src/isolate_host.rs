@@ -1,9 +1,10 @@
 //! Keeps the isolate of a run: in a child process of our own binary, or in a thread for embedding and
 //! tests. Deliveries go in, steps come out as inputs; the end of an isolate is an input too.
 
-use baya_core::call::{Delivery, ScriptError, ScriptErrorKind, Start, Step};
+use baya_core::call::{Delivery, ScriptError, ScriptErrorKind, ScriptLimits, Start, Step};
 use baya_core::run::Input;
 use baya_js::Message;
+use baya_js::watchdog::{ChildEnd, answer_within, explain};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -37,9 +38,8 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Beyond its CPU limit a stretch ends itself; this much later, by the wall clock, the child is killed
-/// whatever it does.
-const WALL_GRACE: Duration = Duration::from_secs(30);
+/// How many stretches of a message may use all of their CPU time before the parent ends the child.
+const STRETCHES_PER_MESSAGE: usize = 4;
 
 /// How many deliveries travel in one message.
 const DELIVERIES_PER_MESSAGE: usize = 512;
@@ -54,13 +54,13 @@ impl IsolateHost {
         inputs: Inputs,
     ) -> IsolateHost {
         let (messages, outbox) = mpsc::unbounded_channel();
-        let wall = Duration::from_millis(start.limits.cpu_ms).saturating_mul(4) + WALL_GRACE;
+        let limits = start.limits.clone();
         let kind = kind.clone();
         let task = tokio::spawn(async move {
             let told = inputs.clone();
             let lost = match kind {
                 IsolateKind::Child { program, args } => {
-                    run_child(program, args, wall, outbox, move |step| {
+                    run_child(program, args, limits, outbox, move |step| {
                         told(Input::Stepped { generation, step })
                     })
                     .await
@@ -97,7 +97,7 @@ impl IsolateHost {
 async fn run_child(
     program: PathBuf,
     args: Vec<String>,
-    wall: Duration,
+    limits: ScriptLimits,
     outbox: mpsc::UnboundedReceiver<Message>,
     told: impl Fn(Step),
 ) -> Result<(), ScriptError> {
@@ -109,18 +109,18 @@ async fn run_child(
     let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(lost("the isolate has no pipes".to_owned()));
     };
+    let wall = answer_within(&limits, STRETCHES_PER_MESSAGE);
     match converse(stdin, stdout, wall, outbox, told).await {
         Ended::Closed => Ok(()),
         Ended::Silent => {
             let _ = child.kill().await;
-            let message = format!("the script did not answer within {} s and was ended", wall.as_secs());
-            Err(ScriptError { kind: ScriptErrorKind::CpuLimit, ..lost(message) })
+            Err(explain(ChildEnd::TimedOut, &limits))
         }
         Ended::Garbled(why) => {
             let _ = child.kill().await;
             Err(lost(format!("the isolate answered what cannot be read: {why}")))
         }
-        Ended::Gone => Err(reason_of(&mut child).await),
+        Ended::Gone => Err(reason_of(&mut child, &limits).await),
     }
 }
 
@@ -187,10 +187,10 @@ async fn converse(
     }
 }
 
-async fn reason_of(child: &mut Child) -> ScriptError {
+async fn reason_of(child: &mut Child, limits: &ScriptLimits) -> ScriptError {
     let status = tokio::time::timeout(Duration::from_secs(5), child.wait()).await;
     match status {
-        Ok(Ok(status)) => lost(format!("the isolate ended: {status}")),
+        Ok(Ok(status)) => explain(ChildEnd::from(status), limits),
         Ok(Err(error)) => lost(format!("the isolate is gone: {error}")),
         Err(_) => lost("the isolate closed its pipe and hangs".to_owned()),
     }

@@ -41,7 +41,9 @@ pub fn record_of(name: &str, body: &str) -> ScriptRecord {
         path: format!("{name}.js"),
         hash: blake3::hash(body.as_bytes()).to_hex()[..16].to_owned(),
         meta: json!({"name": name, "description": "made from a seed"}),
-        program: Program { units: vec![Unit { file: format!("{name}.js"), text, imports: Vec::new(), shift: 0 }] },
+        program: Program {
+            units: vec![Unit { file: format!("{name}.js"), text, imports: Vec::new(), shift: 0 }],
+        },
         sources: Vec::new(),
     }
 }
