@@ -1,1 +1,5 @@
-fn main() {}
+//! The `baya` program.
+
+fn main() -> std::process::ExitCode {
+    baya::main()
+}

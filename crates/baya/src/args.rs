@@ -1,0 +1,64 @@
+//! The command line as clap reads it. What a command means stands in `commands/`.
+
+use crate::commands::{bundle, check, completions, fake_model, list, new, resume, run, runs, show, stop};
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+
+#[derive(Debug, Parser)]
+#[command(name = "baya", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(about = "Runs dynamic workflows: JavaScript harnesses that coordinate many agents, durably, on any model.")]
+#[command(after_help = "exit codes: 0 done, 1 the script failed, 2 usage or refused, 3 agents failed, \
+    4 budget, 5 needs a person, 6 no usable backend, 130 interrupted and resumable")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a workflow: a file, or a saved workflow by its name
+    #[command(disable_help_flag = true)]
+    Run(Box<run::Args>),
+    /// Say what is wrong with scripts, without running them
+    Check(check::Args),
+    /// Write one self-contained script out of a script and what it imports
+    Bundle(bundle::Args),
+    /// Go on with a run: finished agents are never asked again
+    Resume(Box<resume::Args>),
+    /// List the runs, the newest first
+    Runs(runs::Args),
+    /// Show a run, or one of its agents
+    Show(show::Args),
+    /// List the saved workflows
+    List(list::Args),
+    /// End a run, or one of its agents
+    Stop(stop::Args),
+    /// Write a commented script to start from
+    New(new::Args),
+    /// Serve a made-up model on this machine, for trying and for tests
+    FakeModel(fake_model::Args),
+    /// Print the completions of a shell
+    Completions(completions::Args),
+    #[command(external_subcommand)]
+    Unknown(Vec<OsString>),
+}
+
+impl Command {
+    /// Whether the last line on stdout is to be a `run_ended`, come what may.
+    pub fn ends_with_run_ended(&self) -> bool {
+        match self {
+            Command::Run(args) => args.drive.json,
+            Command::Resume(args) => args.drive.json,
+            Command::Check(_)
+            | Command::Bundle(_)
+            | Command::Runs(_)
+            | Command::Show(_)
+            | Command::List(_)
+            | Command::Stop(_)
+            | Command::New(_)
+            | Command::FakeModel(_)
+            | Command::Completions(_)
+            | Command::Unknown(_) => false,
+        }
+    }
+}

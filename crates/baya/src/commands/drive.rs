@@ -1,0 +1,158 @@
+//! Drives a run from this terminal: what `run` and `resume` share.
+
+use crate::exit::{Exit, Strictness};
+use crate::failure::Failure;
+use crate::output;
+use crate::views::json::Ended;
+use crate::views::palette::Palette;
+use crate::views::watch::{Watching, watch};
+use crate::views::{json, sanitise, show, summary};
+use crate::wiring::pool::LocalPool;
+use crate::wiring::signals;
+use baya_core::event::Surroundings;
+use baya_core::ids::RunId;
+use baya_core::view::RunView;
+use baya_engine::driver::{Begin, DriveEnd, DriveError, Setup, WorkflowSource, drive};
+use baya_engine::isolate_host::IsolateKind;
+use baya_engine::journal::{Journal, JournalError};
+use serde_json::json;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+#[derive(Debug, clap::Args)]
+pub struct DriveFlags {
+    /// The model of agents that name none: an alias, an id, or provider/model
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// Who works: `simulated`, a provider, or a command of the settings
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+    /// Answers for simulated agents
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+    /// One JSON line per event on stdout; the last is always `run_ended`
+    #[arg(long)]
+    pub json: bool,
+    /// Ask nothing
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Exit 3 if any agent failed
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// Everything there is to drive with.
+pub struct Drive {
+    pub run: RunId,
+    pub journal: Box<dyn Journal>,
+    pub pool: Arc<LocalPool>,
+    pub workflows: Arc<dyn WorkflowSource>,
+    pub surroundings: Surroundings,
+    pub begin: Begin,
+    /// What happened before.
+    pub view: RunView,
+    pub watching: Watching,
+    pub strictness: Strictness,
+}
+
+/// How to watch, as flags and terminal want it.
+pub fn watching(json: bool) -> Watching {
+    match (json, output::stderr_can_draw()) {
+        (true, _) => Watching::Json,
+        (false, true) => Watching::Live,
+        (false, false) => Watching::Lines,
+    }
+}
+
+impl Drive {
+    /// Drives to the end and tells it.
+    pub async fn go(self) -> Result<Exit, Failure> {
+        let (views, updates) = mpsc::unbounded_channel();
+        let (ops, ops_in) = mpsc::unbounded_channel();
+        let watching = self.watching;
+        let watcher = tokio::spawn(watch(self.view, updates, watching));
+        let signals = tokio::spawn(signals::listen(ops, self.pool.clone(), self.run.clone()));
+        let setup = Setup {
+            journal: self.journal,
+            runner: self.pool.clone(),
+            workflows: self.workflows,
+            isolate: isolate()?,
+            surroundings: self.surroundings,
+            views,
+            ops: ops_in,
+        };
+        let driven = drive(setup, self.begin).await;
+        signals.abort();
+        self.pool.settle().await;
+        let view = watcher.await.map_err(|error| Failure::outside("the view failed", error))?;
+        match driven {
+            Ok(end) => Ok(tell_end(&view, &end, watching, self.strictness)),
+            Err(error) => Err(lost(&view, &self.run, &error)),
+        }
+    }
+}
+
+/// Our own program evaluates scripts.
+fn isolate() -> Result<IsolateKind, Failure> {
+    let program =
+        std::env::current_exe().map_err(|error| Failure::outside("cannot find our own program", error))?;
+    Ok(IsolateKind::Child { program, args: vec![crate::ISOLATE_WORD.to_owned()] })
+}
+
+fn tell_end(view: &RunView, end: &DriveEnd, watching: Watching, strictness: Strictness) -> Exit {
+    summary::draw(view, Palette::of_stderr()).iter().for_each(|line| output::talk(line));
+    match watching {
+        Watching::Json => output::data(&json::ended(&ended(view, end))),
+        Watching::Live | Watching::Lines => tell_result(end),
+        Watching::Nothing => {}
+    }
+    Exit::of_run(end.status, &end.failures, end.parked.as_ref(), strictness)
+}
+
+/// A string as it is, anything else as JSON, `undefined` as nothing.
+fn tell_result(end: &DriveEnd) {
+    let Some(result) = &end.result else { return };
+    let text = show::value_text(result);
+    let text = if output::stdout_is_terminal() { sanitise::block(&text) } else { text };
+    let line_end = if text.ends_with('\n') { "" } else { "\n" };
+    output::data_raw(&format!("{text}{line_end}"));
+}
+
+fn ended(view: &RunView, end: &DriveEnd) -> Ended {
+    let error = match (&end.error, &end.parked) {
+        (Some(error), _) => json!(error),
+        (None, parked) => json!(parked),
+    };
+    Ended {
+        run: json!(view.run),
+        status: json!(end.status),
+        result: json!(end.result),
+        error,
+        failures: json!(end.failures),
+    }
+}
+
+/// The journal failed under a running run: nothing new starts, and what is in it stays.
+fn lost(view: &RunView, run: &RunId, error: &DriveError) -> Failure {
+    let DriveError::Journal(error) = error;
+    let failure = Failure { exit: Exit::ScriptFailed, ..of_journal(error) };
+    match view.run {
+        Some(_) => failure.hint(format!("resume: baya resume {run}")),
+        None => failure,
+    }
+}
+
+/// A journal's error for the person.
+pub fn of_journal(error: &JournalError) -> Failure {
+    Failure::usage(error.to_string()).hint_if_some(error.hint())
+}
+
+/// The runtime of everything that waits.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::outside("cannot start the runtime", error))
+}

@@ -1,0 +1,17 @@
+//! One file per command: its arguments and what it does.
+
+pub mod bundle;
+pub mod check;
+pub mod completions;
+pub mod detach;
+pub mod drive;
+pub mod fake_model;
+pub mod limit_flags;
+pub mod list;
+pub mod new;
+pub mod resume;
+pub mod run;
+pub mod run_help;
+pub mod runs;
+pub mod show;
+pub mod stop;

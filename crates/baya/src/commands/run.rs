@@ -1,0 +1,126 @@
+//! `baya run FILE|NAME [ARGS…]`
+
+use super::drive::{self, Drive, DriveFlags, of_journal};
+use super::limit_flags::LimitFlags;
+use super::{detach, run_help};
+use crate::exit::{Exit, Strictness};
+use crate::failure::Failure;
+use crate::folders::Folders;
+use crate::output;
+use crate::quantity;
+use crate::script_args::{self, Given};
+use crate::settings::Settings;
+use crate::views::palette::Palette;
+use crate::views::watch::Watching;
+use crate::wiring::scripts::{self, Workflows};
+use crate::wiring::{backends, pool::LocalPool, randomness};
+use baya_core::ids::RunId;
+use baya_core::script::{Checked, Options};
+use baya_core::view::RunView;
+use baya_engine::driver::Begin;
+use baya_engine::runs::RunStore;
+use serde_json::Value;
+use std::sync::Arc;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A script's file, or the name of a saved workflow
+    #[arg(value_name = "FILE|NAME")]
+    pub target: Option<String>,
+    /// Words that, joined, are the workflow's `args`
+    #[arg(value_name = "ARGS")]
+    pub words: Vec<String>,
+    /// One member of `args`; `@FILE` as VALUE takes the file's text
+    #[arg(long = "arg", value_name = "KEY=VALUE")]
+    pub pairs: Vec<String>,
+    /// `args` as JSON; `-` reads it from stdin
+    #[arg(long, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
+    pub args: Option<String>,
+    #[command(flatten)]
+    pub drive: DriveFlags,
+    /// Run in the background: print the run's id and return
+    #[arg(long)]
+    pub detach: bool,
+    /// The seed of the run's randomness
+    #[arg(long, value_name = "N", value_parser = quantity::count)]
+    pub seed: Option<u64>,
+    /// The script is TypeScript, whatever its file's name
+    #[arg(long)]
+    pub ts: bool,
+    /// Print help; after a workflow, what it is for and which `args` it takes
+    #[arg(short, long)]
+    pub help: bool,
+    /// We are the background process of a `--detach`.
+    #[arg(long, hide = true)]
+    pub detached: bool,
+    #[command(flatten)]
+    pub limits: LimitFlags,
+}
+
+pub fn execute(args: Args) -> Result<Exit, Failure> {
+    let Some(target) = args.target.clone() else { return without_target(&args) };
+    args.limits.refuse_what_is_not_there()?;
+    if args.detach && !args.help {
+        return detach::spawn(&args);
+    }
+    if args.detached {
+        detach::leave_session();
+    }
+    let folders = Folders::find()?;
+    let options = Options { typescript: args.ts, portable: false };
+    let checked = scripts::load(&target, &folders, &options)?;
+    if args.help {
+        return run_help::tell(&target, &checked);
+    }
+    tell_warnings(&checked);
+    let settings = Settings::load(&folders)?;
+    let given = Given { words: &args.words, pairs: &args.pairs, value: args.args.as_deref() };
+    let schema = checked.script.meta.get("args").cloned();
+    let script_args = given.read(schema.as_ref())?;
+    script_args::check(script_args.as_ref(), schema.as_ref(), &target)?;
+    drive::runtime()?.block_on(begin(&args, checked, script_args, &folders, &settings))
+}
+
+fn without_target(args: &Args) -> Result<Exit, Failure> {
+    if args.help {
+        return run_help::tell_command();
+    }
+    Err(Failure::usage("no workflow is named").hint("baya run FILE, or baya run NAME; `baya list` lists the names"))
+}
+
+async fn begin(
+    args: &Args,
+    checked: Checked,
+    script_args: Option<Value>,
+    folders: &Folders,
+    settings: &Settings,
+) -> Result<Exit, Failure> {
+    let choice = backends::Choice::of_flags(&args.drive, settings);
+    let backends = backends::build(&choice, folders, settings).await?;
+    let run = RunId::from_random(randomness::bits());
+    let journal = RunStore::new(&folders.state).create(&run).map_err(|error| of_journal(&error))?;
+    if args.detached {
+        detach::tell_parent(&run);
+    }
+    let limits = args.limits.over(settings.limits());
+    let seed = args.seed.unwrap_or_else(randomness::bits);
+    let strict = args.drive.strict || settings.strict;
+    let drive = Drive {
+        run: run.clone(),
+        journal: Box::new(journal),
+        surroundings: backends.surroundings(folders),
+        pool: Arc::new(LocalPool::new(backends, folders.working.clone())),
+        workflows: Arc::new(Workflows::new(folders)),
+        begin: Begin::Fresh { run, script: Box::new(checked.script), args: script_args, seed, limits },
+        view: RunView::default(),
+        watching: if args.detached { Watching::Nothing } else { drive::watching(args.drive.json) },
+        strictness: if strict { Strictness::Strict } else { Strictness::Lenient },
+    };
+    drive.go().await
+}
+
+fn tell_warnings(checked: &Checked) {
+    if !checked.warnings.is_empty() {
+        output::talk(&scripts::rendered(&checked.warnings, Palette::of_stderr()));
+    }
+}

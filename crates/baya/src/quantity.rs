@@ -1,0 +1,48 @@
+//! Numbers as people write them: `500k`, `1.5M`, `256M`, `30s`.
+
+/// A count: digits, perhaps a decimal point, perhaps `k`, `M` or `G` (thousands).
+pub fn count(text: &str) -> Result<u64, String> {
+    scaled(text, &[("k", 1e3), ("m", 1e6), ("g", 1e9)]).ok_or_else(|| not_a("number", text, "500k, 1.5M or 20000"))
+}
+
+/// A count that is at least 1 and fits 32 bits.
+pub fn positive(text: &str) -> Result<u32, String> {
+    match u32::try_from(count(text)?) {
+        Ok(0) => Err(format!("`{text}` is too small: at least 1")),
+        Ok(number) => Ok(number),
+        Err(_) => Err(format!("`{text}` is too large: at most {}", u32::MAX)),
+    }
+}
+
+/// Bytes: `256M` is 256 × 1024 × 1024.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    const KIB: f64 = 1024.0;
+    let short = text.strip_suffix("iB").or_else(|| text.strip_suffix('B')).unwrap_or(text);
+    let size = scaled(short, &[("k", KIB), ("m", KIB * KIB), ("g", KIB * KIB * KIB)]);
+    size.filter(|bytes| *bytes > 0).ok_or_else(|| not_a("size", text, "256M or 1G"))
+}
+
+/// Milliseconds: `500ms`, `30s`, `2m`; a bare number is seconds.
+pub fn duration_ms(text: &str) -> Result<u64, String> {
+    let time = scaled(text, &[("ms", 1.0), ("s", 1e3), ("m", 6e4), ("h", 3.6e6), ("", 1e3)]);
+    time.filter(|ms| *ms > 0).ok_or_else(|| not_a("duration", text, "500ms, 30s or 2m"))
+}
+
+fn not_a(kind: &str, text: &str, examples: &str) -> String {
+    format!("`{text}` is not a {kind}; write it as {examples}")
+}
+
+fn scaled(text: &str, units: &[(&str, f64)]) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = unit.to_ascii_lowercase();
+    let factor = match units.iter().find(|(name, _)| *name == unit) {
+        Some((_, factor)) => *factor,
+        None if unit.is_empty() => 1.0,
+        None => return None,
+    };
+    let number: f64 = number.replace('_', "").parse().ok()?;
+    let value = (number * factor).round();
+    (value.is_finite() && value >= 0.0 && value < 9e15).then_some(value as u64)
+}

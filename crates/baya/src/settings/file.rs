@@ -1,0 +1,170 @@
+//! The form of a settings file.
+
+use crate::failure::Failure;
+use crate::near::did_you_mean;
+use crate::quantity;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SettingsFile {
+    pub backend: Option<String>,
+    pub model: Option<String>,
+    pub concurrency: Option<Positive>,
+    pub max_agents: Option<Positive>,
+    pub budget: Option<Count>,
+    pub strict: Option<bool>,
+    pub concurrency_by_model: BTreeMap<String, Positive>,
+    pub script: ScriptSection,
+    pub providers: BTreeMap<String, ProviderSection>,
+    pub commands: BTreeMap<String, CommandSection>,
+    pub models: BTreeMap<String, String>,
+    pub rules: Option<String>,
+    pub memory_files: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScriptSection {
+    pub memory: Option<Bytes>,
+    pub cpu: Option<Duration>,
+    pub depth: Option<u32>,
+}
+
+/// A model provider: `[providers.NAME]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderSection {
+    pub kind: ProviderKind,
+    pub base_url: Option<String>,
+    /// The environment variable that holds the key.
+    pub key_env: Option<String>,
+    pub small: Option<String>,
+    pub medium: Option<String>,
+    pub large: Option<String>,
+}
+
+/// The wire a provider speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProviderKind {
+    Anthropic,
+    Openai,
+    OpenaiResponses,
+    Gemini,
+    Ollama,
+}
+
+/// A program as a backend: `[commands.NAME]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommandSection {
+    /// The program and its arguments; never a shell line.
+    pub argv: Vec<String>,
+    #[serde(default)]
+    pub input: TextForm,
+    #[serde(default)]
+    pub output: TextForm,
+    /// Names of environment variables it gets.
+    #[serde(default)]
+    pub env: Vec<String>,
+    pub timeout: Option<Duration>,
+}
+
+/// What goes to a program or comes from it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TextForm {
+    #[default]
+    Text,
+    Json,
+}
+
+/// `500k` or 500000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count(pub u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Positive(pub u32);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bytes(pub u64);
+/// Milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Duration(pub u64);
+
+/// A number, or a text that says one.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a number, or a text such as `500k`")]
+enum NumberOrText {
+    Number(u64),
+    Text(String),
+}
+
+fn read<'de, D: Deserializer<'de>, T>(input: D, parse: fn(&str) -> Result<T, String>) -> Result<T, D::Error> {
+    let text = match NumberOrText::deserialize(input)? {
+        NumberOrText::Number(number) => number.to_string(),
+        NumberOrText::Text(text) => text,
+    };
+    parse(&text).map_err(D::Error::custom)
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Count, D::Error> {
+        read(input, quantity::count).map(Count)
+    }
+}
+
+impl<'de> Deserialize<'de> for Positive {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Positive, D::Error> {
+        read(input, quantity::positive).map(Positive)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Bytes, D::Error> {
+        read(input, quantity::bytes).map(Bytes)
+    }
+}
+
+impl<'de> Deserialize<'de> for Duration {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
+        read(input, quantity::duration_ms).map(Duration)
+    }
+}
+
+impl SettingsFile {
+    pub fn parse(text: &str, path: &Path) -> Result<SettingsFile, Failure> {
+        toml::from_str(text).map_err(|error| refusal(&error, text, path))
+    }
+}
+
+fn refusal(error: &toml::de::Error, text: &str, path: &Path) -> Failure {
+    let place = error.span().map(|span| place_of(text, span.start)).unwrap_or_default();
+    let message = error.message().lines().next().unwrap_or_default();
+    let mut failure = Failure::usage(format!("settings `{}`{place}: {}", path.display(), first_part(message)));
+    if message.starts_with("unknown ") {
+        let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+        if let Some((wrong, known)) = names.split_first() {
+            let hint = did_you_mean(wrong, known.iter().copied());
+            failure = failure.hint(hint.unwrap_or_else(|| format!("there is {}", known.join(", "))));
+        }
+    }
+    failure
+}
+
+/// The candidates that serde lists go into the hint.
+fn first_part(message: &str) -> &str {
+    match message.starts_with("unknown ") {
+        true => message.split(", expected ").next().unwrap_or(message),
+        false => message,
+    }
+}
+
+/// ` line 3, column 5`
+fn place_of(text: &str, offset: usize) -> String {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!(" line {line}, column {column}")
+}

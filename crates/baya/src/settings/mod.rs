@@ -1,0 +1,99 @@
+//! Settings: `baya.toml` of the project over `config.toml` of the user. Flags go over both, later.
+//!
+//! Sources are small: a setting that is not here does not exist, and an unknown key is an error with
+//! its place.
+
+mod file;
+
+pub use file::{CommandSection, ProviderKind, ProviderSection, SettingsFile, TextForm};
+
+use crate::failure::{Failure, in_words};
+use crate::folders::Folders;
+use baya_core::limits::Limits;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The name of a project's settings file.
+pub const PROJECT_FILE: &str = "baya.toml";
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Settings {
+    /// The files they were read from, the project's first.
+    pub files: Vec<PathBuf>,
+    pub backend: Option<String>,
+    pub model: Option<String>,
+    pub concurrency: Option<u32>,
+    pub max_agents: Option<u32>,
+    pub budget: Option<u64>,
+    pub strict: bool,
+    pub concurrency_by_model: BTreeMap<String, u32>,
+    pub script_memory: Option<u64>,
+    pub script_cpu_ms: Option<u64>,
+    pub script_depth: Option<u32>,
+    pub providers: BTreeMap<String, ProviderSection>,
+    pub commands: BTreeMap<String, CommandSection>,
+    /// Model aliases.
+    pub models: BTreeMap<String, String>,
+    /// Rules for simulated agents.
+    pub rules: Option<PathBuf>,
+    /// Files every agent is given, by their paths.
+    pub memory_files: Vec<PathBuf>,
+}
+
+impl Settings {
+    /// Reads both files, if they are there.
+    pub fn load(folders: &Folders) -> Result<Settings, Failure> {
+        let project = folders.project().into_iter().map(|folder| folder.join(PROJECT_FILE));
+        let project = project.into_iter().find(|path| path.is_file());
+        let user = Some(folders.config.join("config.toml")).filter(|path| path.is_file());
+        let mut settings = Settings::default();
+        for path in [project, user].into_iter().flatten() {
+            let text = std::fs::read_to_string(&path).map_err(|error| {
+                Failure::usage(format!("cannot read the settings `{}`: {}", path.display(), in_words(&error)))
+            })?;
+            let file = SettingsFile::parse(&text, &path)?;
+            settings.fill(file, &path, folders);
+        }
+        Ok(settings)
+    }
+
+    /// Takes what is not set yet.
+    fn fill(&mut self, file: SettingsFile, path: &Path, folders: &Folders) {
+        let base = path.parent().unwrap_or(Path::new("/"));
+        self.files.push(path.to_owned());
+        self.backend = self.backend.take().or(file.backend);
+        self.model = self.model.take().or(file.model);
+        self.concurrency = self.concurrency.or(file.concurrency.map(|count| count.0));
+        self.max_agents = self.max_agents.or(file.max_agents.map(|count| count.0));
+        self.budget = self.budget.or(file.budget.map(|count| count.0));
+        self.strict = self.strict || file.strict.unwrap_or(false);
+        self.script_memory = self.script_memory.or(file.script.memory.map(|bytes| bytes.0));
+        self.script_cpu_ms = self.script_cpu_ms.or(file.script.cpu.map(|time| time.0));
+        self.script_depth = self.script_depth.or(file.script.depth);
+        self.rules = self.rules.take().or(file.rules.map(|rules| folders.expand(&rules, base)));
+        self.memory_files.extend(file.memory_files.iter().map(|memory| folders.expand(memory, base)));
+        fill_map(&mut self.concurrency_by_model, file.concurrency_by_model, |count| count.0);
+        fill_map(&mut self.providers, file.providers, |provider| provider);
+        fill_map(&mut self.commands, file.commands, |command| command);
+        fill_map(&mut self.models, file.models, |model| model);
+    }
+
+    /// The limits of a run before its flags.
+    pub fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        limits.agents_max = self.max_agents.unwrap_or(limits.agents_max);
+        limits.concurrency = self.concurrency.unwrap_or(limits.concurrency);
+        limits.concurrency_by_model.clone_from(&self.concurrency_by_model);
+        limits.budget_tokens = self.budget;
+        limits.script.memory_bytes = self.script_memory.unwrap_or(limits.script.memory_bytes);
+        limits.script.cpu_ms = self.script_cpu_ms.unwrap_or(limits.script.cpu_ms);
+        limits.script.depth_max = self.script_depth.unwrap_or(limits.script.depth_max);
+        limits
+    }
+}
+
+fn fill_map<A, B>(into: &mut BTreeMap<String, B>, from: BTreeMap<String, A>, convert: impl Fn(A) -> B) {
+    for (key, value) in from {
+        into.entry(key).or_insert_with(|| convert(value));
+    }
+}

@@ -1,0 +1,188 @@
+//! One picture of a running run, as lines for a terminal: pure, so that every width can be tested.
+
+use super::palette::Palette;
+use super::sanitise;
+use super::words;
+use baya_core::agent::Progress;
+use baya_core::view::{AgentCounts, AgentState, AgentView, GroupKind, GroupView, RunState, RunView};
+
+/// The room there is, and when it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Canvas {
+    pub columns: usize,
+    pub rows: usize,
+    pub now_ms: i64,
+    pub palette: Palette,
+}
+
+/// Running agents shown by name.
+const AGENTS_SHOWN: usize = 4;
+
+/// The lines, each at most `columns` wide, at most `rows` of them.
+pub fn draw(view: &RunView, canvas: Canvas) -> Vec<String> {
+    let canvas = Canvas { columns: canvas.columns.max(20), ..canvas };
+    let footer = footer(view, canvas);
+    let mut lines = header(view, canvas);
+    let log = log_line(view, canvas);
+    let room = canvas.rows.saturating_sub(lines.len() + footer.len() + log.len());
+    let groups = group_lines(view, canvas, room);
+    let agents = agent_lines(view, canvas, room.saturating_sub(groups.len()));
+    lines.extend(groups);
+    lines.extend(agents);
+    lines.extend(log);
+    lines.extend(footer);
+    lines.truncate(canvas.rows.max(1));
+    lines
+}
+
+/// Parts joined by ` · `, as many per line as fit.
+fn header(view: &RunView, canvas: Canvas) -> Vec<String> {
+    let elapsed = elapsed_ms(view.started_ms, canvas.now_ms);
+    let counts = view.counts();
+    let mut parts = vec![sanitise::line(&view.name), words::duration(elapsed)];
+    parts.push(format!("{}/{}", counts.ended(), words::plural(counts.total().into(), "agent", "agents")));
+    parts.push(words::tokens(&view.usage));
+    parts.extend(state_words(view));
+    if let Some(run) = &view.run {
+        parts.push(run.to_string());
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        let part = words::fit(&part, canvas.columns);
+        match lines.last_mut() {
+            Some(line) if words::width(line) + 3 + words::width(&part) <= canvas.columns => {
+                line.push_str(" · ");
+                line.push_str(&part);
+            }
+            _ => lines.push(part),
+        }
+    }
+    lines.iter_mut().take(1).for_each(|line| *line = canvas.palette.bold(line));
+    if view.simulated {
+        let text = words::fit("simulated: no model is asked", canvas.columns);
+        lines.push(canvas.palette.warn(&text));
+    }
+    lines
+}
+
+fn state_words(view: &RunView) -> Option<String> {
+    match &view.state {
+        RunState::Unknown | RunState::Running | RunState::Ended { .. } => None,
+        RunState::Paused { .. } => Some("paused".to_owned()),
+        RunState::Stopping { .. } => Some("stopping".to_owned()),
+        RunState::Parked { .. } => Some("parked".to_owned()),
+        RunState::Interrupted { .. } => Some("interrupted".to_owned()),
+    }
+}
+
+/// One line per group; where there is no room for all, those that are neither over nor to come.
+fn group_lines(view: &RunView, canvas: Canvas, room: usize) -> Vec<String> {
+    let groups = view.groups_with_counts();
+    let title_width = groups.iter().map(|(group, _)| words::width(&title_of(group))).max().unwrap_or(0);
+    let title_width = title_width.min(canvas.columns / 2);
+    let draw = |(group, counts): &(&GroupView, AgentCounts)| group_line(group, *counts, title_width, canvas);
+    if groups.len() <= room {
+        return groups.iter().map(draw).collect();
+    }
+    let active: Vec<_> = groups.iter().filter(|(_, counts)| counts.total() > counts.ended()).collect();
+    let shown = active.len().min(room.saturating_sub(1));
+    let mut lines: Vec<String> = active.iter().take(shown).map(|group| draw(group)).collect();
+    if room > 0 {
+        let text = format!("  … {} more phases", groups.len() - shown);
+        lines.push(canvas.palette.dim(&words::fit(&text, canvas.columns)));
+    }
+    lines
+}
+
+fn title_of(group: &GroupView) -> String {
+    sanitise::line(group.title.as_deref().unwrap_or("(no phase)"))
+}
+
+fn group_line(group: &GroupView, counts: AgentCounts, title_width: usize, canvas: Canvas) -> String {
+    let palette = canvas.palette;
+    let over = counts.total() == counts.ended();
+    let mark = match (group.entered, over) {
+        (false, _) => palette.dim("·"),
+        (true, true) if counts.failed > 0 || group.error.is_some() => palette.bad("✗"),
+        (true, true) if counts.total() > 0 || group.kind == GroupKind::Child && group.ended => palette.good("✓"),
+        (true, _) => "●".to_owned(),
+    };
+    let title = words::fit(&title_of(group), title_width);
+    let padding = " ".repeat(title_width - words::width(&title));
+    let text = words::fit(&count_words(counts), canvas.columns.saturating_sub(title_width + 6));
+    let text = if counts.failed > 0 { palette.bad(&text) } else { text };
+    format!("  {mark} {title}{padding}  {text}").trim_end().to_owned()
+}
+
+/// `3/8 done, 2 running, 1 failed, 2 reused`
+pub fn count_words(counts: AgentCounts) -> String {
+    if counts.total() == 0 {
+        return String::new();
+    }
+    let mut text = format!("{}/{} done", counts.answered, counts.total());
+    let others = [(counts.running, "running"), (counts.failed, "failed"), (counts.reused, "reused")];
+    for (count, name) in others.iter().filter(|(count, _)| *count > 0) {
+        text.push_str(&format!(", {count} {name}"));
+    }
+    text
+}
+
+fn agent_lines(view: &RunView, canvas: Canvas, room: usize) -> Vec<String> {
+    let running: Vec<_> = view.agents.values().filter(|agent| agent.state == AgentState::Running).collect();
+    let most = AGENTS_SHOWN.min(room);
+    let shown = if running.len() > most { most.saturating_sub(1) } else { running.len() };
+    let mut lines: Vec<String> = running.iter().take(shown).map(|agent| agent_line(agent, canvas)).collect();
+    if running.len() > shown && room > 0 {
+        let more = format!("    … {} more running", running.len() - shown);
+        lines.push(canvas.palette.dim(&words::fit(&more, canvas.columns)));
+    }
+    lines
+}
+
+fn agent_line(agent: &AgentView, canvas: Canvas) -> String {
+    let time = words::duration(elapsed_ms(agent.started_ms, canvas.now_ms));
+    let mut text = format!("{} {}", agent.agent, sanitise::line(&agent.label));
+    if let Some(doing) = agent.progress.as_ref().and_then(progress_words) {
+        text = format!("{text} ({doing})");
+    }
+    let room = canvas.columns.saturating_sub(4 + 2 + words::width(&time));
+    let text = words::fit(&text, room);
+    let padding = " ".repeat(room - words::width(&text));
+    format!("    {text}{padding}  {}", canvas.palette.dim(&time))
+}
+
+fn progress_words(progress: &Progress) -> Option<String> {
+    match progress {
+        Progress::Asked => None,
+        Progress::Streaming { output_bytes } => Some(format!("{} bytes", words::count(*output_bytes))),
+        Progress::Retrying { why, wait_ms } => {
+            Some(format!("tries again in {}: {}", words::duration(*wait_ms), sanitise::line(why)))
+        }
+        Progress::Reasking { why, tries } => {
+            Some(format!("asked again, try {}: {}", tries + 1, sanitise::line(why)))
+        }
+    }
+}
+
+fn log_line(view: &RunView, canvas: Canvas) -> Vec<String> {
+    let Some(last) = view.log.back() else { return Vec::new() };
+    let text = words::fit(&format!("  log: {}", sanitise::line(&last.text)), canvas.columns);
+    vec![canvas.palette.dim(&text)]
+}
+
+fn footer(view: &RunView, canvas: Canvas) -> Vec<String> {
+    let Some(run) = &view.run else { return Vec::new() };
+    let whole = format!("ctrl-c stops and keeps everything; resume with: baya resume {run}");
+    let lines = if words::width(&whole) <= canvas.columns {
+        vec![whole]
+    } else if canvas.columns >= 36 {
+        vec!["ctrl-c stops and keeps everything;".to_owned(), format!("then: baya resume {run}")]
+    } else {
+        words::wrap(&whole, canvas.columns)
+    };
+    lines.iter().map(|line| canvas.palette.dim(&words::fit(line, canvas.columns))).collect()
+}
+
+fn elapsed_ms(since: Option<i64>, now_ms: i64) -> u64 {
+    since.map_or(0, |since| u64::try_from(now_ms - since).unwrap_or(0))
+}

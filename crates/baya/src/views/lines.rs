@@ -1,0 +1,62 @@
+//! A run told line by line, where there is no terminal to draw on.
+
+use super::sanitise;
+use super::words;
+use baya_core::agent::Cause;
+use baya_core::event::{Event, Outcome};
+use baya_core::view::RunView;
+
+/// What to say about an event, after `view` has applied it.
+pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
+    match event {
+        Event::RunStarted { run, script, surroundings, .. } => {
+            let asks = if surroundings.simulated { "simulated: no model is asked" } else { &surroundings.backend };
+            vec![clean(&format!("{run} {} ({}), {asks}", script.name, script.path))]
+        }
+        Event::RunResumed { generation, .. } => vec![format!("resumed, generation {generation}")],
+        Event::PhaseEntered { title, frame, .. } if *frame == baya_core::ids::FrameId::MAIN => {
+            vec![clean(&format!("phase: {title}"))]
+        }
+        Event::ChildStarted { group, .. } => vec![clean(&format!("workflow: {group}"))],
+        Event::ChildEnded { frame: _, error: Some(error), .. } => vec![clean(&format!("workflow failed: {error}"))],
+        Event::Logged { text, .. } => vec![clean(&format!("log: {text}"))],
+        Event::AgentFinished { agent, outcome, duration_ms, .. } => {
+            let label = view.agents.get(agent).map_or("", |agent| agent.label.as_str());
+            let end = match outcome {
+                Outcome::Answered(_) => format!("done in {}", words::duration(*duration_ms)),
+                Outcome::Failed(cause) => format!("failed: {}", cause_words(cause)),
+            };
+            vec![clean(&format!("{agent} {label}: {end}"))]
+        }
+        Event::RunPaused { by } => vec![clean(&format!("paused by {by}"))],
+        Event::RunContinued { by } => vec![clean(&format!("continued by {by}"))],
+        Event::StopRequested { by } => vec![clean(&format!("stop asked for by {by}"))],
+        Event::AgentSkipRequested { agent, by } => vec![clean(&format!("{agent} is stopped by {by}"))],
+        Event::DriverStarted { .. }
+        | Event::LimitsChanged { .. }
+        | Event::RunParked { .. }
+        | Event::RunInterrupted { .. }
+        | Event::RunEnded { .. }
+        | Event::PhaseEntered { .. }
+        | Event::TimerSet { .. }
+        | Event::TimerCleared { .. }
+        | Event::ChildRequested { .. }
+        | Event::ChildEnded { .. }
+        | Event::CallRefused { .. }
+        | Event::AgentQueued { .. }
+        | Event::AgentReused { .. }
+        | Event::AgentStarted { .. }
+        | Event::AgentProcessStarted { .. }
+        | Event::AttemptEnded { .. }
+        | Event::Delivered { .. } => Vec::new(),
+    }
+}
+
+/// `provider error: 500 at …`
+pub fn cause_words(cause: &Cause) -> String {
+    format!("{}: {}", cause.kind.words(), cause.message)
+}
+
+fn clean(text: &str) -> String {
+    sanitise::line(text)
+}

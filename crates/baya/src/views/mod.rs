@@ -1,0 +1,12 @@
+//! Everything a person or a program sees of a run. Views change nothing: they fold events.
+
+pub mod frame;
+pub mod json;
+pub mod lines;
+pub mod palette;
+pub mod sanitise;
+pub mod screen;
+pub mod show;
+pub mod summary;
+pub mod watch;
+pub mod words;

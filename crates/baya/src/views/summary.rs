@@ -1,0 +1,165 @@
+//! What stays on the screen when a run has ended, parked or been interrupted.
+
+use super::lines::cause_words;
+use super::palette::Palette;
+use super::sanitise;
+use super::words;
+use baya_core::agent::Cause;
+use baya_core::call::{ScriptError, Site};
+use baya_core::event::{Failures, RunStatus};
+use baya_core::view::{AgentState, AgentView, RunState, RunView};
+
+/// Failed agents named in a summary; `show` names all.
+const FAILED_SHOWN: usize = 5;
+const WARNINGS_SHOWN: usize = 5;
+
+/// The lines; the first says how it ended.
+pub fn draw(view: &RunView, palette: Palette) -> Vec<String> {
+    let mut lines = vec![headline(view, palette), totals(view)];
+    if view.simulated {
+        lines.push(palette.warn(simulated_words(view)));
+    }
+    if let Some(error) = &view.error {
+        lines.extend(error_lines(error).iter().map(|line| palette.bad(line)));
+    }
+    lines.extend(failed_lines(view));
+    lines.extend(warning_lines(view, palette));
+    lines.extend(next_steps(view));
+    lines
+}
+
+pub fn simulated_words(view: &RunView) -> &'static str {
+    match view.asked_no_model() {
+        true => "simulated: no model was asked",
+        false => "simulated by default: only agents with a `backend` of their own asked anybody",
+    }
+}
+
+fn headline(view: &RunView, palette: Palette) -> String {
+    let failures = view.failures();
+    match &view.state {
+        RunState::Ended { status: RunStatus::Completed } if failures.failed > 0 => {
+            palette.warn(&format!("completed with failures: {}", failure_words(&failures)))
+        }
+        RunState::Ended { status: RunStatus::Completed } => palette.good("completed"),
+        RunState::Ended { status } => palette.bad(status_words(*status)),
+        RunState::Interrupted { by } => palette.warn(&sanitise::line(&format!("interrupted by {by}; everything is kept"))),
+        RunState::Parked { cause } => palette.bad(&sanitise::line(&format!("parked: {}", cause_words(cause)))),
+        RunState::Paused { by } => sanitise::line(&format!("paused by {by}")),
+        RunState::Stopping { by } => sanitise::line(&format!("stopping, asked by {by}")),
+        RunState::Running => "running".to_owned(),
+        RunState::Unknown => "nothing has happened yet".to_owned(),
+    }
+}
+
+/// `2 of 12 agents gave nothing (2 × provider error)`
+pub fn failure_words(failures: &Failures) -> String {
+    let causes: Vec<_> = failures.causes.iter().map(|(words, count)| format!("{count} × {words}")).collect();
+    let agents = words::plural(failures.agents.into(), "agent", "agents");
+    let who = match failures.failed == failures.agents {
+        true => format!("all of {agents}"),
+        false => format!("{} of {agents}", failures.failed),
+    };
+    let mut text = format!("{who} gave nothing ({})", causes.join(", "));
+    if !failures.phases_lost.is_empty() {
+        text.push_str(&format!("; every agent failed in: {}", failures.phases_lost.join(", ")));
+    }
+    sanitise::line(&text)
+}
+
+pub fn status_words(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Completed => "completed",
+        RunStatus::Failed => "failed: the script ended with an error",
+        RunStatus::Refused => "refused",
+        RunStatus::Stopped => "stopped",
+        RunStatus::Interrupted => "interrupted; everything is kept",
+        RunStatus::Budget => "stopped by the budget",
+        RunStatus::NeedsPerson => "needs a person",
+    }
+}
+
+fn totals(view: &RunView) -> String {
+    let counts = view.counts();
+    let end = view.ended_ms.unwrap_or(view.last_ms);
+    let time = view.started_ms.map_or(0, |start| u64::try_from(end - start).unwrap_or(0));
+    let agents = words::plural(counts.total().into(), "agent", "agents");
+    let mut text = format!("{agents} in {}, {}", words::duration(time), words::tokens(&view.usage));
+    if counts.reused > 0 {
+        text.push_str(&format!(", {} reused", counts.reused));
+    }
+    text
+}
+
+/// The error and where it was thrown.
+pub fn error_lines(error: &ScriptError) -> Vec<String> {
+    let mut lines: Vec<String> =
+        sanitise::block(&format!("{}: {}", error.name, error.message)).lines().map(str::to_owned).collect();
+    let places: Vec<&Site> = if error.stack.is_empty() { error.site.iter().collect() } else { error.stack.iter().collect() };
+    lines.extend(places.iter().take(8).map(|site| format!("  at {}", place(site))));
+    lines
+}
+
+/// `tour.js:12:4`
+pub fn place(site: &Site) -> String {
+    sanitise::line(&format!("{}:{}:{}", site.file, site.line, site.column))
+}
+
+fn failed_lines(view: &RunView) -> Vec<String> {
+    let failed: Vec<&AgentView> = view.present_agents().filter(|agent| agent.state == AgentState::Failed).collect();
+    let mut lines: Vec<String> = failed.iter().take(FAILED_SHOWN).map(|agent| failed_line(agent)).collect();
+    if failed.len() > FAILED_SHOWN {
+        lines.push(format!("  … {} more", failed.len() - FAILED_SHOWN));
+    }
+    lines
+}
+
+fn failed_line(agent: &AgentView) -> String {
+    let why = agent.cause.as_ref().map_or_else(|| "no cause is known".to_owned(), cause_words);
+    sanitise::line(&format!("  {} {}: {why}", agent.agent, agent.label))
+}
+
+fn warning_lines(view: &RunView, palette: Palette) -> Vec<String> {
+    let mut lines: Vec<String> = view
+        .warnings
+        .iter()
+        .take(WARNINGS_SHOWN)
+        .map(|text| palette.warn(&sanitise::line(&format!("warning: {text}"))))
+        .collect();
+    if view.warnings.len() > WARNINGS_SHOWN {
+        lines.push(format!("  … {} more warnings", view.warnings.len() - WARNINGS_SHOWN));
+    }
+    lines
+}
+
+/// What the person can do now.
+fn next_steps(view: &RunView) -> Vec<String> {
+    let Some(run) = &view.run else { return Vec::new() };
+    let mut lines = Vec::new();
+    if let RunState::Parked { cause } = &view.state {
+        lines.extend(cause_hint(cause));
+    }
+    lines.push(format!("show:   baya show {run}"));
+    match &view.state {
+        RunState::Parked { .. } | RunState::Interrupted { .. } => lines.push(format!("resume: baya resume {run}")),
+        RunState::Ended { .. } if view.failures().failed > 0 => {
+            lines.push(format!("retry:  baya resume {run} --retry-failed"));
+        }
+        RunState::Ended { status: RunStatus::Budget } => {
+            lines.push(format!("resume: baya resume {run} --budget TOKENS"));
+        }
+        RunState::Ended { status: RunStatus::Failed } => {
+            lines.push(format!("resume: baya resume {run} --script EDITED_FILE"));
+        }
+        RunState::Ended { .. }
+        | RunState::Unknown
+        | RunState::Running
+        | RunState::Paused { .. }
+        | RunState::Stopping { .. } => {}
+    }
+    lines
+}
+
+fn cause_hint(cause: &Cause) -> Option<String> {
+    cause.hint.as_ref().map(|hint| format!("hint: {}", sanitise::line(hint)))
+}

@@ -1,0 +1,144 @@
+//! Who works: the backend that is asked for by a flag or the settings, or found; and all others that a
+//! call may name. Simulated agents are never a fallback.
+
+use crate::commands::drive::DriveFlags;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::folders::Folders;
+use crate::near;
+use crate::settings::Settings;
+use baya_agents::agent_types::{self, AgentTypes};
+use baya_agents::api::{ApiBackend, ApiSettings, ProviderConfig, SelectError, discover, find_providers};
+use baya_agents::backend::Backend;
+use baya_agents::simulated::Simulated;
+use baya_core::agent::{AgentProcess, AgentTask, Cause, CauseKind};
+use baya_core::event::Surroundings;
+use baya_core::simulate::Rules;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub const SIMULATED: &str = "simulated";
+/// The backend that takes whichever provider is found.
+pub const API: &str = "api";
+
+/// What flags and settings say about who works.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    pub backend: Option<String>,
+    pub model: Option<String>,
+    pub rules: Option<PathBuf>,
+}
+
+impl Choice {
+    pub fn of_flags(flags: &DriveFlags, settings: &Settings) -> Choice {
+        Choice {
+            backend: flags.backend.clone().or_else(|| settings.backend.clone()),
+            model: flags.model.clone().or_else(|| settings.model.clone()),
+            rules: flags.rules.clone().or_else(|| settings.rules.clone()),
+        }
+    }
+}
+
+/// All backends of a run, by name.
+pub struct Backends {
+    default: String,
+    by_name: BTreeMap<String, Arc<dyn Backend>>,
+    types: Arc<AgentTypes>,
+    choice: Choice,
+}
+
+/// Finds and builds them.
+pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Result<Backends, Failure> {
+    let env: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let types = Arc::new(find_types(folders));
+    let api = |name: &str, providers| {
+        let settings = api_settings(&choice, settings);
+        Arc::new(ApiBackend::new(name, providers, settings, types.clone())) as Arc<dyn Backend>
+    };
+    let mut by_name: BTreeMap<String, Arc<dyn Backend>> = BTreeMap::new();
+    by_name.insert(SIMULATED.to_owned(), Arc::new(Simulated::new(rules(choice.rules.as_deref())?)));
+    let found = discover(&env, &settings.providers);
+    for provider in &found {
+        by_name.insert(provider.name.clone(), api(&provider.name, first(&found, &provider.name)));
+    }
+    let default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
+    if !by_name.contains_key(&default) {
+        let names = by_name.keys().cloned().collect::<Vec<_>>();
+        let providers = find_providers(&default, &env, &settings.providers).await;
+        let providers = providers.map_err(|error| none_usable(&error, &names))?;
+        by_name.insert(default.clone(), api(&default, providers));
+    }
+    Ok(Backends { default, by_name, types, choice })
+}
+
+/// The same providers with this one in front.
+fn first(found: &[ProviderConfig], name: &str) -> Vec<ProviderConfig> {
+    let (front, rest): (Vec<_>, Vec<_>) = found.iter().cloned().partition(|provider| provider.name == name);
+    front.into_iter().chain(rest).collect()
+}
+
+fn api_settings(choice: &Choice, settings: &Settings) -> ApiSettings {
+    ApiSettings {
+        aliases: settings.models.clone(),
+        default_model: choice.model.clone(),
+        memory_files: settings.memory_files,
+        ..ApiSettings::default()
+    }
+}
+
+fn find_types(folders: &Folders) -> AgentTypes {
+    let user = [folders.home.join(".claude/agents"), folders.config.join("agents")];
+    agent_types::find(&folders.working, folders.repository.as_deref(), &user, &[])
+}
+
+fn rules(path: Option<&Path>) -> Result<Rules, Failure> {
+    let Some(path) = path else { return Ok(Rules::default()) };
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::unreadable(path, &error))?;
+    Rules::parse(&text).map_err(|error| Failure::usage(format!("rules `{}`: {error}", path.display())))
+}
+
+fn none_usable(error: &SelectError, names: &[String]) -> Failure {
+    let failure = match error {
+        SelectError::Unknown { name, known } => {
+            let all: Vec<&str> = known.iter().chain(names).map(String::as_str).collect();
+            return Failure::usage(format!("there is no backend `{name}`"))
+                .hint_if_some(near::did_you_mean(name, all.iter().copied()))
+                .hint(format!("there is {}", near::listed(all, 20)));
+        }
+        SelectError::NoKey { .. }
+        | SelectError::Nothing { .. }
+        | SelectError::NoOllama { .. }
+        | SelectError::NoModels { .. } => Failure::new(Exit::NoBackend, error.to_string()),
+    };
+    error.fix_lines().into_iter().fold(failure, Failure::hint)
+}
+
+impl Backends {
+    /// Whose task it is.
+    pub fn for_task(&self, task: &AgentTask) -> Result<Arc<dyn Backend>, Cause> {
+        let name = task.options.backend.as_ref().unwrap_or(&self.default);
+        let gone = || Cause::new(CauseKind::Program, format!("there is no backend `{name}` any more"));
+        self.by_name.get(name).cloned().ok_or_else(gone)
+    }
+
+    /// What the run is told of the place it runs in.
+    pub fn surroundings(&self, folders: &Folders) -> Surroundings {
+        Surroundings {
+            folder: folders.working.display().to_string(),
+            agent_types: self.types.names().into_iter().map(str::to_owned).collect(),
+            in_git_repository: folders.repository.is_some(),
+            backend: self.default.clone(),
+            backends: self.by_name.keys().cloned().collect(),
+            backends_with_tools: Vec::new(),
+            simulated: self.by_name.get(&self.default).is_some_and(|backend| backend.is_simulated()),
+            model: self.choice.model.clone(),
+            rules: self.choice.rules.as_ref().map(|rules| rules.display().to_string()),
+        }
+    }
+
+    /// Ends processes that an earlier driver left at work.
+    pub fn end_survivors(&self, _processes: &[AgentProcess]) {}
+}

@@ -1,0 +1,166 @@
+//! Agents on this machine: each attempt is a task; one that panics, hangs or is cancelled is a report
+//! like any other.
+
+use super::backends::Backends;
+use baya_agents::backend::{Attempt, Backend, Signal};
+use baya_core::agent::{AgentProcess, AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind};
+use baya_core::ids::AgentNumber;
+use baya_engine::runner::{AgentRunner, Report, Reports};
+use futures_util::FutureExt;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How long a cancelled attempt may take to say so; then it is dropped.
+const CANCEL_GRACE: Duration = Duration::from_secs(2);
+
+/// The pool of one run.
+pub struct LocalPool {
+    backends: Arc<Backends>,
+    folder: PathBuf,
+    working: Arc<Mutex<Working>>,
+}
+
+type AttemptId = (AgentNumber, u32);
+
+#[derive(Default)]
+struct Working {
+    attempts: BTreeMap<AttemptId, CancellationToken>,
+    tasks: BTreeMap<AttemptId, JoinHandle<()>>,
+}
+
+impl LocalPool {
+    /// `folder` is where agents work.
+    pub fn new(backends: Backends, folder: PathBuf) -> LocalPool {
+        LocalPool { backends: Arc::new(backends), folder, working: Arc::default() }
+    }
+
+    /// Drops every attempt at once; their processes are killed with them.
+    pub fn abort(&self) {
+        lock(&self.working).tasks.values().for_each(JoinHandle::abort);
+    }
+
+    /// Cancels what is still at work and waits for it.
+    pub async fn settle(&self) {
+        let tasks: Vec<_> = {
+            let mut working = lock(&self.working);
+            working.attempts.values().for_each(CancellationToken::cancel);
+            std::mem::take(&mut working.tasks).into_values().collect()
+        };
+        for task in tasks {
+            // Aborted or panicked: over in any case.
+            let _ = task.await;
+        }
+    }
+}
+
+impl AgentRunner for LocalPool {
+    fn start(&self, task: AgentTask, reports: Reports) {
+        let id = (task.agent, task.attempt);
+        let cancel = CancellationToken::new();
+        let backend = self.backends.for_task(&task);
+        let signals = signals(id, &reports);
+        let attempt = Attempt { cancel: cancel.clone(), folder: self.folder.clone(), signals };
+        let working = self.working.clone();
+        let mut locked = lock(&self.working);
+        locked.attempts.insert(id, cancel);
+        let handle = tokio::spawn(async move {
+            let report = work(backend, &task, &attempt).await;
+            let (agent, attempt) = id;
+            reports(Report::Ended { agent, attempt, report });
+            let mut working = lock(&working);
+            working.attempts.remove(&id);
+            working.tasks.remove(&id);
+        });
+        locked.tasks.insert(id, handle);
+    }
+
+    fn cancel(&self, agent: AgentNumber, attempt: u32) {
+        if let Some(cancel) = lock(&self.working).attempts.get(&(agent, attempt)) {
+            cancel.cancel();
+        }
+    }
+
+    fn end_survivors(&self, processes: &[AgentProcess]) {
+        self.backends.end_survivors(processes);
+    }
+}
+
+fn signals((agent, attempt): AttemptId, reports: &Reports) -> Arc<dyn Fn(Signal) + Send + Sync> {
+    let reports = reports.clone();
+    Arc::new(move |signal| {
+        reports(match signal {
+            Signal::Progress(progress) => Report::Progress { agent, attempt, progress },
+            Signal::ProcessStarted { process, recorded } => {
+                Report::ProcessStarted { agent, attempt, process, recorded }
+            }
+        });
+    })
+}
+
+/// One attempt to its end, whatever the backend does.
+async fn work(backend: Result<Arc<dyn Backend>, Cause>, task: &AgentTask, attempt: &Attempt) -> AttemptReport {
+    let backend = match backend {
+        Ok(backend) => backend,
+        Err(cause) => return AttemptReport::new(AttemptEnd::Failed(cause)),
+    };
+    let run = AssertUnwindSafe(async { backend.run(task, attempt).await }).catch_unwind();
+    tokio::pin!(run);
+    let limit = task.options.timeout_ms.map(Duration::from_millis);
+    let (ended, overtime) = tokio::select! {
+        ended = &mut run => (Some(ended), false),
+        () = attempt.cancel.cancelled() => (None, false),
+        () = after(limit) => (None, true),
+    };
+    let ended = match ended {
+        Some(ended) => Some(ended),
+        None => {
+            attempt.cancel.cancel();
+            tokio::time::timeout(CANCEL_GRACE, &mut run).await.ok()
+        }
+    };
+    let report = match ended {
+        Some(Ok(report)) => report,
+        Some(Err(panic)) => panicked(backend.name(), &*panic),
+        None => AttemptReport::new(AttemptEnd::Cancelled),
+    };
+    if overtime { timed_out(report, task) } else { report }
+}
+
+async fn after(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// An attempt that was cancelled by its time limit; what it used still counts.
+fn timed_out(report: AttemptReport, task: &AgentTask) -> AttemptReport {
+    match report.end {
+        AttemptEnd::Cancelled => {
+            let limit = task.options.timeout_ms.unwrap_or_default();
+            let cause = Cause::new(CauseKind::Timeout, format!("no answer within `timeoutMs` of {limit} ms"))
+                .hint("raise `timeoutMs` of the call");
+            AttemptReport { end: AttemptEnd::Failed(cause), ..report }
+        }
+        AttemptEnd::Answered(_) | AttemptEnd::Failed(_) | AttemptEnd::Unusable(_) => report,
+    }
+}
+
+fn panicked(backend: &str, panic: &(dyn Any + Send)) -> AttemptReport {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    let cause = Cause::new(CauseKind::Panic, format!("the backend `{backend}` panicked: {text}"))
+        .hint("this is a bug of baya; the run goes on without this agent");
+    AttemptReport::new(AttemptEnd::Failed(cause))
+}
+
+/// The maps are whole whenever the lock is free: nothing in between can panic.
+fn lock(working: &Mutex<Working>) -> MutexGuard<'_, Working> {
+    working.lock().unwrap_or_else(PoisonError::into_inner)
+}
