@@ -138,7 +138,7 @@ impl Wire {
         let end = end.unwrap_or_default();
         let reason = end.captured_stop_reason.clone().or_else(|| seen.finish.clone().map(StopReason::from));
         if let Some(captured) = end.captured_tool_calls().filter(|calls| !calls.is_empty()) {
-            partial.calls = captured.into_iter().map(ToolUse::of).collect();
+            partial.calls = captured.into_iter().cloned().map(ToolUse::of).collect();
         }
         let stop = match (reason, &seen.refusal) {
             (_, Some(refusal)) => Stop::Refused(refusal.clone()),
@@ -187,7 +187,7 @@ impl Partial {
                 self.bytes += chunk.content.len() as u64;
                 self.text.push_str(&chunk.content);
             }
-            ChatStreamEvent::ToolCallChunk(chunk) => self.take_call(ToolUse::of(&chunk.tool_call), deltas),
+            ChatStreamEvent::ToolCallChunk(chunk) => self.take_call(ToolUse::of(chunk.tool_call), deltas),
             ChatStreamEvent::Start
             | ChatStreamEvent::Heartbeat
             | ChatStreamEvent::ReasoningChunk(_)
@@ -226,13 +226,13 @@ impl Partial {
 }
 
 impl ToolUse {
-    fn of(call: &ToolCall) -> ToolUse {
-        let input = match &call.fn_arguments {
-            Value::String(text) => text.clone(),
+    fn of(call: ToolCall) -> ToolUse {
+        let input = match call.fn_arguments {
+            Value::String(text) => text,
             Value::Null => String::new(),
             other => other.to_string(),
         };
-        ToolUse { id: call.call_id.clone(), name: call.fn_name.clone(), input }
+        ToolUse { id: call.call_id, name: call.fn_name, input }
     }
 }
 

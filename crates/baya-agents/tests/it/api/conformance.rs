@@ -174,3 +174,16 @@ async fn anthropic_is_always_told_a_limit_of_tokens() {
     run(&backend(ProviderKind::Anthropic, &server), &task(options())).await;
     assert!(server.requests()[0].body["max_tokens"].as_u64() >= Some(32_000));
 }
+
+#[tokio::test]
+async fn agents_of_one_provider_share_connections() {
+    for kind in KINDS {
+        let server = Server::start((0..20).map(|_| Reply::stream(canned::text(kind, "ok")))).await;
+        let backend = backend(kind, &server);
+        for _ in 0..20 {
+            run(&backend, &task(options())).await;
+        }
+        // A request may start before the connection of the one before is back.
+        assert!(server.connections() < 10, "{kind:?}: {}", server.connections());
+    }
+}

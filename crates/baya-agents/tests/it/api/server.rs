@@ -16,6 +16,7 @@ pub struct Server {
 struct State {
     script: VecDeque<Reply>,
     requests: Vec<Request>,
+    connections: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -84,11 +85,11 @@ impl Server {
     pub async fn start(script: impl IntoIterator<Item = Reply>) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let state =
-            Arc::new(Mutex::new(State { script: script.into_iter().collect(), requests: Vec::new() }));
+        let state = Arc::new(Mutex::new(State { script: script.into_iter().collect(), ..State::default() }));
         let served = state.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                served.lock().unwrap().connections += 1;
                 tokio::spawn(serve(stream, served.clone()));
             }
         });
@@ -99,6 +100,10 @@ impl Server {
     pub async fn address_of_nobody() -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         format!("http://{}", listener.local_addr().unwrap())
+    }
+
+    pub fn connections(&self) -> usize {
+        self.state.lock().unwrap().connections
     }
 
     pub fn requests(&self) -> Vec<Request> {
@@ -142,28 +147,29 @@ async fn read(stream: &mut TcpStream) -> Option<Request> {
     Some(Request { path, head, body })
 }
 
-/// Chunked, so that a cut is one and not an end.
+/// Chunked, so that a cut is one and not an end; in one piece where nothing pauses.
 async fn write(stream: &mut TcpStream, reply: Reply) -> Option<()> {
     let headers: String = reply.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let head = format!("HTTP/1.1 {} Scripted\r\n{headers}transfer-encoding: chunked\r\n\r\n", reply.status);
-    stream.write_all(head.as_bytes()).await.ok()?;
+    let mut out = head.into_bytes();
     for part in reply.parts {
         match part {
             Part::Bytes(bytes) if bytes.is_empty() => {}
             Part::Bytes(bytes) => {
-                stream.write_all(format!("{:x}\r\n", bytes.len()).as_bytes()).await.ok()?;
-                stream.write_all(&bytes).await.ok()?;
-                stream.write_all(b"\r\n").await.ok()?;
+                out.extend(format!("{:x}\r\n", bytes.len()).as_bytes());
+                out.extend(&bytes);
+                out.extend(b"\r\n");
             }
             Part::Pause(pause) => {
-                stream.flush().await.ok()?;
+                stream.write_all(&std::mem::take(&mut out)).await.ok()?;
                 tokio::time::sleep(pause).await;
             }
             Part::Cut => {
-                stream.flush().await.ok()?;
+                stream.write_all(&out).await.ok()?;
                 return None;
             }
         }
     }
-    stream.write_all(b"0\r\n\r\n").await.ok()
+    out.extend(b"0\r\n\r\n");
+    stream.write_all(&out).await.ok()
 }
