@@ -112,7 +112,7 @@ pub enum LookupError {
     Unknown { wanted: String, near: Vec<String>, names: Vec<String> },
     #[error("`{wanted}` is `{}`, which cannot run: {reason}", path.display())]
     Broken { wanted: String, path: PathBuf, reason: String },
-    #[error("several files have the name `{wanted}`: {}", paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(" and "))]
+    #[error("several files have the name `{wanted}`: {}", quoted(paths).join(" and "))]
     Conflict { wanted: String, paths: Vec<String> },
 }
 
@@ -350,10 +350,15 @@ fn dangling(path: &Path, error: LoadError) -> Result<PathBuf, LoadError> {
 }
 
 fn have(near: &[String], names: &[String]) -> String {
-    let list = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match (near, names) {
         (_, []) => "there are no saved workflows".to_owned(),
-        ([], names) => format!("there are {}", list(names)),
-        (near, names) => format!("near it: {}; there are {}", list(near), list(names)),
+        ([], names) => format!("there are {}", quoted(names).join(", ")),
+        (near, names) => {
+            format!("near it: {}; there are {}", quoted(near).join(", "), quoted(names).join(", "))
+        }
     }
+}
+
+fn quoted(names: &[String]) -> Vec<String> {
+    names.iter().map(|name| format!("`{name}`")).collect()
 }

@@ -14,7 +14,8 @@ pub enum JournalError {
     #[error("`{}` cannot be read: {why}", path.display())]
     NotReadable { path: PathBuf, why: String },
     /// `readable` events before the damage are whole.
-    #[error("the journal `{}` is damaged at event {seq}: {why}; {readable} events before it can be read", path.display())]
+    #[error("the journal `{}` is damaged at event {seq}: {why}; {readable} events before it can be read",
+        path.display())]
     Damaged { path: PathBuf, seq: u64, readable: u64, why: String },
     #[error("the journal `{}` was written by a newer baya ({what} {found}, this one knows {known})", path.display())]
     Newer { path: PathBuf, what: &'static str, found: u32, known: u32 },

@@ -109,7 +109,8 @@ fn any_json() -> impl Strategy<Value = Value> {
         1 => (1000usize..1100).prop_map(long),
         1 => "\\PC{400,500}",
     ];
-    let name = prop_oneof![3 => "[a-z$]{0,6}", 2 => Just("$blob".to_owned()), 2 => Just("$json".to_owned()), 1 => Just("$$blob".to_owned()), 1 => Just("$$$json".to_owned())];
+    let marks = prop::sample::select(vec!["$blob", "$json", "$$blob", "$$$json"]);
+    let name = prop_oneof!["[a-z$]{0,6}", marks.prop_map(str::to_owned)];
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
