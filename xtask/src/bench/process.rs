@@ -1,7 +1,7 @@
 //! A process of ours and its children, measured: time, processor time, peak memory.
 //!
-//! Linux only: processor time is what the kernel says when the process is waited for, its own children
-//! included; memory is the high-water mark of each process, read while they live.
+//! Processor time is what the kernel says when the process is waited for, its own children included;
+//! memory is the high-water mark of each process, read while they live (Linux only; 0 elsewhere).
 #![allow(unsafe_code)] // wait4 tells the processor time, prctl adopts orphans; std has neither.
 
 use std::collections::BTreeMap;
@@ -26,27 +26,34 @@ pub struct Used {
 
 /// Grandchildren whose parent died become ours, so that they are counted and waited for.
 pub fn adopt_orphans() {
+    #[cfg(target_os = "linux")]
     // SAFETY: sets an attribute of our own process; no memory is involved.
-    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
+    unsafe {
+        libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1)
+    };
 }
 
 /// A process under measurement.
 pub struct Measured {
-    pid: i32,
+    child: Child,
     began: Instant,
     sampler: Sampler,
 }
 
 impl Measured {
     /// Takes over waiting for the process.
-    pub fn new(child: &Child, began: Instant) -> Measured {
-        let pid = child.id() as i32;
-        Measured { pid, began, sampler: Sampler::start(pid) }
+    pub fn new(child: Child, began: Instant) -> Measured {
+        let sampler = Sampler::start(child.id() as i32);
+        Measured { child, began, sampler }
+    }
+
+    fn pid(&self) -> i32 {
+        self.child.id() as i32
     }
 
     pub fn kill(&self) {
         // SAFETY: the process is our child and not waited for yet, so the pid is its own.
-        unsafe { libc::kill(self.pid, libc::SIGKILL) };
+        unsafe { libc::kill(self.pid(), libc::SIGKILL) };
     }
 
     pub fn peak_kb(&self) -> u64 {
@@ -55,12 +62,13 @@ impl Measured {
 
     /// Waits for its end.
     pub fn wait(self) -> Result<Used, String> {
-        let (status, mut cpu_ms) = wait4(self.pid, 0).ok_or("the process was lost")?;
+        let root = self.pid();
+        let (status, mut cpu_ms) = wait4(root, 0).ok_or("the process was lost")?;
         let wall_ms = self.began.elapsed().as_secs_f64() * 1000.0;
         let peak_kb = self.sampler.peak_kb();
         // Children that outlived it.
         for pid in self.sampler.stop() {
-            cpu_ms += if pid == self.pid { 0.0 } else { wait4(pid, 0).map_or(0.0, |(_, cpu_ms)| cpu_ms) };
+            cpu_ms += if pid == root { 0.0 } else { wait4(pid, 0).map_or(0.0, |(_, cpu_ms)| cpu_ms) };
         }
         Ok(Used { wall_ms, cpu_ms, peak_kb, status })
     }
@@ -138,4 +146,36 @@ fn children(pid: i32) -> Vec<i32> {
     lists
         .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    fn measured(line: &str) -> Measured {
+        let child = Command::new("sh").args(["-c", line]).spawn().expect("a shell");
+        Measured::new(child, Instant::now())
+    }
+
+    #[test]
+    fn a_process_is_waited_for_with_its_status() {
+        let used = measured("exit 3").wait().expect("its end");
+        assert_eq!(used.status, 3);
+        assert!(used.wall_ms > 0.0);
+    }
+
+    #[test]
+    fn a_killed_process_says_so() {
+        let measured = measured("exec sleep 600");
+        measured.kill();
+        assert_eq!(measured.wait().expect("its end").status, 128 + libc::SIGKILL);
+    }
+
+    #[test]
+    fn the_time_of_children_counts() {
+        let busy = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done";
+        let used = measured(&format!("(sh -c '{busy}'); exit 0")).wait().expect("its end");
+        assert!(used.cpu_ms > 0.5, "{used:?}");
+    }
 }

@@ -75,7 +75,7 @@ impl Room<'_> {
         command.stdout(file);
         let began = Instant::now();
         let child = command.spawn().map_err(|error| format!("`{}`: {error}", shell::show(&command)))?;
-        Ok(Measured::new(&child, began))
+        Ok(Measured::new(child, began))
     }
 
     pub fn read(&self, name: &str) -> String {
