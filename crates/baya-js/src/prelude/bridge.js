@@ -11,7 +11,7 @@
 
   // The stack without its first line, which is our own function.
   const callSite = () => {
-    const stack = p.stackOf(new p.Error());
+    const stack = p.nativeStack(new p.Error());
     return typeof stack === 'string' ? p.slice(stack, p.indexOf(stack, '\n') + 1) : '';
   };
   const wait = (id, stack, label) =>
@@ -26,6 +26,8 @@
       throw new p.TypeError(`agent(prompt, options): \`options\` must be an object, not ${kindOf(options)}`);
     }
     const text = data.strict(options, 'options', 'refuse');
+    // A `toJSON` may have made something else of it.
+    if (text === undefined || text[0] !== '{') throw new p.TypeError('agent(prompt, options): `options` must be an object');
     return text === '{}' ? undefined : text;
   };
   const kindOf = (x) => (x === null ? 'null' : isArray(x) ? 'an array' : `a ${typeof x}`);
@@ -280,7 +282,9 @@
 
   const finish = (value) => {
     const { text, notes } = data.lenient(value, 'result');
-    return `{"value":${text ?? 'null'},"present":${text !== undefined},"notes":${p.stringify(notes)}}`;
+    let list = '';
+    for (let i = 0; i < notes.length; i++) list += (i ? ',' : '') + data.quote(notes[i]);
+    return `{"value":${text ?? 'null'},"present":${text !== undefined},"notes":[${list}]}`;
   };
   const describe = (error) => {
     const known = ours(error);
