@@ -158,7 +158,8 @@
   const change = URL.prototype._change;
   delete URL.prototype._part;
   delete URL.prototype._change;
-  for (const name of ['protocol', 'username', 'password', 'host', 'hostname', 'port', 'pathname', 'search', 'hash', 'origin']) {
+  const PARTS = 'protocol username password host hostname port pathname search hash origin'.split(' ');
+  for (const name of PARTS) {
     Object.defineProperty(URL.prototype, name, {
       get() {
         return part.call(this, name);
@@ -179,7 +180,9 @@
   };
   const characters = (bytes) => {
     let out = '';
-    for (let i = 0; i < bytes.length; i += 8192) out += p.apply(p.fromCharCode, undefined, bytes.subarray(i, i + 8192));
+    for (let i = 0; i < bytes.length; i += 8192) {
+      out += p.apply(p.fromCharCode, undefined, bytes.subarray(i, i + 8192));
+    }
     return out;
   };
   class TextEncoder {
@@ -269,7 +272,7 @@
 
   // ---- structuredClone
 
-  const cannotClone = (x) => new DOMException(`${typeof x === 'symbol' ? 'a symbol' : 'a function'} cannot be cloned`, 'DataCloneError');
+  const cannotClone = (what) => new DOMException(`a ${what} cannot be cloned`, 'DataCloneError');
   const ERRORS = { __proto__: null, Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
   const tag = (x) => Object.prototype.toString.call(x).slice(8, -1);
   const cloneError = (x, seen) => {
@@ -304,13 +307,13 @@
       case 'Promise':
       case 'WeakMap':
       case 'WeakSet':
-        throw new DOMException(`a ${tag(x)} cannot be cloned`, 'DataCloneError');
+        throw cannotClone(tag(x));
       default:
         return Array.isArray(x) ? new Array(x.length) : {};
     }
   };
   const clone = (x, seen) => {
-    if (typeof x === 'symbol' || typeof x === 'function') throw cannotClone(x);
+    if (typeof x === 'symbol' || typeof x === 'function') throw cannotClone(typeof x);
     if (!isObject(x)) return x;
     if (seen.has(x)) return seen.get(x);
     const copy = cloneShell(x, seen);

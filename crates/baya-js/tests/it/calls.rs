@@ -23,7 +23,8 @@ fn options(call: &Call) -> Value {
 #[test]
 fn c08_a_call_knows_its_place_in_the_users_file() {
     let run = run(
-        "await agent('a')\n  const f = () => agent('b')\n\n await f(); /* é😀 */ await agent('c')\nsetTimeout(() => {}, 1)",
+        "await agent('a')\n  const f = () => agent('b')\n\n await f(); /* é😀 */ await agent('c')\nsetTimeout(() \
+            => {}, 1)",
     );
     let sites: Vec<_> = run.calls.iter().map(|call| call.site.clone()).collect();
     assert_eq!(sites[..3], [site(2, 7), site(3, 19), site(5, 28)]);
@@ -52,7 +53,8 @@ fn c08_an_error_knows_its_place_in_the_users_file() {
 #[test]
 fn c14_same_deliveries_give_the_same_steps() {
     let body = "const found = await parallel([1, 2, 3].map((n) => async () => {
-            const a = await agent(`a${n} ${Math.random()}`); await new Promise((r) => setTimeout(r, 5)); log(a, Date.now());
+            const a = await agent(`a${n} ${Math.random()}`); await new Promise((r) => setTimeout(r, 5)); log(a, \
+                Date.now());
             if (n === 2) throw new Error(a); return agent(`b${n}`) }));
         const fast = await Promise.race([agent('x'), agent('y')]);
         return {found, fast, now: new Date(), r: Math.random()}";
@@ -81,7 +83,8 @@ fn c14_same_deliveries_give_the_same_steps() {
 
 #[test]
 fn c14_one_delivery_is_drained_before_the_next() {
-    let body = "const seen = []; const all = ['a', 'b'].map(async (p) => { await agent(p); seen.push(p + 1); await null; seen.push(p + 2) }); \
+    let body = "const seen = []; const all = ['a', 'b'].map(async (p) => { await agent(p); seen.push(p + 1); \
+        await null; seen.push(p + 2) }); \
                 await Promise.all(all); return seen";
     let (mut isolate, step) = Isolate::start(start(body));
     let both = |order: [u64; 2]| order.map(|id| delivery(CallId(id), Payload::Value(json!(1)))).to_vec();
@@ -94,7 +97,10 @@ fn c14_one_delivery_is_drained_before_the_next() {
 
 #[test]
 fn c21_the_prompt_becomes_a_string() {
-    let prompts = run("for (const x of ['s', 5, null, undefined, true, {a: 1}, [1], {toString() { throw 1 }}, 7n, Symbol('y')]) await agent(x)").prompts();
+    let prompts =
+        run("for (const x of ['s', 5, null, undefined, true, {a: 1}, [1], {toString() { throw 1 }}, \
+        7n, Symbol('y')]) await agent(x)")
+        .prompts();
     assert_eq!(
         prompts,
         ["s", "5", "null", "undefined", "true", "[object]", "[object]", "[object]", "7", "Symbol(y)"]
@@ -107,7 +113,10 @@ fn c21_the_prompt_becomes_a_string() {
 fn c21_a_prompt_with_a_hole_gets_a_warning() {
     let warned = |body: &str| {
         let run = run(body);
-        run.calls.iter().any(|call| matches!(&call.kind, CallKind::Log { level: LogLevel::Warn, text } if text.contains("script.js:2:")))
+        run.calls.iter().any(|call| {
+            matches!(&call.kind, CallKind::Log { level: LogLevel::Warn, text }
+                if text.contains("script.js:2:"))
+        })
     };
     for prompt in ["`look at ${undefined}`", "`look at ${({})}`", "`look at ${NaN}.`", "undefined", "{a: 1}"]
     {
@@ -132,7 +141,8 @@ fn c22_an_empty_text_is_an_empty_string() {
 #[test]
 fn c23_options_are_plain_data_without_undefined() {
     let run = run(
-        "await agent('a', {label: 'L', model: undefined, schema: {type: 'object', x: undefined, d: new Date(0)}, n: NaN}); \
+        "await agent('a', {label: 'L', model: undefined, schema: {type: 'object', x: undefined, d: new Date(0)}, \
+            n: NaN}); \
                    await agent('b', {}); await agent('c', null); await agent('d', undefined)",
     );
     let all: Vec<_> = run.calls.iter().map(options).collect();
@@ -167,7 +177,8 @@ fn c26_what_the_engine_throws_is_an_error_with_a_kind() {
             matches!(call.kind, CallKind::Agent { .. }).then_some(Payload::Throw(thrown))
         }
     };
-    let body = "try {\n  await agent('a') } catch (e) { return [e instanceof Error, e.name, e.kind, e.message, /script.js:3:9/.test(e.stack)] }";
+    let body = "try {\n  await agent('a') } catch (e) { return [e instanceof Error, e.name, e.kind, e.message, \
+        /script.js:3:9/.test(e.stack)] }";
     let run = drive(start(body), &throws(ThrowKind::SchemaUnmet));
     assert_eq!(run.value(), json!([true, "Error", "schema_unmet", "no more", true]));
     let error = drive(start("\nawait agent('a')"), &throws(ThrowKind::AgentLimit)).error();
@@ -180,11 +191,13 @@ fn c26_what_the_engine_throws_is_an_error_with_a_kind() {
 #[test]
 fn timers_fire_in_the_order_of_their_deliveries() {
     check(
-        "const seen = []; setTimeout((x) => seen.push(x), 20, 'a'); await new Promise((r) => setTimeout(r, 10)); return seen",
+        "const seen = []; setTimeout((x) => seen.push(x), 20, 'a'); await new Promise((r) => setTimeout(r, 10)); \
+            return seen",
         json!(["a"]),
     );
     let run = run(
-        "const t = setTimeout(() => log('never'), 5); clearTimeout(t); clearTimeout(t); clearTimeout(99); clearTimeout(); await agent('a')",
+        "const t = setTimeout(() => log('never'), 5); clearTimeout(t); clearTimeout(t); clearTimeout(99); \
+            clearTimeout(); await agent('a')",
     );
     let kinds: Vec<_> = run.calls.iter().map(|call| call.kind.clone()).collect();
     assert_eq!(kinds[..2], [CallKind::SetTimer { delay_ms: 5 }, CallKind::ClearTimer { timer: CallId(1) }]);
@@ -200,7 +213,8 @@ fn timers_fire_in_the_order_of_their_deliveries() {
 #[test]
 fn a_timer_that_throws_is_a_line_of_the_log() {
     let run = run(
-        "setTimeout(() => { throw new Error('late') }, 1); queueMicrotask(() => { throw new Error('soon') }); await agent('a'); return 1",
+        "setTimeout(() => { throw new Error('late') }, 1); queueMicrotask(() => { throw new Error('soon') }); \
+            await agent('a'); return 1",
     );
     assert_eq!(run.value(), json!(1));
     assert_eq!(run.logs(), ["a callback failed: Error: soon", "a setTimeout callback failed: late"]);

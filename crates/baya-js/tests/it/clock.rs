@@ -43,7 +43,8 @@ fn c13_randomness_is_seeded() {
     assert_ne!(draw(1), draw(2));
     assert_ne!(draw(1), draw(1 << 40));
     check(
-        "let sum = 0, ok = true, set = new Set(); for (let i = 0; i < 10000; i++) { const r = Math.random(); ok &&= r >= 0 && r < 1; sum += r; set.add(r) } \
+        "let sum = 0, ok = true, set = new Set(); for (let i = 0; i < 10000; i++) { const r = Math.random(); ok \
+            &&= r >= 0 && r < 1; sum += r; set.add(r) } \
          return [ok, Math.abs(sum / 10000 - 0.5) < 0.02, set.size > 9990, Math.random.name]",
         json!([true, true, true, "random"]),
     );
@@ -73,7 +74,8 @@ fn c13_dates_are_utc_wherever_the_machine_is() {
         ),
         ("JSON.stringify(new Date(0))", json!("\"1970-01-01T00:00:00.000Z\"")),
         (
-            "[new Date() instanceof Date, Date.length, Date.name, Date.prototype.constructor === Date, typeof Date.UTC(2020, 1)]",
+            "[new Date() instanceof Date, Date.length, Date.name, Date.prototype.constructor === Date, typeof \
+                Date.UTC(2020, 1)]",
             json!([true, 7, "Date", true, "number"]),
         ),
         (

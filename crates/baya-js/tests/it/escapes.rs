@@ -47,7 +47,8 @@ fn c12_no_text_becomes_code() {
     for attempt in COMPILERS {
         check(
             &format!(
-                "try {{ const x = {attempt}; return typeof x }} catch (e) {{ return [e.name, e instanceof EvalError] }}"
+                "try {{ const x = {attempt}; return typeof x }} catch (e) {{ return [e.name, e instanceof \
+                    EvalError] }}"
             ),
             json!(["EvalError", true]),
         );
@@ -72,8 +73,10 @@ fn c12_timers_take_no_text_and_imports_find_nothing() {
 /// Looks at everything a script can reach from the globals and from what the host hands out.
 const WALK: &str = r#"
     const seen = new Set(), names = [];
-    const queue = [globalThis, (function* () {}), (async () => {}), (async function* () {}), [][Symbol.iterator](), new Map().entries(),
-        'x'[Symbol.iterator](), /x/g[Symbol.matchAll]('x'), agent('p'), new Error('x'), new URL('a:b'), new URLSearchParams('a=b'), meta, budget];
+    const queue = [globalThis, (function* () {}), (async () => {}), (async function* () {}),
+        [][Symbol.iterator](), new Map().entries(),
+        'x'[Symbol.iterator](), /x/g[Symbol.matchAll]('x'), agent('p'), new Error('x'), new URL('a:b'), new
+            URLSearchParams('a=b'), meta, budget];
     for (const x of queue) {
         if ((typeof x !== 'object' && typeof x !== 'function') || x === null || seen.has(x)) continue;
         seen.add(x);
@@ -95,9 +98,11 @@ fn c12_no_reachable_function_compiles_text_or_is_the_hosts() {
             if (typeof f !== 'function' || f === log || f === phase || f === agent || f === workflow) continue;
             let made;
             try {{ made = f('return 41 + 1') }} catch {{ continue }}
-            if (typeof made === 'function') {{ let v; try {{ v = made() }} catch {{}} if (v === 42) compilers.push(f.name) }}
+            if (typeof made === 'function') {{ let v; try {{ v = made() }} catch {{}} if (v === 42) \
+                compilers.push(f.name) }}
         }}
-        const host = ['frame', 'settle', 'urlParse', 'formParse', 'utf8Encode', 'spent0', 'nests'].filter((key) => [...seen].some((o) => Object.hasOwn(o, key)));
+        const host = ['frame', 'settle', 'urlParse', 'formParse', 'utf8Encode', 'spent0', 'nests'].filter((key) \
+            => [...seen].some((o) => Object.hasOwn(o, key)));
         return [compilers, host, seen.size > 500]"
     ));
     match run.state {
@@ -109,7 +114,8 @@ fn c12_no_reachable_function_compiles_text_or_is_the_hosts() {
 #[test]
 fn c12_call_sites_do_not_give_functions_away() {
     check(
-        "const kept = []; Error.prepareStackTrace = (e, sites) => { kept.push(...sites.map((s) => s.getFunction?.())); return 'x' }; \
+        "const kept = []; Error.prepareStackTrace = (e, sites) => { kept.push(...sites.map((s) => \
+            s.getFunction?.())); return 'x' }; \
          const e = new Error('x'); e.stack; try { await agent('a', 5) } catch (e) { e.stack } \
          const o = {}; Error.captureStackTrace?.(o); o.stack; return kept",
         json!([]),
@@ -127,7 +133,8 @@ fn c12_call_sites_do_not_give_functions_away() {
 #[test]
 fn c12_the_host_is_not_in_this_or_in_callbacks() {
     check(
-        "const seen = []; const spy = function (...args) { seen.push(this === undefined, ...args.map((x) => typeof x)); return 1 }; \
+        "const seen = []; const spy = function (...args) { seen.push(this === undefined, ...args.map((x) => \
+            typeof x)); return 1 }; \
          await parallel([spy]); await pipeline([1], spy); setTimeout(spy, 1, 'x'); await agent('a'); return seen",
         json!([true, true, "number", "number", "number", true, "string"]),
     );

@@ -19,7 +19,8 @@ fn c40_parallel_starts_all_and_keeps_the_order() {
 #[test]
 fn c40_a_thunk_that_throws_gives_null_and_a_line() {
     let run = run(
-        "return parallel([() => { throw new Error('sync') }, async () => { throw 'text' }, () => agent('c'), () => Promise.reject({code: 7}), \
+        "return parallel([() => { throw new Error('sync') }, async () => { throw 'text' }, () => agent('c'), () \
+            => Promise.reject({code: 7}), \
                    () => { throw null }])",
     );
     assert_eq!(run.value(), json!([null, null, "done: c", null, null]));
@@ -73,7 +74,8 @@ fn c17_a_list_that_is_too_long_is_an_error_and_nothing_runs() {
 #[test]
 fn c41_pipeline_has_no_barrier_and_passes_previous_item_index() {
     check(
-        "return pipeline(['a', 'b'], (previous, item, index) => [previous, item, index], (previous, item, index) => [...previous, item, index])",
+        "return pipeline(['a', 'b'], (previous, item, index) => [previous, item, index], (previous, item, index) \
+            => [...previous, item, index])",
         json!([["a", "a", 0, "a", 0], ["b", "b", 1, "b", 1]]),
     );
     check(
@@ -91,7 +93,8 @@ fn c41_pipeline_has_no_barrier_and_passes_previous_item_index() {
 #[test]
 fn c42_a_stage_that_throws_drops_the_item() {
     let run = run(
-        "return pipeline([1, 2, 3], (x) => { if (x === 2) throw new Error('two'); return x }, (x) => { log(`s2 ${x}`); return x * 10 })",
+        "return pipeline([1, 2, 3], (x) => { if (x === 2) throw new Error('two'); return x }, (x) => { log(`s2 \
+            ${x}`); return x * 10 })",
     );
     assert_eq!(run.value(), json!([10, null, 30]));
     assert_eq!(run.logs(), ["pipeline[1] failed: two", "s2 1", "s2 3"]);
@@ -155,7 +158,8 @@ fn c43_our_own_limits_are_counted_in_one_line() {
 
 #[test]
 fn c44_errors_are_told_apart_from_the_values() {
-    let body = "const r = await parallel([() => 1, () => agent('x', {label: 'L'}), () => { throw new Error('own') }]); \
+    let body = "const r = await parallel([() => 1, () => agent('x', {label: 'L'}), () => { throw new \
+        Error('own') }]); \
                 return {r, keys: Object.keys(r), errors: r.errors, json: JSON.stringify(r)}";
     let run = drive(start(body), &refuse(0, ThrowKind::Stalled));
     assert_eq!(
@@ -175,7 +179,8 @@ fn c44_errors_are_told_apart_from_the_values() {
 #[test]
 fn c44_fail_fast_rejects_at_the_first_failure() {
     let run = run(
-        "try { await parallel([() => new Promise(() => {}), () => { throw new Error('first') }], {failFast: true}) } catch (e) { return e.message }",
+        "try { await parallel([() => new Promise(() => {}), () => { throw new Error('first') }], {failFast: \
+            true}) } catch (e) { return e.message }",
     );
     assert_eq!(run.value(), json!("first"));
     check("return parallel([() => 1, () => agent('a')], {failFast: true})", json!([1, "done: a"]));

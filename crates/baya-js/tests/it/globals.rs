@@ -19,7 +19,8 @@ fn c05_await_and_return_work_at_the_top() {
 #[test]
 fn c10_the_globals_are_there() {
     check(
-        "return [agent, parallel, pipeline, phase, log, workflow, setTimeout, clearTimeout].map((f) => typeof f + f.name)",
+        "return [agent, parallel, pipeline, phase, log, workflow, setTimeout, clearTimeout].map((f) => typeof f \
+            + f.name)",
         json!([
             "functionagent",
             "functionparallel",
@@ -36,7 +37,8 @@ fn c10_the_globals_are_there() {
         json!(["undefined", "object", "object", true]),
     );
     check(
-        "return [[1, [2]].flat().length, [3, 1].toSorted()[0], Object.groupBy([1], () => 'a').a[0], 'a'.at(-1), typeof structuredClone]",
+        "return [[1, [2]].flat().length, [3, 1].toSorted()[0], Object.groupBy([1], () => 'a').a[0], 'a'.at(-1), \
+            typeof structuredClone]",
         json!([2, 1, 1, "a", "function"]),
     );
 }
@@ -54,7 +56,8 @@ fn c10_what_later_versions_bring_is_refused_by_name() {
 #[test]
 fn c10_console_writes_to_the_log_with_its_level() {
     let run = run(
-        "console.log('a', 1); console.info('b'); console.debug('c'); console.warn({d: 1}); console.error(new Error('e').message)",
+        "console.log('a', 1); console.info('b'); console.debug('c'); console.warn({d: 1}); console.error(new \
+            Error('e').message)",
     );
     let lines: Vec<_> = run
         .calls
@@ -80,7 +83,8 @@ fn c10_console_writes_to_the_log_with_its_level() {
 fn c11_urls_are_parsed() {
     check(
         "const u = new URL('../c?x=1&y=a%20b#h', 'https://me:pw@Example.com:8080/a/b'); \
-         return [u.href, u.origin, u.host, u.port, u.pathname, u.hash, u.searchParams.get('y'), `${u}`, JSON.stringify({u})]",
+         return [u.href, u.origin, u.host, u.port, u.pathname, u.hash, u.searchParams.get('y'), `${u}`, \
+             JSON.stringify({u})]",
         json!([
             "https://me:pw@example.com:8080/c?x=1&y=a%20b#h",
             "https://example.com:8080",
@@ -94,7 +98,8 @@ fn c11_urls_are_parsed() {
         ]),
     );
     check(
-        "const u = new URL('http://a.b/'); u.searchParams.append('q', 'é &'); u.pathname = '/x y'; u.hash = 'z'; u.port = 'no'; return u.href",
+        "const u = new URL('http://a.b/'); u.searchParams.append('q', 'é &'); u.pathname = '/x y'; u.hash = 'z'; \
+            u.port = 'no'; return u.href",
         json!("http://a.b/x%20y?q=%C3%A9+%26#z"),
     );
     check(
@@ -106,8 +111,10 @@ fn c11_urls_are_parsed() {
         json!(["TypeError", true, false]),
     );
     check(
-        "const q = new URLSearchParams([['b', '2'], ['a', '1'], ['b', '3']]); q.sort(); q.set('c', 'x y'); q.delete('b', '2'); \
-         return [`${q}`, [...q], q.size, q.has('b', '3'), q.getAll('b'), `${new URLSearchParams({k: 'v'})}`, `${new URLSearchParams('?m=n')}`]",
+        "const q = new URLSearchParams([['b', '2'], ['a', '1'], ['b', '3']]); q.sort(); q.set('c', 'x y'); \
+            q.delete('b', '2'); \
+         return [`${q}`, [...q], q.size, q.has('b', '3'), q.getAll('b'), `${new URLSearchParams({k: 'v'})}`, \
+             `${new URLSearchParams('?m=n')}`]",
         json!(["a=1&b=3&c=x+y", [["a", "1"], ["b", "3"], ["c", "x y"]], 3, true, ["3"], "k=v", "m=n"]),
     );
 }
@@ -135,9 +142,11 @@ fn c11_text_bytes_and_clones() {
         json!(["InvalidCharacterError", "InvalidCharacterError"]),
     );
     check(
-        "const a = {d: new Date(5), m: new Map([[1, {x: 1}]]), s: new Set([2]), r: /a/gi, e: new RangeError('no'), b: new Uint8Array([7, 8]), n: undefined, big: 3n}; \
+        "const a = {d: new Date(5), m: new Map([[1, {x: 1}]]), s: new Set([2]), r: /a/gi, e: new \
+            RangeError('no'), b: new Uint8Array([7, 8]), n: undefined, big: 3n}; \
          a.self = a; const c = structuredClone(a); \
-         return [c !== a, c.self === c, c.d.getTime(), c.m.get(1).x, c.s.has(2), `${c.r}`, c.e.name, c.e.message, c.e instanceof RangeError, [...c.b], 'n' in c, `${c.big}`]",
+         return [c !== a, c.self === c, c.d.getTime(), c.m.get(1).x, c.s.has(2), `${c.r}`, c.e.name, \
+             c.e.message, c.e instanceof RangeError, [...c.b], 'n' in c, `${c.big}`]",
         json!([true, true, 5, 1, true, "/a/gi", "RangeError", "no", true, [7, 8], true, "3"]),
     );
     check("try { structuredClone({f() {}}) } catch (e) { return e.name }", json!("DataCloneError"));
@@ -147,16 +156,19 @@ fn c11_text_bytes_and_clones() {
 #[test]
 fn c12_the_outside_is_absent() {
     let names = "require process module exports Buffer fetch WebAssembly SharedArrayBuffer Atomics WeakRef \
-                 FinalizationRegistry performance Intl Temporal std os bjson navigator XMLHttpRequest Deno Bun global \
+                 FinalizationRegistry performance Intl Temporal std os bjson navigator XMLHttpRequest Deno Bun \
+                     global \
                  DisposableStack AsyncDisposableStack gc print scriptArgs setInterval setImmediate import_meta";
     check(
         &format!(
-            "return '{names}'.split(/ +/).filter((name) => name in globalThis || typeof globalThis[name] !== 'undefined')"
+            "return '{names}'.split(/ +/).filter((name) => name in globalThis || typeof globalThis[name] !== \
+                'undefined')"
         ),
         json!([]),
     );
     check(
-        "return Object.getOwnPropertyNames(globalThis).filter((name) => /host|prelude|baya.|settle|primordial/i.test(name))",
+        "return Object.getOwnPropertyNames(globalThis).filter((name) => \
+            /host|prelude|baya.|settle|primordial/i.test(name))",
         json!([]),
     );
 }
@@ -164,8 +176,12 @@ fn c12_the_outside_is_absent() {
 #[test]
 fn c45_phase_and_log_never_throw() {
     let run = run("const bad = {get x() { throw 1 }, toString() { throw 2 }, toJSON() { throw 3 }};
-        for (const x of [bad, Symbol('s'), null, undefined, 5n, new Proxy({}, {get() { throw 4 }}), () => 1, Object.create(null)]) { log(x); phase(x) }
-        const cycle = {a: 1}; cycle.me = cycle; log(cycle); log('a\\ud800b', '\\0'); log(); log([undefined, () => 1], new Map());
+        const odd = [bad, Symbol('s'), null, undefined, 5n];
+        for (const x of [...odd, new Proxy({}, {get() { throw 4 }}), () => 1, Object.create(null)]) {
+            log(x); phase(x)
+        }
+        const cycle = {a: 1}; cycle.me = cycle; log(cycle); log('a\\ud800b', '\\0'); log(); log([undefined, () \
+            => 1], new Map());
         return 'ok'");
     assert_eq!(run.value(), json!("ok"));
     let logs = run.logs();

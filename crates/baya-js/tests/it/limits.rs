@@ -84,7 +84,8 @@ fn c15_stack_is_limited() {
     assert_eq!(run.value(), json!("RangeError"));
     let run = drive(
         tight(
-            "let a = []; for (let i = 0; i < 1e5; i++) a = [a]; try { JSON.stringify(a) } catch (e) { return e.name }",
+            "let a = []; for (let i = 0; i < 1e5; i++) a = [a]; try { JSON.stringify(a) } catch (e) { return \
+                e.name }",
         ),
         &echo,
     );
@@ -93,7 +94,8 @@ fn c15_stack_is_limited() {
 
 #[test]
 fn c15_many_calls_pending_need_little_memory() {
-    let body = "const all = []; for (let i = 0; i < 10000; i++) all.push(agent(`number ${i}`, {label: `l${i}`})); return (await Promise.all(all)).length";
+    let body = "const all = []; for (let i = 0; i < 10000; i++) all.push(agent(`number ${i}`, {label: \
+        `l${i}`})); return (await Promise.all(all)).length";
     let limits = ScriptLimits { memory_bytes: 60 << 20, ..ScriptLimits::default() };
     let run = drive(Start { limits, ..start(body) }, &echo);
     assert_eq!(run.value(), json!(10000));

@@ -47,7 +47,8 @@ fn c10_numbers_are_written_as_en_us() {
         (r#"(0.00001).toLocaleString('en-US')"#, "0"),
         (
             r#"(1e+100).toLocaleString('en-US')"#,
-            "10,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000",
+            "10,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,\
+                000,000,000,000,000,000,000,000,000,000,000,000",
         ),
         (r#"(-1234.5).toLocaleString('en-US')"#, "-1,234.5"),
         ("(12345678901234567890n).toLocaleString('en-US')", "12,345,678,901,234,567,890"),
@@ -79,14 +80,16 @@ fn c10_dates_are_written_as_en_us_in_utc() {
     ] {
         check(
             &format!(
-                "const d = new Date({ms}); return [d.toLocaleString(), d.toLocaleDateString('en-US'), d.toLocaleTimeString()]"
+                "const d = new Date({ms}); return [d.toLocaleString(), d.toLocaleDateString('en-US'), \
+                    d.toLocaleTimeString()]"
             ),
             json!([all, date, time]),
         );
     }
 }
 
-const WORDS: &str = "['zebra','Apple','apple','Äpfel','äpfel','_x','-y','item 10','item 2','éclair','eclair','Eclair',\
+const WORDS: &str = "['zebra','Apple','apple','Äpfel','äpfel','_x','-y','item 10','item \
+    2','éclair','eclair','Eclair',\
     'straße','strasse','Straße','10','9','ñandú','nandu','$1','a b','ab','a-b','你好','日本','Ж','ж','😀','',\
     'résumé','resume','Resume','co-op','coop','CO-OP','Ångström','Ørsted','Zürich','Łódź']";
 

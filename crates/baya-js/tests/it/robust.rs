@@ -13,9 +13,12 @@ fn c12_overwritten_intrinsics_do_not_reach_the_bridge() {
         "Map.prototype.get = Map.prototype.set = Map.prototype.delete = () => { throw 1 }",
         "WeakMap.prototype.get = WeakMap.prototype.set = () => { throw 1 }",
         "String.prototype.toJSON = Number.prototype.toJSON = () => 'forged'",
-        "for (const k of ['0', 'resolve', 'value', 'get', 'set', 'kind', 'stack', 'path', 'text']) Object.defineProperty(Object.prototype, k, {__proto__: null, set() { throw 1 }, get() { return undefined }, configurable: true})",
+        "for (const k of ['0', 'resolve', 'value', 'get', 'set', 'kind', 'stack', 'path', 'text']) \
+            Object.defineProperty(Object.prototype, k, {__proto__: null, set() { throw 1 }, get() { return \
+                undefined }, configurable: true})",
         "Object.defineProperty(Array.prototype, '0', {set() { throw 1 }, configurable: true})",
-        "Object.prototype.then = undefined; Function.prototype.call = Function.prototype.apply = Function.prototype.bind = () => { throw 1 }",
+        "Object.prototype.then = undefined; Function.prototype.call = Function.prototype.apply = \
+            Function.prototype.bind = () => { throw 1 }",
         "String.prototype.toWellFormed = String.prototype.slice = String.prototype.indexOf = () => { throw 1 }",
         "Reflect.apply = Reflect.construct = Reflect.ownKeys = Object.keys = Array.isArray = () => { throw 1 }",
         "Error.prepareStackTrace = () => { throw 1 }; Error.stackTraceLimit = 0; Error.captureStackTrace = null",
@@ -26,7 +29,8 @@ fn c12_overwritten_intrinsics_do_not_reach_the_bridge() {
         "delete Object.prototype.toString; delete globalThis.JSON; delete globalThis.Reflect",
     ] {
         let body = format!(
-            "{sabotage}; const x = await agent('p', {{label: 'l', model: 'm'}}); phase('q'); log('line'); return {{x, list: [1, {{a: 'b'}}]}}"
+            "{sabotage}; const x = await agent('p', {{label: 'l', model: 'm'}}); phase('q'); log('line'); return \
+                {{x, list: [1, {{a: 'b'}}]}}"
         );
         let run = run(&body);
         assert_eq!(run.value(), json!({"x": "done: p", "list": [1, {"a": "b"}]}), "{sabotage}");
@@ -53,7 +57,8 @@ fn c12_a_promise_that_lies_about_itself_is_only_wrong_for_the_script() {
         json!(["TypeError", "done: a"]),
     );
     check(
-        "try { Object.defineProperty(Promise, Symbol.species, {get() { throw 1 }}) } catch { return parallel([() => agent('a')]) }",
+        "try { Object.defineProperty(Promise, Symbol.species, {get() { throw 1 }}) } catch { return parallel([() \
+            => agent('a')]) }",
         json!(["done: a"]),
     );
 }
@@ -61,7 +66,8 @@ fn c12_a_promise_that_lies_about_itself_is_only_wrong_for_the_script() {
 #[test]
 fn ordinary_objects_may_have_any_member() {
     check(
-        "const o = {}; o.toString = () => 't'; o.constructor = 1; o.valueOf = 2; class A { constructor() { this.name = 'n' } toString() { return 'A' } } \
+        "const o = {}; o.toString = () => 't'; o.constructor = 1; o.valueOf = 2; class A { constructor() { \
+            this.name = 'n' } toString() { return 'A' } } \
          const e = new Error('x'); e.name = 'Y'; e.stack = 'z'; class P extends Promise {} const p = P.resolve(3); \
          return [`${o}`, o.constructor, `${new A()}`, e.name, e.stack, p instanceof P, await p]",
         json!(["t", 1, "A", "Y", "z", true, 3]),

@@ -42,7 +42,8 @@ fn ended(run: &Run) -> Vec<(u32, Option<String>)> {
 fn c53_a_childs_result_is_the_callers() {
     let run = with_child(
         "phase('mine'); const r = await workflow('inner', {n: 2}); return {r, phase: (await agent('after'))}",
-        "phase('theirs'); log('hi'); const a = await agent(`child ${args.n}`); return {a, name: meta.name, d: new Date(0), u: undefined}",
+        "phase('theirs'); log('hi'); const a = await agent(`child ${args.n}`); return {a, name: meta.name, d: \
+            new Date(0), u: undefined}",
     );
     assert_eq!(
         run.value(),
@@ -92,7 +93,8 @@ fn c53_a_child_that_returns_nothing_gives_undefined() {
 fn c53_children_run_side_by_side_in_their_own_realms() {
     let run = with_child(
         "globalThis.shared = 1; Array.prototype.mark = 1; return parallel([1, 2].map((n) => () => workflow('x', n)))",
-        "const a = await agent(`c${args}`); const r = [a, typeof shared, [].mark === undefined, Math.random()]; globalThis.shared = 2; return r",
+        "const a = await agent(`c${args}`); const r = [a, typeof shared, [].mark === undefined, Math.random()]; \
+            globalThis.shared = 2; return r",
     );
     let value = run.value();
     assert_eq!(value[0][0], "done: c1");
@@ -197,12 +199,14 @@ fn c09_units_see_what_they_import() {
             unit("lib/a.js", "(()=>{\"use strict\"; const twice = (x) => x * 2; return {twice}; })", &[]),
             unit(
                 "b.js",
-                "((a)=>{\"use strict\"; return {four: (x) => a.twice(a.twice(x)), fail() {\n  throw new Error('in b') }}; })",
+                "((a)=>{\"use strict\"; return {four: (x) => a.twice(a.twice(x)), fail() {\n  throw new \
+                    Error('in b') }}; })",
                 &[0],
             ),
             unit(
                 "script.js",
-                "(async(meta, a, b)=>{\"use strict\"; if (meta.name !== 'test') b.fail(); return [a.twice(1), b.four(1)] })",
+                "(async(meta, a, b)=>{\"use strict\"; if (meta.name !== 'test') b.fail(); return [a.twice(1), \
+                    b.four(1)] })",
                 &[0, 1],
             ),
         ],
