@@ -61,7 +61,7 @@ impl Backend for Simulated {
             let end = tokio::select! {
                 biased;
                 () = attempt.cancel.cancelled() => AttemptEnd::Cancelled,
-                end = within(task.options.timeout_ms, talk.to_the_end()) => end,
+                end = within(task.options.timeout_ms, talk.converse()) => end,
             };
             report.end = end;
             report
@@ -97,7 +97,7 @@ enum Next {
 }
 
 impl Talk<'_> {
-    async fn to_the_end(&mut self) -> AttemptEnd {
+    async fn converse(&mut self) -> AttemptEnd {
         let schema = match self.task.options.schema.as_ref().map(Schema::compile).transpose() {
             Ok(schema) => schema,
             Err(why) => return failed(CauseKind::SchemaUnmet, format!("the schema is not usable: {why}")),
@@ -213,6 +213,7 @@ impl Talk<'_> {
             Fault::Overloaded => retry(CauseKind::Api, "status 529"),
             Fault::Cut => retry(CauseKind::Network, "answer that broke off"),
             Fault::Html => fail(CauseKind::Api, "page of HTML in place of an answer"),
+            Fault::Length => fail(CauseKind::Limit, "answer that the model's limit cut off"),
             Fault::Context => fail(CauseKind::Limit, "prompt longer than the model's context"),
             Fault::KeyRefused => park(CauseKind::Key, "refused key"),
             Fault::NoCredit => park(CauseKind::Credit, "lack of credit"),

@@ -3,4 +3,5 @@
 mod agent_types;
 mod api;
 mod attempts;
+mod fake_model;
 mod simulated;

@@ -47,6 +47,7 @@ async fn faults_end_with_honest_causes() {
     check(json!({"fault": "cut"}), plain(), "failed Network", 5).await;
     check(json!({"fault": "html"}), plain(), "failed Api", 1).await;
     check(json!({"fault": "context"}), plain(), "failed Limit", 1).await;
+    check(json!({"fault": "length"}), plain(), "failed Limit", 1).await;
     check(json!({"fault": "401"}), plain(), "unusable Key", 1).await;
     check(json!({"fault": "402"}), plain(), "unusable Credit", 1).await;
     check(json!({"fault": "404"}), plain(), "unusable UnknownModel", 1).await;

@@ -116,6 +116,9 @@ pub enum Fault {
     /// The answer says nothing about tokens.
     #[serde(rename = "no_usage")]
     NoUsage,
+    /// The model's own limit cuts the answer off.
+    #[serde(rename = "length")]
+    Length,
     /// The request is longer than the model's context.
     #[serde(rename = "context")]
     Context,

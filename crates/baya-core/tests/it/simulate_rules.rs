@@ -167,7 +167,7 @@ fn a_caller_that_counts_itself_gets_the_same_whatever_came_before() {
 fn every_fault_and_member_of_a_rule_is_read() {
     let names = [
         "null", "refuse", "429", "500", "529", "401", "402", "404", "cut", "html", "hang", "invalid", "slow",
-        "no_usage", "context",
+        "no_usage", "length", "context",
     ];
     let list: Vec<Value> = names.iter().map(|fault| json!({"fault": fault, "times": 1})).collect();
     let file = rules(json!({"rules": list}));

@@ -1,0 +1,112 @@
+//! Anthropic Messages: `POST /v1/messages`.
+
+use super::ask::{Ask, Tool, ToolChoice, delivery, last_user_text, structured, text_at};
+use super::failure::Failure;
+use super::reply::{Content, Finish, Reply, event};
+use serde_json::{Value, json};
+
+pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
+    let tools = body["tools"].as_array().into_iter().flatten().filter_map(|tool| {
+        let name = tool["name"].as_str()?.to_owned();
+        Some(Tool { name, schema: tool.get("input_schema")?.clone() })
+    });
+    let choice = match (body["tool_choice"]["type"].as_str(), body["tool_choice"]["name"].as_str()) {
+        (Some("tool"), Some(name)) => ToolChoice::Named(name.to_owned()),
+        (Some("any"), _) => ToolChoice::Any,
+        (Some("none"), _) => ToolChoice::Never,
+        (_, _) => ToolChoice::Free,
+    };
+    let format = ["/output_config/format/schema", "/output_format/schema"];
+    let format = format.iter().find_map(|place| body.pointer(place)).cloned();
+    Ok(Ask {
+        model: text_at(body, "model")?,
+        prompt: last_user_text(&body["messages"], "content")?,
+        structured: structured(tools.collect(), choice, format),
+        delivery: delivery(body["stream"] == json!(true)),
+        wants_usage: true,
+    })
+}
+
+pub(super) fn whole(reply: &Reply) -> Value {
+    let content = match &reply.content {
+        Content::Text(text) => json!([{"type": "text", "text": text}]),
+        Content::Refusal(_) => json!([]),
+        Content::Call { name, input } => {
+            json!([{"type": "tool_use", "id": call_id(reply), "name": name, "input": parsed(input)}])
+        }
+    };
+    message(reply, content, json!(stop_reason(reply)), reply.tokens.output)
+}
+
+pub(super) fn frames(reply: &Reply) -> Vec<String> {
+    let start = message(reply, json!([]), Value::Null, 1);
+    let mut frames = vec![event(Some("message_start"), &json!({"type": "message_start", "message": start}))];
+    let block = match &reply.content {
+        Content::Text(_) => Some(json!({"type": "text", "text": ""})),
+        Content::Call { name, .. } => {
+            Some(json!({"type": "tool_use", "id": call_id(reply), "name": name, "input": {}}))
+        }
+        Content::Refusal(_) => None,
+    };
+    if let Some(block) = block {
+        frames.extend(block_frames(reply, block));
+    }
+    let mut delta = json!({"type": "message_delta",
+        "delta": {"stop_reason": stop_reason(reply), "stop_sequence": null}});
+    if reply.tells_tokens {
+        delta["usage"] = json!({"output_tokens": reply.tokens.output});
+    }
+    frames.push(event(Some("message_delta"), &delta));
+    frames.push(event(Some("message_stop"), &json!({"type": "message_stop"})));
+    frames
+}
+
+fn block_frames(reply: &Reply, block: Value) -> Vec<String> {
+    let is_call = matches!(reply.content, Content::Call { .. });
+    let start = json!({"type": "content_block_start", "index": 0, "content_block": block});
+    let mut frames =
+        vec![event(Some("content_block_start"), &start), event(Some("ping"), &json!({"type": "ping"}))];
+    for piece in reply.pieces() {
+        let delta = if is_call {
+            json!({"type": "input_json_delta", "partial_json": piece})
+        } else {
+            json!({"type": "text_delta", "text": piece})
+        };
+        let delta = json!({"type": "content_block_delta", "index": 0, "delta": delta});
+        frames.push(event(Some("content_block_delta"), &delta));
+    }
+    frames.push(event(Some("content_block_stop"), &json!({"type": "content_block_stop", "index": 0})));
+    frames
+}
+
+fn message(reply: &Reply, content: Value, stop_reason: Value, output_tokens: u64) -> Value {
+    let mut message = json!({
+        "id": format!("msg_fake_{}", reply.n), "type": "message", "role": "assistant", "model": reply.model,
+        "content": content, "stop_reason": stop_reason, "stop_sequence": null,
+    });
+    if reply.tells_tokens {
+        message["usage"] = json!({
+            "input_tokens": reply.tokens.input, "output_tokens": output_tokens,
+            "cache_creation_input_tokens": reply.tokens.cache_write,
+            "cache_read_input_tokens": reply.tokens.cache_read,
+        });
+    }
+    message
+}
+
+fn stop_reason(reply: &Reply) -> &'static str {
+    match (&reply.content, reply.finish) {
+        (_, Finish::Length) => "max_tokens",
+        (Content::Text(_), Finish::Done) => "end_turn",
+        (Content::Call { .. }, Finish::Done) => "tool_use",
+        (Content::Refusal(_), Finish::Done) => "refusal",
+    }
+}
+
+fn call_id(reply: &Reply) -> String {
+    format!("toolu_fake_{}", reply.n)
+}
+
+pub(super) fn parsed(input: &str) -> Value {
+    serde_json::from_str(input).unwrap_or_else(|_| json!(input))
+}

@@ -1,0 +1,160 @@
+//! What a request asks, whatever its wire.
+
+use super::failure::Failure;
+use super::{anthropic, gemini, ollama, openai_chat, openai_responses};
+use serde_json::Value;
+
+/// The tool through which structured answers are given.
+const STRUCTURED_TOOL: &str = "StructuredOutput";
+
+/// The form of a model API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wire {
+    Anthropic,
+    OpenAiChat,
+    OpenAiResponses,
+    Gemini,
+    Ollama,
+}
+
+impl Wire {
+    pub fn name(self) -> &'static str {
+        match self {
+            Wire::Anthropic => "anthropic",
+            Wire::OpenAiChat => "openai-chat",
+            Wire::OpenAiResponses => "openai-responses",
+            Wire::Gemini => "gemini",
+            Wire::Ollama => "ollama",
+        }
+    }
+}
+
+/// A request for an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ask {
+    pub model: String,
+    /// The last text of the user.
+    pub prompt: String,
+    pub structured: Structured,
+    pub delivery: Delivery,
+    /// The answer shall say how many tokens were used.
+    pub wants_usage: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Delivery {
+    Whole,
+    Streamed,
+}
+
+/// How a structured answer is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Structured {
+    No,
+    /// By calling this tool.
+    Tool {
+        name: String,
+        schema: Value,
+    },
+    /// As text that is JSON.
+    Text {
+        schema: Value,
+    },
+}
+
+impl Structured {
+    pub fn schema(&self) -> Option<&Value> {
+        match self {
+            Structured::No => None,
+            Structured::Tool { schema, .. } | Structured::Text { schema } => Some(schema),
+        }
+    }
+}
+
+/// A tool as offered: its name and the schema of its input.
+pub(super) struct Tool {
+    pub name: String,
+    pub schema: Value,
+}
+
+/// Which tool the request says must be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ToolChoice {
+    Free,
+    Never,
+    Any,
+    Named(String),
+}
+
+/// The path's own part of a Gemini request.
+pub(super) struct InPath {
+    pub model: String,
+    pub delivery: Delivery,
+}
+
+pub(super) fn read(wire: Wire, in_path: Option<InPath>, body: &[u8]) -> Result<Ask, Failure> {
+    let body: Value = serde_json::from_slice(body)
+        .map_err(|error| Failure::BadRequest(format!("the body is no JSON: {error}")))?;
+    match (wire, in_path) {
+        (Wire::Anthropic, _) => anthropic::read(&body),
+        (Wire::OpenAiChat, _) => openai_chat::read(&body),
+        (Wire::OpenAiResponses, _) => openai_responses::read(&body),
+        (Wire::Gemini, Some(in_path)) => gemini::read(&body, in_path),
+        (Wire::Gemini, None) => Err(Failure::BadRequest("the path names no model".to_owned())),
+        (Wire::Ollama, _) => ollama::read(&body),
+    }
+}
+
+/// The way a structured answer is asked for: our tool, a tool that must be called, or a text format.
+pub(super) fn structured(tools: Vec<Tool>, choice: ToolChoice, format: Option<Value>) -> Structured {
+    let only = tools.len() == 1;
+    let is_asked = |tool: &Tool| match &choice {
+        ToolChoice::Never => false,
+        ToolChoice::Named(name) => *name == tool.name,
+        ToolChoice::Any => only || tool.name == STRUCTURED_TOOL,
+        ToolChoice::Free => tool.name == STRUCTURED_TOOL,
+    };
+    match (tools.into_iter().find(is_asked), format) {
+        (Some(Tool { name, schema }), _) => Structured::Tool { name, schema },
+        (None, Some(schema)) => Structured::Text { schema },
+        (None, None) => Structured::No,
+    }
+}
+
+/// The text of the last message of the user that has one; of several blocks the last.
+pub(super) fn last_user_text(messages: &Value, parts: &str) -> Result<String, Failure> {
+    let list = messages.as_array().ok_or_else(|| missing("a list of messages"))?;
+    let said = list.iter().rev().filter(|message| role(message) == "user");
+    said.filter_map(|message| last_text(&message[parts]))
+        .next()
+        .ok_or_else(|| missing("a message of the user"))
+}
+
+fn role(message: &Value) -> &str {
+    message["role"].as_str().unwrap_or("user")
+}
+
+fn last_text(content: &Value) -> Option<String> {
+    match content {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(blocks) => {
+            let is_text =
+                |block: &&Value| matches!(block["type"].as_str(), None | Some("text" | "input_text"));
+            let texts = blocks.iter().rev().filter(is_text);
+            texts.filter_map(|block| block["text"].as_str()).next().map(str::to_owned)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
+    }
+}
+
+pub(super) fn missing(what: &str) -> Failure {
+    Failure::BadRequest(format!("the request has not got {what}"))
+}
+
+pub(super) fn text_at(body: &Value, key: &str) -> Result<String, Failure> {
+    body[key].as_str().map(str::to_owned).ok_or_else(|| missing(&format!("`{key}`")))
+}
+
+pub(super) fn delivery(stream: bool) -> Delivery {
+    if stream { Delivery::Streamed } else { Delivery::Whole }
+}

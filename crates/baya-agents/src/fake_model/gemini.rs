@@ -1,0 +1,100 @@
+//! Gemini: `POST /v1beta/models/X:generateContent` and `:streamGenerateContent?alt=sse`.
+
+use super::anthropic::parsed;
+use super::ask::{Ask, InPath, Structured, Tool, ToolChoice, last_user_text, structured};
+use super::failure::Failure;
+use super::reply::{Content, Finish, Reply, event};
+use serde_json::{Value, json};
+
+pub(super) fn read(body: &Value, in_path: InPath) -> Result<Ask, Failure> {
+    let declared = body["tools"].as_array().into_iter().flatten();
+    let declared = declared.flat_map(|tool| tool["functionDeclarations"].as_array().into_iter().flatten());
+    let tools = declared.filter_map(|function| {
+        let name = function["name"].as_str()?.to_owned();
+        let schema = function.get("parametersJsonSchema").or(function.get("parameters"));
+        Some(Tool { name, schema: schema.cloned().unwrap_or(json!({"type": "object"})) })
+    });
+    let config = ["generationConfig", "generation_config"].iter().find_map(|key| body.get(*key));
+    let schema =
+        ["responseJsonSchema", "responseSchema"].iter().find_map(|key| config.and_then(|c| c.get(*key)));
+    let asked =
+        structured(tools.collect(), choice(&body["toolConfig"]["functionCallingConfig"]), schema.cloned());
+    Ok(Ask {
+        model: in_path.model,
+        prompt: last_user_text(&body["contents"], "parts")?,
+        structured: match asked {
+            Structured::No => Structured::No,
+            Structured::Tool { name, schema } => Structured::Tool { name, schema: json_schema(schema) },
+            Structured::Text { schema } => Structured::Text { schema: json_schema(schema) },
+        },
+        delivery: in_path.delivery,
+        wants_usage: true,
+    })
+}
+
+fn choice(config: &Value) -> ToolChoice {
+    match (config["mode"].as_str(), config["allowedFunctionNames"].as_array().map(Vec::as_slice)) {
+        (Some("ANY"), Some([Value::String(name)])) => ToolChoice::Named(name.clone()),
+        (Some("ANY"), _) => ToolChoice::Any,
+        (Some("NONE"), _) => ToolChoice::Never,
+        (_, _) => ToolChoice::Free,
+    }
+}
+
+/// JSON Schema out of Gemini's own dialect, whose types are in capitals.
+fn json_schema(schema: Value) -> Value {
+    match schema {
+        Value::Object(members) => {
+            let plain = members.into_iter().map(|(key, value)| match value {
+                Value::String(name) if key == "type" => (key, json!(name.to_ascii_lowercase())),
+                value => (key, json_schema(value)),
+            });
+            Value::Object(plain.collect())
+        }
+        Value::Array(list) => list.into_iter().map(json_schema).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => schema,
+    }
+}
+
+pub(super) fn whole(reply: &Reply) -> Value {
+    let parts = match &reply.content {
+        Content::Text(text) => json!([{"text": text}]),
+        Content::Call { name, input } => json!([{"functionCall": {"name": name, "args": parsed(input)}}]),
+        Content::Refusal(_) => json!([]),
+    };
+    last(reply, parts)
+}
+
+pub(super) fn frames(reply: &Reply) -> Vec<String> {
+    let Content::Text(_) = &reply.content else { return vec![event(None, &whole(reply))] };
+    let pieces = reply.pieces();
+    let mut frames: Vec<String> =
+        pieces.iter().map(|piece| event(None, &body(reply, json!([{"text": piece}]), None))).collect();
+    frames.push(event(None, &last(reply, json!([{"text": ""}]))));
+    frames
+}
+
+fn last(reply: &Reply, parts: Value) -> Value {
+    let finish = match (&reply.content, reply.finish) {
+        (_, Finish::Length) => "MAX_TOKENS",
+        (Content::Refusal(_), Finish::Done) => "SAFETY",
+        (Content::Text(_) | Content::Call { .. }, Finish::Done) => "STOP",
+    };
+    let mut body = body(reply, parts, Some(finish));
+    if reply.tells_tokens {
+        let tokens = &reply.tokens;
+        body["usageMetadata"] = json!({
+            "promptTokenCount": tokens.input_all(), "candidatesTokenCount": tokens.output,
+            "totalTokenCount": tokens.input_all() + tokens.output, "cachedContentTokenCount": tokens.cache_read,
+        });
+    }
+    body
+}
+
+fn body(reply: &Reply, parts: Value, finish: Option<&str>) -> Value {
+    let mut candidate = json!({"content": {"role": "model", "parts": parts}, "index": 0});
+    if let Some(finish) = finish {
+        candidate["finishReason"] = json!(finish);
+    }
+    json!({"candidates": [candidate], "modelVersion": reply.model, "responseId": format!("fake-{}", reply.n)})
+}

@@ -1,0 +1,116 @@
+//! OpenAI chat completions: `POST /v1/chat/completions`; Ollama and others speak it too.
+
+use super::ask::{Ask, Tool, ToolChoice, delivery, last_user_text, structured, text_at};
+use super::failure::Failure;
+use super::reply::{CREATED_S, Content, Finish, Reply, event};
+use serde_json::{Value, json};
+
+pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
+    let streamed = body["stream"] == json!(true);
+    Ok(Ask {
+        model: text_at(body, "model")?,
+        prompt: last_user_text(&body["messages"], "content")?,
+        structured: structured(
+            tools(&body["tools"]),
+            choice(&body["tool_choice"]),
+            body.pointer("/response_format/json_schema/schema").cloned(),
+        ),
+        delivery: delivery(streamed),
+        wants_usage: !streamed || body["stream_options"]["include_usage"] == json!(true),
+    })
+}
+
+/// Tools as chat and Ollama declare them.
+pub(super) fn tools(list: &Value) -> Vec<Tool> {
+    let read = |tool: &Value| {
+        let function = tool.get("function")?;
+        let name = function["name"].as_str()?.to_owned();
+        Some(Tool { name, schema: function.get("parameters").cloned().unwrap_or(json!({"type": "object"})) })
+    };
+    list.as_array().into_iter().flatten().filter_map(read).collect()
+}
+
+/// `tool_choice` as chat and Responses say it.
+pub(super) fn choice(choice: &Value) -> ToolChoice {
+    let named = choice["function"]["name"].as_str().or(choice["name"].as_str());
+    match (choice.as_str(), named) {
+        (_, Some(name)) => ToolChoice::Named(name.to_owned()),
+        (Some("required"), None) => ToolChoice::Any,
+        (Some("none"), None) => ToolChoice::Never,
+        (_, None) => ToolChoice::Free,
+    }
+}
+
+pub(super) fn whole(reply: &Reply) -> Value {
+    let message = match &reply.content {
+        Content::Text(text) => json!({"role": "assistant", "content": text, "refusal": null}),
+        Content::Refusal(text) => json!({"role": "assistant", "content": null, "refusal": text}),
+        Content::Call { name, input } => json!({"role": "assistant", "content": null, "refusal": null,
+            "tool_calls": [{"id": call_id(reply), "type": "function",
+                "function": {"name": name, "arguments": input}}]}),
+    };
+    let choice =
+        json!({"index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason(reply)});
+    let mut body = envelope(reply, "chat.completion", json!([choice]));
+    if reply.tells_tokens {
+        body["usage"] = usage(reply);
+    }
+    body
+}
+
+pub(super) fn frames(reply: &Reply) -> Vec<String> {
+    let chunk = |delta: Value, finish: Value| {
+        let choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish});
+        event(None, &envelope(reply, "chat.completion.chunk", json!([choice])))
+    };
+    let first = match &reply.content {
+        Content::Text(_) => json!({"role": "assistant", "content": ""}),
+        Content::Refusal(_) => json!({"role": "assistant", "content": null}),
+        Content::Call { name, .. } => json!({"role": "assistant", "content": null, "tool_calls": [
+            {"index": 0, "id": call_id(reply), "type": "function", "function": {"name": name, "arguments": ""}}]}),
+    };
+    let mut frames = vec![chunk(first, Value::Null)];
+    for piece in reply.pieces() {
+        let delta = match &reply.content {
+            Content::Text(_) => json!({"content": piece}),
+            Content::Refusal(_) => json!({"refusal": piece}),
+            Content::Call { .. } => json!({"tool_calls": [{"index": 0, "function": {"arguments": piece}}]}),
+        };
+        frames.push(chunk(delta, Value::Null));
+    }
+    frames.push(chunk(json!({}), json!(finish_reason(reply))));
+    if reply.tells_tokens {
+        let mut last = envelope(reply, "chat.completion.chunk", json!([]));
+        last["usage"] = usage(reply);
+        frames.push(event(None, &last));
+    }
+    frames.push("data: [DONE]\n\n".to_owned());
+    frames
+}
+
+fn envelope(reply: &Reply, object: &str, choices: Value) -> Value {
+    json!({"id": format!("chatcmpl-fake-{}", reply.n), "object": object, "created": CREATED_S,
+        "model": reply.model, "choices": choices})
+}
+
+fn usage(reply: &Reply) -> Value {
+    let tokens = &reply.tokens;
+    json!({
+        "prompt_tokens": tokens.input_all(), "completion_tokens": tokens.output,
+        "total_tokens": tokens.input_all() + tokens.output,
+        "prompt_tokens_details": {"cached_tokens": tokens.cache_read},
+        "completion_tokens_details": {"reasoning_tokens": 0},
+    })
+}
+
+fn finish_reason(reply: &Reply) -> &'static str {
+    match (&reply.content, reply.finish) {
+        (_, Finish::Length) => "length",
+        (Content::Text(_) | Content::Refusal(_), Finish::Done) => "stop",
+        (Content::Call { .. }, Finish::Done) => "tool_calls",
+    }
+}
+
+fn call_id(reply: &Reply) -> String {
+    format!("call_fake_{}", reply.n)
+}
