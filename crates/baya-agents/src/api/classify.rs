@@ -25,7 +25,7 @@ pub(super) enum Verdict {
 /// For messages: who was asked for what.
 pub(super) struct Asked<'a> {
     pub provider: &'a str,
-    pub address: &'a str,
+    pub address: String,
     pub model: &'a str,
 }
 
@@ -70,72 +70,87 @@ pub(super) fn verdict(failure: &Failure, now: SystemTime) -> Verdict {
 
 /// How an attempt ends whose last request failed like this.
 pub(super) fn end(failure: &Failure, asked: &Asked<'_>, tries: u32, now: SystemTime) -> AttemptEnd {
-    let said = said(failure);
-    let provider = asked.provider;
-    let times = if tries > 1 { format!(", {tries} times") } else { String::new() };
-    let cause = |kind, message: String| Cause::new(kind, message);
-    match meaning(failure) {
-        Meaning::Transient => match advice(failure).and_then(|advice| advice.wait_ms(now)) {
-            Some(ms) if ms > RESET_MS_MAX && status(failure) == Some(429) => {
-                let mut limit =
-                    cause(CauseKind::Credit, format!("a usage limit of `{provider}` is reached: {said}"));
-                limit.retry_at_ms = Some(epoch_ms(now).saturating_add_unsigned(ms));
-                AttemptEnd::Unusable(limit.hint("resume the run when the limit is reset"))
+    let meaning = meaning(failure);
+    let late = advice(failure).and_then(|advice| advice.wait_ms(now)).filter(|ms| *ms > RESET_MS_MAX);
+    if let (Some(ms), Some(429)) = (late, status(failure)) {
+        let message = format!("a usage limit of `{}` is reached: {}", asked.provider, said(failure));
+        let mut cause = Cause::new(CauseKind::Credit, message).hint("resume the run when the limit is reset");
+        cause.retry_at_ms = Some(epoch_ms(now).saturating_add_unsigned(ms));
+        return AttemptEnd::Unusable(cause);
+    }
+    let (kind, hint) = meaning.cause();
+    let mut cause = Cause::new(kind, message(meaning, asked, &said(failure), tries));
+    cause.hint = hint.map(str::to_owned);
+    match meaning {
+        Meaning::Key
+        | Meaning::Credit
+        | Meaning::UnknownModel
+        | Meaning::NoSuchAddress
+        | Meaning::Unreachable => AttemptEnd::Unusable(cause),
+        Meaning::Transient
+        | Meaning::ContextTooLong
+        | Meaning::Moderated
+        | Meaning::Unfit
+        | Meaning::Broken
+        | Meaning::Silent
+        | Meaning::NotAStream
+        | Meaning::TooLarge
+        | Meaning::Internal => AttemptEnd::Failed(cause),
+    }
+}
+
+impl Meaning {
+    /// The kind it is told as, and what the user can do.
+    fn cause(self) -> (CauseKind, Option<&'static str>) {
+        match self {
+            Meaning::Transient | Meaning::Unfit | Meaning::Internal => (CauseKind::Api, None),
+            Meaning::Key => (CauseKind::Key, Some("check the key, and that it may use this model")),
+            Meaning::Credit => (
+                CauseKind::Credit,
+                Some("add credit at the provider, or choose another one with `--backend`"),
+            ),
+            Meaning::UnknownModel => {
+                (CauseKind::UnknownModel, Some("choose one with `--model`, or set the alias in the settings"))
             }
-            _ => AttemptEnd::Failed(cause(CauseKind::Api, format!("`{provider}` answered {said}{times}"))),
-        },
-        Meaning::Key => AttemptEnd::Unusable(
-            cause(CauseKind::Key, format!("`{provider}` refused the key: {said}"))
-                .hint(format!("check the key of `{provider}` and that it may use `{}`", asked.model)),
-        ),
-        Meaning::Credit => AttemptEnd::Unusable(
-            cause(CauseKind::Credit, format!("`{provider}` has no credit for this key: {said}"))
-                .hint("add credit at the provider, or choose another one with `--backend`"),
-        ),
-        Meaning::UnknownModel => AttemptEnd::Unusable(
-            cause(
-                CauseKind::UnknownModel,
-                format!("`{provider}` does not know the model `{}`: {said}", asked.model),
-            )
-            .hint("choose one with `--model`, or set what the alias means in the settings"),
-        ),
-        Meaning::NoSuchAddress => AttemptEnd::Unusable(
-            cause(CauseKind::ProviderDown, format!("no API of `{provider}` at {}: {said}", asked.address))
-                .hint("`ANTHROPIC_BASE_URL` is given without `/v1`, `OPENAI_BASE_URL` with it"),
-        ),
-        Meaning::ContextTooLong => AttemptEnd::Failed(
-            cause(CauseKind::Limit, format!("the prompt is too long for `{}`: {said}", asked.model))
-                .hint("give the agent less text, or a model with a larger context"),
-        ),
-        Meaning::Moderated => {
-            AttemptEnd::Failed(cause(CauseKind::Refused, format!("`{provider}` refused the request: {said}")))
+            Meaning::NoSuchAddress => {
+                let hint = "`ANTHROPIC_BASE_URL` is given without `/v1`, `OPENAI_BASE_URL` with it";
+                (CauseKind::ProviderDown, Some(hint))
+            }
+            Meaning::ContextTooLong => {
+                (CauseKind::Limit, Some("give the agent less text, or a model with a larger context"))
+            }
+            Meaning::Moderated => (CauseKind::Refused, None),
+            Meaning::Unreachable => {
+                (CauseKind::ProviderDown, Some("check the address and the network, then resume the run"))
+            }
+            Meaning::Broken => (CauseKind::Network, None),
+            Meaning::Silent => (CauseKind::Stalled, Some("`stallMs` allows more time")),
+            Meaning::NotAStream => (CauseKind::Api, Some("check the address of the provider")),
+            Meaning::TooLarge => (
+                CauseKind::Limit,
+                Some("ask the agent for less, or raise `answer_bytes_max` in the settings"),
+            ),
         }
-        Meaning::Unfit | Meaning::Internal => {
-            AttemptEnd::Failed(cause(CauseKind::Api, format!("`{provider}` cannot take the request: {said}")))
-        }
-        Meaning::Unreachable => AttemptEnd::Unusable(
-            cause(
-                CauseKind::ProviderDown,
-                format!("`{provider}` cannot be reached at {}{times}: {said}", asked.address),
-            )
-            .hint("check the address and the network, then resume the run"),
-        ),
-        Meaning::Broken => AttemptEnd::Failed(cause(
-            CauseKind::Network,
-            format!("no whole answer from `{provider}`{times}: {said}"),
-        )),
-        Meaning::Silent => AttemptEnd::Failed(
-            cause(CauseKind::Stalled, format!("`{provider}` sent nothing for too long"))
-                .hint("`stallMs` allows more time"),
-        ),
-        Meaning::NotAStream => AttemptEnd::Failed(
-            cause(CauseKind::Api, format!("what answers at {} is no model API: {said}", asked.address))
-                .hint("check the address of the provider"),
-        ),
-        Meaning::TooLarge => AttemptEnd::Failed(cause(
-            CauseKind::Limit,
-            "the answer is larger than 64 MiB (ANSWER_BYTES_MAX)".to_owned(),
-        )),
+    }
+}
+
+fn message(meaning: Meaning, asked: &Asked<'_>, said: &str, tries: u32) -> String {
+    let Asked { provider, address, model } = asked;
+    let times = if tries > 1 { format!(", {tries} times") } else { String::new() };
+    match meaning {
+        Meaning::Transient => format!("`{provider}` answered {said}{times}"),
+        Meaning::Key => format!("`{provider}` refused the key: {said}"),
+        Meaning::Credit => format!("`{provider}` has no credit for this key: {said}"),
+        Meaning::UnknownModel => format!("`{provider}` does not know the model `{model}`: {said}"),
+        Meaning::NoSuchAddress => format!("no API of `{provider}` at {address}: {said}"),
+        Meaning::ContextTooLong => format!("the prompt is too long for `{model}`: {said}"),
+        Meaning::Moderated => format!("`{provider}` refused the request: {said}"),
+        Meaning::Unfit | Meaning::Internal => format!("`{provider}` cannot take the request: {said}"),
+        Meaning::Unreachable => format!("`{provider}` cannot be reached at {address}{times}: {said}"),
+        Meaning::Broken => format!("no whole answer from `{provider}`{times}: {said}"),
+        Meaning::Silent => format!("`{provider}` sent nothing for too long"),
+        Meaning::NotAStream => format!("what answers at {address} is no model API: {said}"),
+        Meaning::TooLarge => format!("the answer is too large: {said}"),
     }
 }
 
@@ -153,7 +168,7 @@ fn meaning(failure: &Failure) -> Meaning {
         Failure::Broken(_) => Meaning::Broken,
         Failure::Silent => Meaning::Silent,
         Failure::NotAStream(_) => Meaning::NotAStream,
-        Failure::TooLarge => Meaning::TooLarge,
+        Failure::TooLarge { .. } => Meaning::TooLarge,
         Failure::Internal(_) => Meaning::Internal,
     }
 }
@@ -214,7 +229,7 @@ fn said(failure: &Failure) -> String {
         | Failure::NotAStream(detail)
         | Failure::Internal(detail) => detail.clone(),
         Failure::Silent => "nothing came for too long".to_owned(),
-        Failure::TooLarge => "the answer is too large".to_owned(),
+        Failure::TooLarge { bytes_max } => format!("more than {bytes_max} bytes"),
     }
 }
 
@@ -230,7 +245,7 @@ fn status(failure: &Failure) -> Option<u16> {
         | Failure::Broken(_)
         | Failure::Silent
         | Failure::NotAStream(_)
-        | Failure::TooLarge
+        | Failure::TooLarge { .. }
         | Failure::Internal(_) => None,
     }
 }
@@ -242,7 +257,7 @@ fn advice(failure: &Failure) -> Option<&RetryAdvice> {
         | Failure::Broken(_)
         | Failure::Silent
         | Failure::NotAStream(_)
-        | Failure::TooLarge
+        | Failure::TooLarge { .. }
         | Failure::Internal(_) => None,
     }
 }

@@ -25,15 +25,6 @@ pub struct ProviderSettings {
     pub headers: BTreeMap<String, String>,
 }
 
-/// What `--backend NAME` means.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Selection {
-    /// The first is the default one.
-    Ready(Vec<ProviderConfig>),
-    /// Nothing but this Ollama is left, and nobody has looked whether it is there.
-    Ask(ProviderConfig),
-}
-
 /// No provider can be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectError {
@@ -67,54 +58,54 @@ impl SelectError {
     }
 }
 
-/// The providers for a backend's name: `api` takes what is found, any other name puts that one first.
+/// The providers for a backend's name, the default one first: `api` takes what is found, any other name
+/// puts that one first. An Ollama stands at the end, or alone, without anybody having looked for it.
 pub fn select(
     backend: &str,
     env: &BTreeMap<String, String>,
     settings: &BTreeMap<String, ProviderSettings>,
-) -> Result<Selection, SelectError> {
+) -> Result<Vec<ProviderConfig>, SelectError> {
     let mut providers = discover(env, settings);
+    if !providers.iter().any(|provider| provider.name == ProviderKind::Ollama.name()) {
+        providers.push(ollama(env));
+    }
     if backend == "api" {
-        return Ok(if providers.is_empty() {
-            Selection::Ask(ollama(env))
-        } else {
-            Selection::Ready(providers)
-        });
+        return Ok(providers);
     }
     if let Some(at) = providers.iter().position(|provider| provider.name == backend) {
-        let chosen = providers.remove(at);
-        providers.insert(0, chosen);
-        return Ok(Selection::Ready(providers));
+        providers[..=at].rotate_right(1);
+        return Ok(providers);
     }
-    match (settings.get(backend), ProviderKind::parse(backend)) {
+    let usual = ProviderKind::parse(backend).and_then(variables);
+    match (settings.get(backend), usual) {
         (Some(set), _) => Err(no_key(backend, set.key_env.as_deref().unwrap_or("key_env"))),
-        (None, Some(ProviderKind::Ollama)) => Ok(Selection::Ask(ollama(env))),
-        (None, Some(kind)) if variables(kind).is_some() => {
-            Err(no_key(backend, variables(kind).unwrap_or(("", "")).0))
-        }
-        (None, _) => Err(SelectError::Unknown { name: backend.to_owned(), known: known_names(settings) }),
+        (None, Some((key, _))) => Err(no_key(backend, key)),
+        (None, None) => Err(SelectError::Unknown { name: backend.to_owned(), known: known_names(settings) }),
     }
 }
 
-/// [`select`], and where an Ollama is left, whether it is there and which models it has.
+/// [`select`]; where an Ollama comes first, whether it is there and which models it has.
 pub async fn find_providers(
     backend: &str,
     env: &BTreeMap<String, String>,
     settings: &BTreeMap<String, ProviderSettings>,
 ) -> Result<Vec<ProviderConfig>, SelectError> {
-    let mut config = match select(backend, env, settings)? {
-        Selection::Ready(providers) => return Ok(providers),
-        Selection::Ask(config) => config,
+    let mut providers = select(backend, env, settings)?;
+    let Some(first) = providers.first_mut().filter(|first| first.kind == ProviderKind::Ollama) else {
+        return Ok(providers);
     };
-    let address = config.base_url.clone();
-    match ollama_models(&address, Duration::from_millis(400)).await {
+    if first.models != ModelRow::default() {
+        return Ok(providers);
+    }
+    let address = first.shown_address();
+    match ollama_models(&first.base_url, Duration::from_millis(400)).await {
         None if backend == "api" => Err(SelectError::Nothing { ollama: address }),
         None => Err(SelectError::NoOllama { address }),
         Some(models) => match models.first() {
             None => Err(SelectError::NoModels { address }),
-            Some(first) => {
-                config.models = ModelRow::all(first);
-                Ok(vec![config])
+            Some(model) => {
+                first.models = ModelRow::all(model);
+                Ok(providers)
             }
         },
     }

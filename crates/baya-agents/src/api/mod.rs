@@ -14,9 +14,7 @@ mod structured;
 mod system_text;
 mod wire;
 
-pub use discover::{
-    ProviderSettings, SelectError, Selection, discover, find_providers, ollama_models, select,
-};
+pub use discover::{ProviderSettings, SelectError, discover, find_providers, ollama_models, select};
 pub use provider::{ProviderConfig, ProviderKind, Secret};
 
 use crate::agent_types::{AgentType, AgentTypes};
@@ -25,6 +23,7 @@ use crate::memory_files;
 use crate::models::{ModelTable, ProviderModels, clamp_effort, default_row};
 use baya_core::agent::{AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind, Effort};
 use baya_core::ids::RunId;
+use baya_core::limits::ANSWER_BYTES_MAX;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use ledger::Ledger;
@@ -53,6 +52,8 @@ pub struct ApiSettings {
     /// Before the first retry; doubles from then on.
     pub retry_delay_ms: u64,
     pub retry_delay_max_ms: u64,
+    /// A longer answer fails the agent.
+    pub answer_bytes_max: u64,
 }
 
 impl Default for ApiSettings {
@@ -65,6 +66,7 @@ impl Default for ApiSettings {
             stall_ms: 120_000,
             retry_delay_ms: 500,
             retry_delay_max_ms: 30_000,
+            answer_bytes_max: ANSWER_BYTES_MAX as u64,
         }
     }
 }
@@ -118,8 +120,7 @@ impl ApiBackend {
             aliases: settings.aliases.clone(),
             default_model: settings.default_model.clone(),
         };
-        let connect_timeout = Duration::from_millis(settings.connect_timeout_ms);
-        let wires = providers.into_iter().map(|provider| Wire::new(provider, connect_timeout)).collect();
+        let wires = providers.into_iter().map(|provider| Wire::new(provider, &settings)).collect();
         ApiBackend { name: name.into(), wires, table, types, settings, memory: Mutex::new(None) }
     }
 

@@ -158,6 +158,17 @@ impl ProviderConfig {
         }
     }
 
+    /// The address without what may be secret in it.
+    pub fn shown_address(&self) -> String {
+        let base = self.base_url.trim();
+        let base = base.split(['?', '#']).next().unwrap_or(base);
+        let Some((scheme, rest)) = base.split_once("://") else { return base.to_owned() };
+        let (authority, path) =
+            rest.split_once('/').map_or((rest, ""), |(authority, path)| (authority, path));
+        let host = authority.rsplit('@').next().unwrap_or(authority);
+        if path.is_empty() { format!("{scheme}://{host}") } else { format!("{scheme}://{host}/{path}") }
+    }
+
     /// The address names this machine.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.base_url)

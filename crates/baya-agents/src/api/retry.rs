@@ -93,6 +93,6 @@ impl Asker<'_> {
     }
 
     fn asked<'b>(&'b self, model: &'b str) -> Asked<'b> {
-        Asked { provider: &self.wire.config.name, address: &self.wire.config.base_url, model }
+        Asked { provider: &self.wire.config.name, address: self.wire.config.shown_address(), model }
     }
 }

@@ -20,9 +20,26 @@ pub(in crate::api) enum Failure {
     /// It answered well, but not with an event stream; what it was.
     NotAStream(String),
     /// More than an answer may have.
-    TooLarge,
+    TooLarge { bytes_max: u64 },
     /// The request could not even be built.
     Internal(String),
+}
+
+impl Failure {
+    /// Providers and proxies may say the key back.
+    pub(super) fn without(self, key: &str) -> Failure {
+        let clean = |text: String| if key.len() < 4 { text } else { text.replace(key, "…") };
+        match self {
+            Failure::Refused { status, code, message, advice } => {
+                Failure::Refused { status, code: clean(code), message: clean(message), advice }
+            }
+            Failure::Unreachable(text) => Failure::Unreachable(clean(text)),
+            Failure::Broken(text) => Failure::Broken(clean(text)),
+            Failure::NotAStream(text) => Failure::NotAStream(clean(text)),
+            Failure::Internal(text) => Failure::Internal(clean(text)),
+            Failure::Silent | Failure::TooLarge { .. } => self,
+        }
+    }
 }
 
 /// What the provider says about trying again.

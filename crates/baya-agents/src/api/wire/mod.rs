@@ -13,9 +13,9 @@ mod request;
 pub(super) use failure::{Failure, RetryAdvice, one_line};
 pub(super) use request::{Message, Replay, Request, STRUCTURED_OUTPUT, Shape, ToolAnswer, ToolForce};
 
+use super::ApiSettings;
 use super::provider::{ProviderConfig, ProviderKind, is_loopback};
 use baya_core::agent::{Usage, UsageSource};
-use baya_core::limits::ANSWER_BYTES_MAX;
 use frames::{Frames, Seen};
 use futures_util::StreamExt;
 use genai::adapter::AdapterKind;
@@ -31,6 +31,7 @@ pub(super) struct Wire {
     pub config: ProviderConfig,
     endpoint: Endpoint,
     connect_timeout: Duration,
+    answer_bytes_max: u64,
     client: OnceLock<Result<(Client, reqwest::Client), String>>,
 }
 
@@ -70,9 +71,14 @@ pub(super) enum Stop {
 }
 
 impl Wire {
-    pub fn new(config: ProviderConfig, connect_timeout: Duration) -> Wire {
-        let endpoint = Endpoint::from_owned(config.endpoint());
-        Wire { config, endpoint, connect_timeout, client: OnceLock::new() }
+    pub fn new(config: ProviderConfig, settings: &ApiSettings) -> Wire {
+        Wire {
+            endpoint: Endpoint::from_owned(config.endpoint()),
+            config,
+            connect_timeout: Duration::from_millis(settings.connect_timeout_ms),
+            answer_bytes_max: settings.answer_bytes_max,
+            client: OnceLock::new(),
+        }
     }
 
     /// Sends one request and gathers the answer in `partial`.
@@ -83,30 +89,40 @@ impl Wire {
         arrived: &(dyn Fn(u64) + Sync),
     ) -> Result<Turn, Failure> {
         let (client, http) = self.client()?;
+        match self.stream(client, request, partial, arrived).await {
+            Ok(turn) => Ok(turn),
+            Err(failure) => {
+                let key = self.config.key.as_ref().map_or("", |key| key.expose());
+                Err(self.explain(http, failure).await.without(key))
+            }
+        }
+    }
+
+    async fn stream(
+        &self,
+        client: &Client,
+        request: &Request<'_>,
+        partial: &mut Partial,
+        arrived: &(dyn Fn(u64) + Sync),
+    ) -> Result<Turn, Failure> {
         let frames = Arc::new(Frames::default());
+        let failed = |error: genai::Error| failure::from_library(&error, &frames.seen());
         let options = request.options(&self.config, frames.clone());
-        let answer =
-            client.exec_chat_stream(self.target(request.model), request.body(&self.config), Some(&options));
-        let mut stream = answer.await.map_err(|error| failure::from_library(&error, &frames.seen()))?.stream;
+        let body = request.body(&self.config);
+        let answer = client.exec_chat_stream(self.target(request.model), body, Some(&options)).await;
+        let mut stream = answer.map_err(failed)?.stream;
         let mut end = None;
         while let Some(event) = stream.next().await {
-            match event {
-                Ok(ChatStreamEvent::End(last)) => end = Some(last),
-                Ok(event) => partial.take(event, self.sends_deltas()),
-                Err(error) => {
-                    return Err(self.explain(http, failure::from_library(&error, &frames.seen())).await);
-                }
+            match event.map_err(failed)? {
+                ChatStreamEvent::End(last) => end = Some(last),
+                event => partial.take(event, self.sends_deltas()),
             }
-            if partial.bytes > ANSWER_BYTES_MAX as u64 {
-                return Err(Failure::TooLarge);
+            if partial.bytes > self.answer_bytes_max {
+                return Err(Failure::TooLarge { bytes_max: self.answer_bytes_max });
             }
             arrived(partial.bytes);
         }
-        let turn = self.finish(end, partial, &frames.seen());
-        match turn {
-            Ok(turn) => Ok(turn),
-            Err(failure) => Err(self.explain(http, failure).await),
-        }
+        self.finish(end, partial, &frames.seen())
     }
 
     fn client(&self) -> Result<&(Client, reqwest::Client), Failure> {

@@ -5,7 +5,7 @@ use super::server::{Reply, Server};
 use super::{options, provider, quick, run, task};
 use baya_agents::agent_types::{self, AgentTypes};
 use baya_agents::api::{
-    ApiBackend, ApiSettings, ProviderConfig, ProviderKind, ProviderSettings, Secret, SelectError, Selection,
+    ApiBackend, ApiSettings, ProviderConfig, ProviderKind, ProviderSettings, Secret, SelectError,
     find_providers, select,
 };
 use baya_agents::backend::{Attempt, Backend};
@@ -26,15 +26,20 @@ fn settings(toml_like: Value) -> BTreeMap<String, ProviderSettings> {
     serde_json::from_value(toml_like).unwrap()
 }
 
-/// `name kind address key`, one line per provider, in order.
+/// `name kind address key`, one line per provider, in order; without the Ollama that is always last.
 fn found(backend: &str, pairs: &[(&str, &str)], set: Value) -> String {
     let line = |provider: &ProviderConfig| {
         let key = if provider.key.is_some() { "key" } else { "no key" };
         format!("{} {} {} {key}", provider.name, provider.kind.name(), provider.endpoint())
     };
     match select(backend, &env(pairs), &settings(set)) {
-        Ok(Selection::Ready(providers)) => providers.iter().map(line).collect::<Vec<_>>().join("\n"),
-        Ok(Selection::Ask(provider)) => format!("ask {}", line(&provider)),
+        Ok(mut providers) => {
+            if providers.len() > 1 {
+                let last = providers.pop().map(|last| last.kind);
+                assert_eq!(last, Some(ProviderKind::Ollama));
+            }
+            providers.iter().map(line).collect::<Vec<_>>().join("\n")
+        }
         Err(error) => format!("error: {error}"),
     }
 }
@@ -60,9 +65,9 @@ fn the_environment_says_which_providers_there_are() {
         "gemini gemini https://generativelanguage.googleapis.com/v1beta/ key",
     );
     check("api", &[("OPENROUTER_API_KEY", "k")], "openrouter openrouter https://openrouter.ai/api/v1/ key");
-    check("api", &[("ANTHROPIC_API_KEY", " ")], "ask ollama ollama http://127.0.0.1:11434/v1/ no key");
-    check("ollama", &[("OLLAMA_HOST", "0.0.0.0")], "ask ollama ollama http://127.0.0.1:11434/v1/ no key");
-    check("ollama", &[("OLLAMA_HOST", "box:99")], "ask ollama ollama http://box:99/v1/ no key");
+    check("api", &[("ANTHROPIC_API_KEY", " ")], "ollama ollama http://127.0.0.1:11434/v1/ no key");
+    check("ollama", &[("OLLAMA_HOST", "0.0.0.0")], "ollama ollama http://127.0.0.1:11434/v1/ no key");
+    check("ollama", &[("OLLAMA_HOST", "box:99")], "ollama ollama http://box:99/v1/ no key");
     check("anthropic", &[], "error: the provider `anthropic` has no key: `ANTHROPIC_API_KEY` is not set");
 }
 
@@ -84,7 +89,7 @@ fn base_urls_are_given_as_each_provider_has_it_and_loopback_needs_no_key() {
     }
     for elsewhere in ["http://10.0.0.1", "http://localhost.evil.example", "http://127.0.0.1@evil.example"] {
         let lines = found("api", &[("ANTHROPIC_BASE_URL", elsewhere)], none());
-        assert!(lines.starts_with("ask ollama"), "{elsewhere} is not this machine: {lines}");
+        assert!(lines.starts_with("ollama"), "{elsewhere} is not this machine: {lines}");
     }
 }
 
@@ -122,6 +127,11 @@ async fn an_ollama_is_asked_for_its_models_and_its_absence_is_told_with_the_cure
     let providers = find_providers("api", &there, &BTreeMap::new()).await.unwrap();
     assert_eq!(providers[0].models, ModelRow::all("qwen3:8b"));
     assert_eq!(server.requests()[0].path, "/api/tags");
+    let both = env(&[("OLLAMA_HOST", &server.address), ("ANTHROPIC_API_KEY", "k")]);
+    let providers = find_providers("api", &both, &BTreeMap::new()).await.unwrap();
+    let names: Vec<&str> = providers.iter().map(|provider| provider.name.as_str()).collect();
+    assert_eq!(names, ["anthropic", "ollama"], "`ollama/MODEL` can be named beside a key");
+    assert_eq!(server.requests().len(), 1, "and costs no question");
 
     let gone = env(&[("OLLAMA_HOST", &Server::address_of_nobody().await)]);
     let error = find_providers("api", &gone, &BTreeMap::new()).await.unwrap_err();

@@ -2,10 +2,12 @@
 
 use super::canned::{self, Finish};
 use super::server::{Reply, Request, Server};
-use super::{KINDS, backend, options, run, task};
-use baya_agents::api::ProviderKind;
+use super::{KINDS, backend, options, provider, quick, run, task};
+use baya_agents::agent_types::AgentTypes;
+use baya_agents::api::{ApiBackend, ApiSettings, ProviderKind};
 use baya_core::agent::{AgentOptions, Answer, AttemptEnd, CauseKind, Effort, Progress, UsageSource};
 use serde_json::Value;
+use std::sync::Arc;
 
 fn path(kind: ProviderKind) -> &'static str {
     match kind {
@@ -185,5 +187,19 @@ async fn agents_of_one_provider_share_connections() {
         }
         // A request may start before the connection of the one before is back.
         assert!(server.connections() < 10, "{kind:?}: {}", server.connections());
+    }
+}
+
+#[tokio::test]
+async fn c25_an_answer_above_the_limit_fails_and_says_how_to_raise_it() {
+    for kind in KINDS {
+        let server = Server::start([Reply::stream(canned::text(kind, &"x".repeat(3_000)))]).await;
+        let settings = ApiSettings { answer_bytes_max: 2_000, ..quick() };
+        let backend =
+            ApiBackend::new("api", vec![provider(kind, &server)], settings, Arc::new(AgentTypes::built_in()));
+        let report = run(&backend, &task(options())).await.report;
+        let AttemptEnd::Failed(cause) = &report.end else { panic!("{kind:?}: {:?}", report.end) };
+        assert_eq!(cause.kind, CauseKind::Limit, "{kind:?}");
+        assert!(cause.message.contains("2000") && cause.hint.is_some(), "{}", cause.message);
     }
 }

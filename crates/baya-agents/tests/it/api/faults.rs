@@ -340,3 +340,23 @@ async fn a_proxy_in_the_environment_never_stands_before_loopback() {
     let backend = ApiBackend::new("api", vec![config], quick(), Arc::new(AgentTypes::built_in()));
     assert_eq!(run(&backend, &task(options())).await.report.end, answered());
 }
+
+#[tokio::test]
+async fn a_key_or_password_that_is_said_back_never_enters_a_report() {
+    let server = Server::start([error(401, "invalid_api_key", "wrong key: key-of-the-test")]).await;
+    let mut config = provider(OPENAI, &server);
+    config.base_url = config.base_url.replace("http://", "http://user:hush-hush@");
+    let backend = ApiBackend::new("api", vec![config.clone()], quick(), Arc::new(AgentTypes::built_in()));
+    let ran = run(&backend, &task(options())).await;
+    assert_eq!(unusable(&ran).kind, CauseKind::Key);
+    assert!(unusable(&ran).message.contains("wrong key: …"), "{:?}", unusable(&ran));
+    config.base_url =
+        format!("{}/v1", Server::address_of_nobody().await).replace("http://", "http://user:hush-hush@");
+    let backend = ApiBackend::new("api", vec![config], quick(), Arc::new(AgentTypes::built_in()));
+    let down = run(&backend, &task(options())).await;
+    assert_eq!(unusable(&down).kind, CauseKind::ProviderDown);
+    for ran in [ran, down] {
+        let everything = format!("{:?} {:?}", ran.report, ran.progress);
+        assert!(!everything.contains("key-of-the-test") && !everything.contains("hush"), "{everything}");
+    }
+}
