@@ -13,6 +13,8 @@ pub(crate) struct Sources {
 
 struct Source {
     name: String,
+    /// Characters of ours before the user's own on line 1.
+    shift: u32,
     /// The lines with more bytes than characters, by number from 1.
     wide_lines: BTreeMap<u32, String>,
 }
@@ -22,7 +24,7 @@ impl Sources {
         let source = |unit: &baya_core::call::Unit| {
             let wide = unit.text.split('\n').zip(1..).filter(|(line, _)| !line.is_ascii());
             let wide_lines = wide.map(|(line, number)| (number, line.to_owned())).collect();
-            Source { name: unit.file.clone(), wide_lines }
+            Source { name: unit.file.clone(), shift: unit.shift, wide_lines }
         };
         Sources { files: program.units.iter().map(source).collect() }
     }
@@ -57,9 +59,14 @@ impl Sources {
 impl Source {
     fn characters(&self, line: u32, column: u32) -> u32 {
         // QuickJS counts from 0 in the first line and from 1 in all others.
-        let column = if line == 1 { column + 1 } else { column };
-        let Some(text) = self.wide_lines.get(&line) else { return column };
-        let bytes_before = column.saturating_sub(1) as usize;
-        1 + text.char_indices().take_while(|(at, _)| *at < bytes_before).count() as u32
+        let (column, shift) = if line == 1 { (column + 1, self.shift) } else { (column, 0) };
+        let characters = match self.wide_lines.get(&line) {
+            None => column,
+            Some(text) => {
+                let bytes_before = column.saturating_sub(1) as usize;
+                1 + text.char_indices().take_while(|(at, _)| *at < bytes_before).count() as u32
+            }
+        };
+        characters.saturating_sub(shift).max(1)
     }
 }

@@ -34,6 +34,7 @@ fn c08_a_call_knows_its_place_in_the_users_file() {
 #[test]
 fn c08_the_first_line_counts_like_any_other() {
     let unit = Unit {
+        shift: 0,
         file: "a (1).js".to_owned(),
         text: "(async(meta)=>{ await agent('x') })".to_owned(),
         imports: Vec::new(),

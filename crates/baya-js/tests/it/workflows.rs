@@ -193,6 +193,7 @@ fn c09_units_see_what_they_import() {
         file: file.to_owned(),
         text: text.to_owned(),
         imports: imports.to_vec(),
+        shift: 0,
     };
     let program = Program {
         units: vec![
