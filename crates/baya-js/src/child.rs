@@ -47,17 +47,23 @@ pub struct Attempt {
 
 /// Closes this process off for good and tries what must not work; for `baya doctor` and tests.
 pub fn probe() -> Result<Vec<Attempt>, String> {
-    use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::net::{TcpListener, UdpSocket};
     let own_file = std::env::current_exe().map_err(|error| error.to_string())?;
     harden::prepare().and_then(|()| harden::close_off()).map_err(|error| error.to_string())?;
     let attempt = |what, succeeded| Attempt { what, succeeded };
+    let pair_of_sockets = || {
+        #[cfg(unix)]
+        return std::os::unix::net::UnixStream::pair().is_ok();
+        #[cfg(not(unix))]
+        return false;
+    };
     Ok(vec![
+        attempt("open a pair of sockets", pair_of_sockets()),
         attempt("read a file", std::fs::File::open(&own_file).is_ok()),
         attempt("create a file", std::fs::File::create(std::env::temp_dir().join("baya-probe")).is_ok()),
         attempt("list a folder", std::fs::read_dir("/").is_ok()),
         attempt("see whether a file exists", own_file.exists()),
         attempt("listen on a port", TcpListener::bind("127.0.0.1:0").is_ok()),
-        attempt("connect to a port", TcpStream::connect("127.0.0.1:9").is_ok()),
         attempt("open a datagram socket", UdpSocket::bind("127.0.0.1:0").is_ok()),
         attempt("start a program", std::process::Command::new(&own_file).spawn().is_ok()),
         attempt("start a thread", thread::Builder::new().spawn(|| ()).is_ok()),

@@ -2,7 +2,7 @@
 
 use crate::host::{self, FrameFacts, SharedHost};
 use crate::meter::{self, Meter};
-use crate::site;
+use crate::site::Sources;
 use baya_core::call::{Program, ScriptError, ScriptErrorKind, Unit};
 use baya_core::ids::{CallId, FrameId};
 use rquickjs::context::{EvalOptions, intrinsic};
@@ -47,7 +47,7 @@ pub(crate) struct Frame {
     api: Persistent<Object<'static>>,
     main: Option<Persistent<Promise<'static>>>,
     context: Context,
-    files: Rc<Vec<String>>,
+    sources: Rc<Sources>,
     meter: Meter,
     /// The `workflow()` call that this frame answers; the run's own script has none.
     pub(crate) caller: Option<Caller>,
@@ -115,8 +115,8 @@ impl Frame {
             let api = prelude(&ctx, host, facts, meter)?;
             Ok::<_, rquickjs::Error>(Persistent::save(&ctx, api))
         })?;
-        let (files, meter) = (facts.files.clone(), meter.clone());
-        Ok(Frame { api, main: None, context, files, meter, caller, depth: facts.depth, open: true })
+        let (sources, meter) = (facts.sources.clone(), meter.clone());
+        Ok(Frame { api, main: None, context, sources, meter, caller, depth: facts.depth, open: true })
     }
 
     /// Evaluates the program and enters its last unit.
@@ -217,7 +217,7 @@ impl Frame {
         let Some(seen) = self.describe(ctx, thrown) else {
             return meter::stack_limit(limits);
         };
-        let stack = site::sites(&seen.stack, &self.files);
+        let stack = self.sources.all(&seen.stack);
         let mut error = match (seen.name.as_str(), seen.message.as_str()) {
             ("RangeError", "Maximum call stack size exceeded") => meter::stack_limit(limits),
             ("InternalError", message) if message.starts_with("out of memory") => meter::memory_limit(limits),

@@ -3,7 +3,8 @@
 //! The functions are given to the prelude alone, as an object that no script ever sees. They take and
 //! return strings, numbers and booleans; a value of the script never gets here but as JSON text.
 
-use crate::{collation, meter::Meter, site, web};
+use crate::site::Sources;
+use crate::{collation, meter::Meter, web};
 use baya_core::call::{Call, CallKind, LogLevel, Site, WorkflowTarget};
 use baya_core::ids::{CallId, FrameId};
 use rquickjs::{Ctx, Exception, Function, Object, Result};
@@ -28,7 +29,7 @@ pub(crate) type SharedHost = Rc<RefCell<Host>>;
 /// What the globals of one frame show.
 pub(crate) struct FrameFacts {
     pub(crate) frame: FrameId,
-    pub(crate) files: Rc<Vec<String>>,
+    pub(crate) sources: Rc<Sources>,
     pub(crate) args: Option<Value>,
     pub(crate) seed: u64,
     pub(crate) budget_total: Option<u64>,
@@ -146,7 +147,7 @@ fn calls<'js>(ctx: &Ctx<'js>, object: &Object<'js>, host: &SharedHost, facts: &F
 }
 
 fn agents<'js>(ctx: &Ctx<'js>, object: &Object<'js>, host: &SharedHost, facts: &FrameFacts) -> Result<()> {
-    let (host, frame, files) = (host.clone(), facts.frame, facts.files.clone());
+    let (host, frame, sources) = (host.clone(), facts.frame, facts.sources.clone());
     let agent = move |ctx: Ctx<'js>,
                       prompt: String,
                       options: Option<String>,
@@ -156,7 +157,7 @@ fn agents<'js>(ctx: &Ctx<'js>, object: &Object<'js>, host: &SharedHost, facts: &
             Ok(options) => options.unwrap_or_default(),
             Err(error) => return Err(Exception::throw_type(&ctx, &format!("`options`: {error}"))),
         };
-        let site = site::sites(&stack, &files).into_iter().next();
+        let site = sources.first(&stack);
         let warning = prompt_warning(&prompt, site.as_ref());
         let mut host = host.borrow_mut();
         let id = host.ask(frame, site, CallKind::Agent { prompt, options, phase });
@@ -184,7 +185,7 @@ fn has_bare(text: &str, word: &str) -> bool {
 }
 
 fn workflows<'js>(ctx: &Ctx<'js>, object: &Object<'js>, host: &SharedHost, facts: &FrameFacts) -> Result<()> {
-    let (host, frame, files) = (host.clone(), facts.frame, facts.files.clone());
+    let (host, frame, sources) = (host.clone(), facts.frame, facts.sources.clone());
     let workflow =
         move |ctx: Ctx<'js>, by_path: bool, target: String, args: Option<String>, stack: String| {
             let args = match args.map(|text| serde_json::from_str(&text)).transpose() {
@@ -192,7 +193,7 @@ fn workflows<'js>(ctx: &Ctx<'js>, object: &Object<'js>, host: &SharedHost, facts
                 Err(error) => return Err(Exception::throw_type(&ctx, &format!("`args`: {error}"))),
             };
             let target = if by_path { WorkflowTarget::Path(target) } else { WorkflowTarget::Name(target) };
-            let site = site::sites(&stack, &files).into_iter().next();
+            let site = sources.first(&stack);
             let id = host.borrow_mut().ask(frame, site, CallKind::Workflow { target, args });
             Ok(id.0 as f64)
         };
@@ -220,9 +221,9 @@ fn notices<'js>(ctx: &Ctx<'js>, object: &Object<'js>, host: &SharedHost, facts: 
 }
 
 fn timers<'js>(ctx: &Ctx<'js>, object: &Object<'js>, host: &SharedHost, facts: &FrameFacts) -> Result<()> {
-    let (shared, frame, files) = (host.clone(), facts.frame, facts.files.clone());
+    let (shared, frame, sources) = (host.clone(), facts.frame, facts.sources.clone());
     let timer = move |delay_ms: f64, stack: String| {
-        let site = site::sites(&stack, &files).into_iter().next();
+        let site = sources.first(&stack);
         let id = shared.borrow_mut().ask(frame, site, CallKind::SetTimer { delay_ms: delay_ms as u64 });
         id.0 as f64
     };

@@ -7,6 +7,7 @@
 use crate::frame::{self, Caller, Frame, Progress, Settlement};
 use crate::host::{FrameFacts, Host, SharedHost};
 use crate::meter::{Deadline, Meter};
+use crate::site::Sources;
 use crate::thread::SCRIPT_STACK_MAX;
 use baya_core::call::{
     CallKind, Child, Delivery, LogLevel, Payload, Program, ScriptError, Start, Step, StepState, ThrowKind,
@@ -141,7 +142,7 @@ impl Isolate {
         let parent = caller.as_ref().and_then(|caller| self.frames.get(&caller.frame));
         let facts = FrameFacts {
             frame: id,
-            files: Rc::new(program.units.iter().map(|unit| unit.file.clone()).collect()),
+            sources: Rc::new(Sources::of(program)),
             args,
             seed: self.seed,
             budget_total: self.budget_total,

@@ -64,7 +64,7 @@ pub fn start(world: &World) -> Result<Vec<Row>, String> {
     let mut times = Vec::new();
     for _ in 0..7 {
         let before = fake.requests().len();
-        let began_ms = now_ms();
+        let began_ms = now_ms().floor();
         complete(&room, run_command(&room, &fake, &scripts::fan(1), &[])?)?;
         let first = fake.requests().get(before).cloned().ok_or("no request was logged")?;
         times.push(first.at_ms - began_ms);

@@ -49,7 +49,7 @@ impl FakeModel {
         command.env("ANTHROPIC_API_KEY", "bench").env("ANTHROPIC_BASE_URL", &self.url);
     }
 
-    /// All requests so far that ask a model something, in their order.
+    /// All requests so far that were answered or are under way, in their order.
     pub fn requests(&self) -> Vec<Request> {
         read_log(&self.log)
     }
@@ -67,9 +67,11 @@ fn read_log(path: &Path) -> Vec<Request> {
     text.lines().filter_map(request).collect()
 }
 
+/// The log has a line for a request received and one for its end.
 fn request(line: &str) -> Option<Request> {
     let value: Value = serde_json::from_str(line).ok()?;
-    Some(Request { at_ms: value["at_ms"].as_f64()?, prompt: value["prompt"].as_str()?.to_owned() })
+    let received = value["event"] == "received";
+    received.then_some(Request { at_ms: value["ms"].as_f64()?, prompt: value["prompt"].as_str()?.to_owned() })
 }
 
 #[cfg(test)]
@@ -77,9 +79,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_line_is_a_request_if_it_has_a_prompt() {
-        let asked = request(r#"{"at_ms": 12.5, "prompt": "task 1."}"#);
-        assert_eq!(asked, Some(Request { at_ms: 12.5, prompt: "task 1.".to_owned() }));
-        assert_eq!(request(r#"{"at_ms": 12, "path": "/models"}"#), None);
+    fn a_request_is_counted_when_it_is_received() {
+        let asked = request(r#"{"event": "received", "n": 1, "ms": 12, "prompt": "task 1."}"#);
+        assert_eq!(asked, Some(Request { at_ms: 12.0, prompt: "task 1.".to_owned() }));
+        assert_eq!(request(r#"{"event": "ended", "n": 1, "ms": 13, "status": 200}"#), None);
     }
 }

@@ -8,6 +8,7 @@
 //! Invariants: one writer; `apply` is total; the script hears only what a `Delivered` event says, in
 //! journal order; a finished agent is never asked again.
 
+mod apply;
 mod calls;
 mod decide;
 mod ending;

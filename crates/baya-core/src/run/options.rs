@@ -109,7 +109,8 @@ fn check_isolation(parsed: &mut ParsedOptions, around: &Surroundings) -> Result<
             format!("isolation: 'worktree' for agents of backend `{backend}` is not in this version");
         return Err(isolation(message));
     }
-    let sentence = "isolation: 'worktree' has no effect here: agents without tools change no files, they run without a worktree";
+    let sentence = "isolation: 'worktree' has no effect here: agents without tools change no files, \
+                    they run without a worktree";
     parsed.warnings.push(("isolation without tools".to_owned(), sentence.to_owned()));
     Ok(())
 }

@@ -11,7 +11,7 @@
 
   // The stack without its first line, which is our own function.
   const callSite = () => {
-    const stack = p.stackOf(new p.Error());
+    const stack = p.nativeStack(new p.Error());
     return typeof stack === 'string' ? p.slice(stack, p.indexOf(stack, '\n') + 1) : '';
   };
   const wait = (id, stack, label) =>
@@ -26,6 +26,10 @@
       throw new p.TypeError(`agent(prompt, options): \`options\` must be an object, not ${kindOf(options)}`);
     }
     const text = data.strict(options, 'options', 'refuse');
+    // A `toJSON` may have made something else of it.
+    if (text === undefined || text[0] !== '{') {
+      throw new p.TypeError('agent(prompt, options): `options` must be an object');
+    }
     return text === '{}' ? undefined : text;
   };
   const kindOf = (x) => (x === null ? 'null' : isArray(x) ? 'an array' : `a ${typeof x}`);
@@ -118,9 +122,12 @@
     };
   };
   const checkList = (name, list, what) => {
-    if (!isArray(list)) throw new p.TypeError(`${name}: the first argument must be an array of ${what}, not ${kindOf(list)}`);
+    if (!isArray(list)) {
+      throw new p.TypeError(`${name}: the first argument must be an array of ${what}, not ${kindOf(list)}`);
+    }
     if (list.length > host.listMax) {
-      throw new p.RangeError(`${name}: ${list.length} ${what} are more than the limit of ${host.listMax}; hint: give it in slices`);
+      const limit = `the limit of ${host.listMax}; hint: give them in slices`;
+      throw new p.RangeError(`${name}: ${list.length} ${what} are more than ${limit}`);
     }
   };
   // Runs `run(i)` for each i at once; resolves when all have ended.
@@ -235,7 +242,9 @@
   // ---- timers
 
   const setTimeout = (callback, delay, ...args) => {
-    if (typeof callback !== 'function') throw new p.TypeError('setTimeout(callback, ms): `callback` must be a function');
+    if (typeof callback !== 'function') {
+      throw new p.TypeError('setTimeout(callback, ms): `callback` must be a function');
+    }
     const ms = p.trunc(+delay);
     const id = host.timer(ms > 0 ? p.min(ms, 0x7fffffff) : 0, callSite());
     mapSet(timers, id, { __proto__: null, callback, args });
@@ -280,7 +289,9 @@
 
   const finish = (value) => {
     const { text, notes } = data.lenient(value, 'result');
-    return `{"value":${text ?? 'null'},"present":${text !== undefined},"notes":${p.stringify(notes)}}`;
+    let list = '';
+    for (let i = 0; i < notes.length; i++) list += (i ? ',' : '') + data.quote(notes[i]);
+    return `{"value":${text ?? 'null'},"present":${text !== undefined},"notes":[${list}]}`;
   };
   const describe = (error) => {
     const known = ours(error);
@@ -300,14 +311,15 @@
       message = '[object]';
     }
     const limit = known !== undefined && LIMITS[known.kind] === true;
-    return `{"name":${data.quote(name)},"message":${data.quote(message)},"stack":${data.quote(stack)},"limit":${limit}}`;
+    const texts = `"name":${data.quote(name)},"message":${data.quote(message)},"stack":${data.quote(stack)}`;
+    return `{${texts},"limit":${limit}}`;
   };
 
   // ---- the globals
 
   const LATER = [
-    'ask', 'cache', 'exec', 'fetch', 'git', 'glob', 'grep', 'judge', 'land', 'now', 'open', 'readFile', 'sleep', 'spawn',
-    'state', 'work', 'worktree', 'writeFile',
+    'ask', 'cache', 'exec', 'fetch', 'git', 'glob', 'grep', 'judge', 'land', 'now', 'open', 'readFile', 'sleep',
+    'spawn', 'state', 'work', 'worktree', 'writeFile',
   ];
   const baya = {};
   for (let i = 0; i < LATER.length; i++) {
@@ -329,7 +341,8 @@
   const args = host.args === undefined ? undefined : p.parse(host.args);
 
   const globals = {
-    agent, parallel, pipeline, phase, log, args, budget, workflow, baya: freeze(baya), console, setTimeout, clearTimeout,
+    agent, parallel, pipeline, phase, log, args, budget, workflow, console, setTimeout, clearTimeout,
+    baya: freeze(baya),
   };
   p.methods(globalThis, globals);
 

@@ -103,7 +103,8 @@
     }
   };
 
-  const walk = (root, strict, functions) => ({ __proto__: null, root, strict, functions, notes: [], path: [], open: [] });
+  const walk = (root, strict, functions) =>
+    ({ __proto__: null, root, strict, functions, notes: [], path: [], open: [] });
 
   return {
     __proto__: null,

@@ -36,19 +36,22 @@
     const exponent = e < 0 ? 0 : +slice(text, e + 1);
     const dot = indexOf(mantissa, '.');
     const whole = dot < 0 ? mantissa : slice(mantissa, 0, dot);
-    return { __proto__: null, digits: whole + (dot < 0 ? '' : slice(mantissa, dot + 1)), point: whole.length + exponent };
+    const digits = whole + (dot < 0 ? '' : slice(mantissa, dot + 1));
+    return { __proto__: null, digits, point: whole.length + exponent };
   };
 
   // The digits rounded half away from zero to `places` after the point: `[whole, fraction]` as one text.
   const rounded = (text, places) => {
     const { digits, point } = decimal(text);
     const kept = point + places;
-    let head = kept <= 0 ? '' : kept >= digits.length ? digits + repeat('0', kept - digits.length) : slice(digits, 0, kept);
+    let head = kept <= 0 ? '' : slice(digits, 0, kept);
+    if (kept > digits.length) head += repeat('0', kept - digits.length);
     const next = kept < 0 || kept >= digits.length ? '0' : digits[kept];
     if (next >= '5') head = increment(head === '' ? '0' : head);
     // At least one digit before the point.
     if (head.length <= places) head = repeat('0', places + 1 - head.length) + head;
-    return { __proto__: null, whole: slice(head, 0, head.length - places), fraction: slice(head, head.length - places) };
+    const dot = head.length - places;
+    return { __proto__: null, whole: slice(head, 0, dot), fraction: slice(head, dot) };
   };
   const increment = (digits) => {
     for (let i = digits.length - 1; i >= 0; i--) {
@@ -94,7 +97,8 @@
   // How a number is to be written: places, grouping, and what stands around it.
   const form = (options) => {
     const style = options.style === undefined ? 'decimal' : `${options.style}`;
-    const shape = { __proto__: null, low: 0, high: 3, before: '', after: '', shift: 0, group: options.useGrouping !== false };
+    const shape = { __proto__: null, low: 0, high: 3, before: '', after: '', shift: 0 };
+    shape.group = options.useGrouping !== false;
     if (style === 'percent') {
       shape.high = 0;
       shape.shift = 2;
@@ -127,7 +131,8 @@
     const { digits, point } = decimal(text);
     const at = point + by;
     if (at <= 0) return '0.' + repeat('0', -at) + digits;
-    return at >= digits.length ? digits + repeat('0', at - digits.length) : `${slice(digits, 0, at)}.${slice(digits, at)}`;
+    if (at >= digits.length) return digits + repeat('0', at - digits.length);
+    return `${slice(digits, 0, at)}.${slice(digits, at)}`;
   };
   const significantPlaces = (text, count) => {
     const { digits, point } = decimal(text);

@@ -59,8 +59,7 @@
     setSize: getter(Set.prototype, 'size'),
     weakGet: method(WeakMap.prototype.get),
     weakSet: method(WeakMap.prototype.set),
-    stackOf: getter(Error.prototype, 'stack'),
-    setStack: method(getOwnPropertyDescriptor(Error.prototype, 'stack').set ?? (() => {})),
+    nativeStack: getter(Error.prototype, 'stack'),
     dateValue: method(Date.prototype.getTime),
     regexTest: (regex, text) => p.regexExec(regex, text) !== null,
     regexExec: method(RegExp.prototype.exec),
@@ -80,6 +79,13 @@
     defineProperty(object, key, { __proto__: null, value, writable: true, enumerable: false, configurable: true });
   p.lock = (object, key, value) =>
     defineProperty(object, key, { __proto__: null, value, writable: false, enumerable: false, configurable: false });
+
+  // The stack that a script sees, without running what it may have put in its place.
+  p.stackOf = (error) => {
+    const own = getOwnPropertyDescriptor(error, 'stack');
+    return own !== undefined && 'value' in own ? own.value : p.nativeStack(error);
+  };
+  p.setStack = (error, stack) => p.hide(error, 'stack', stack);
 
   // `String(x)` that never throws.
   p.text = (x) => {

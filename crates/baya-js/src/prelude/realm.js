@@ -55,7 +55,8 @@
   const closePromises = () => {
     lock(p.Promise.prototype, 'constructor', p.Promise);
     const species = p.getOwnPropertyDescriptor(p.Promise, Symbol.species).get;
-    defineProperty(p.Promise, Symbol.species, { __proto__: null, get: species, enumerable: false, configurable: false });
+    const fixed = { __proto__: null, get: species, enumerable: false, configurable: false };
+    defineProperty(p.Promise, Symbol.species, fixed);
   };
 
   // sfc32 (Chris Doty-Humphrey, PractRand): 32-bit operations only, the same on every machine.

@@ -3,7 +3,7 @@
 use baya_core::call::{
     Call, CallKind, Delivery, Payload, Program, ScriptError, ScriptLimits, Start, Step, StepState, Unit,
 };
-use baya_core::ids::{CallId, FrameId};
+use baya_core::ids::CallId;
 use baya_js::Isolate;
 use serde_json::{Value, json};
 
@@ -139,5 +139,3 @@ pub fn check(body: &str, expected: Value) {
         other => panic!("{other:?}\nscript:\n{body}"),
     }
 }
-
-pub const MAIN: FrameId = FrameId::MAIN;

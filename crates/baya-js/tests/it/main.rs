@@ -1,6 +1,14 @@
 //! The isolate from outside: scripts in, steps out.
 
+mod border;
+mod calls;
 mod child;
+mod clock;
+mod escapes;
+mod fanout;
 mod fixture;
 mod globals;
-mod values;
+mod limits;
+mod locale;
+mod robust;
+mod workflows;

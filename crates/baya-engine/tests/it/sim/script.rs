@@ -125,7 +125,8 @@ impl Writer {
         let first = self.node(depth + 2);
         let items: Vec<String> = (0..items).map(|n| n.to_string()).collect();
         format!(
-            "pipeline([{}], (p, item) => agent(`stage one ${{item}} ${{{}}}`), async (p, item, i) => [i, p, await ({first})])",
+            "pipeline([{}], (p, item) => agent(`stage one ${{item}} ${{{}}}`), \
+             async (p, item, i) => [i, p, await ({first})])",
             items.join(", "),
             self.agents
         )
@@ -174,7 +175,9 @@ impl Writer {
     fn budget_loop(&mut self) -> String {
         self.script.features.insert(Feature::Budget);
         self.script.budget = Some(200 + self.dice.below(400));
-        "let rounds = 0;\ntry { while (rounds < 40 && budget.remaining() > 0) { rounds++; await agent(`round ${rounds}`); } } catch (e) { log(e.kind); }\n\
+        "let rounds = 0;\n\
+         try { while (rounds < 40 && budget.remaining() > 0) { rounds++; await agent(`round ${rounds}`); } }\n\
+         catch (e) { log(e.kind); }\n\
          out.push(rounds);\n"
             .to_owned()
     }
