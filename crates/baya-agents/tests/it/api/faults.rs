@@ -291,7 +291,7 @@ async fn slow_bytes_are_signs_of_life() {
 async fn timeout_ms_bounds_the_whole_attempt() {
     let begun = canned::text_ending(OPENAI, "slowly begun", Finish::Nothing);
     let server = Server::start([Reply::stream(begun).then_pause(60_000)]).await;
-    let options = AgentOptions { timeout_ms: Some(200), ..options() };
+    let options = AgentOptions { timeout_ms: Some(800), ..options() };
     let ran = run(&backend(OPENAI, &server), &task(options)).await;
     assert_eq!(failed(&ran).kind, CauseKind::Timeout);
     assert_eq!(ran.report.drafts, ["slowly begun"]);

@@ -3,6 +3,7 @@
 mod canned;
 mod choice;
 mod conformance;
+mod fake_model;
 mod faults;
 mod server;
 mod structured;
