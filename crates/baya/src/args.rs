@@ -1,12 +1,14 @@
 //! The command line as clap reads it. What a command means stands in `commands/`.
 
-use crate::commands::{bundle, check, completions, fake_model, list, new, resume, run, runs, show, stop};
+use crate::commands::{bundle, check, completions, list, new, resume, run, runs, show, stop};
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 
 #[derive(Debug, Parser)]
 #[command(name = "baya", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(about = "Runs dynamic workflows: JavaScript harnesses that coordinate many agents, durably, on any model.")]
+#[command(
+    about = "Runs dynamic workflows: JavaScript harnesses that coordinate many agents, durably, on any model."
+)]
 #[command(after_help = "exit codes: 0 done, 1 the script failed, 2 usage or refused, 3 agents failed, \
     4 budget, 5 needs a person, 6 no usable backend, 130 interrupted and resumable")]
 pub struct Cli {
@@ -35,8 +37,6 @@ pub enum Command {
     Stop(stop::Args),
     /// Write a commented script to start from
     New(new::Args),
-    /// Serve a made-up model on this machine, for trying and for tests
-    FakeModel(fake_model::Args),
     /// Print the completions of a shell
     Completions(completions::Args),
     #[command(external_subcommand)]
@@ -56,7 +56,6 @@ impl Command {
             | Command::List(_)
             | Command::Stop(_)
             | Command::New(_)
-            | Command::FakeModel(_)
             | Command::Completions(_)
             | Command::Unknown(_) => false,
         }

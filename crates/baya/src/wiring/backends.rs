@@ -84,7 +84,7 @@ fn api_settings(choice: &Choice, settings: &Settings) -> ApiSettings {
     ApiSettings {
         aliases: settings.models.clone(),
         default_model: choice.model.clone(),
-        memory_files: settings.memory_files,
+        memory_files: settings.memory_files.unwrap_or(true),
         ..ApiSettings::default()
     }
 }
