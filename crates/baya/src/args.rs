@@ -1,6 +1,6 @@
 //! The command line as clap reads it. What a command means stands in `commands/`.
 
-use crate::commands::{bundle, check, completions, list, new, resume, run, runs, show, stop};
+use crate::commands::{bundle, check, completions, fake_model, list, new, resume, run, runs, show, stop};
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 
@@ -37,6 +37,8 @@ pub enum Command {
     Stop(stop::Args),
     /// Write a commented script to start from
     New(new::Args),
+    /// Serve a made-up model on this machine, for trying and for tests
+    FakeModel(fake_model::Args),
     /// Print the completions of a shell
     Completions(completions::Args),
     #[command(external_subcommand)]
@@ -56,6 +58,7 @@ impl Command {
             | Command::List(_)
             | Command::Stop(_)
             | Command::New(_)
+            | Command::FakeModel(_)
             | Command::Completions(_)
             | Command::Unknown(_) => false,
         }

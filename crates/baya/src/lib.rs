@@ -67,6 +67,7 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::List(args) => commands::list::execute(&args),
         Command::Stop(args) => commands::stop::execute(&args),
         Command::New(args) => commands::new::execute(&args),
+        Command::FakeModel(args) => commands::fake_model::execute(&args),
         Command::Completions(args) => commands::completions::execute(&args),
         Command::Unknown(words) => Err(unknown_command(&words)),
     }

@@ -45,5 +45,5 @@ fn scaled(text: &str, units: &[(&str, f64)]) -> Option<u64> {
     };
     let number: f64 = number.replace('_', "").parse().ok()?;
     let value = (number * factor).round();
-    (value.is_finite() && value >= 0.0 && value < 9e15).then_some(value as u64)
+    (0.0..9e15).contains(&value).then_some(value as u64)
 }

@@ -61,7 +61,7 @@ async fn go_on(args: &Args, folders: &Folders, settings: &Settings) -> Result<Ex
     let journal = store.drive(&run).map_err(|error| of_journal(&error))?;
     let events = journal.load().map_err(|error| of_journal(&error))?;
     let view = RunView::of(&events);
-    let script_args = new_args(args, script.as_ref(), &events)?;
+    let script_args = new_args(args, script.as_deref(), &events)?;
     drop(events);
     tell_folder(&view, folders);
     let backends = backends::build(choice(args, settings, &view), folders, settings).await?;
@@ -90,7 +90,7 @@ fn edited(workflows: &Workflows, path: &str) -> Result<Box<ScriptRecord>, Failur
 /// `None`: the run keeps its `args`.
 fn new_args(
     args: &Args,
-    script: Option<&Box<ScriptRecord>>,
+    script: Option<&ScriptRecord>,
     events: &[baya_core::event::Recorded],
 ) -> Result<Option<Value>, Failure> {
     let schema = match script {
