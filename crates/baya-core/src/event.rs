@@ -56,6 +56,12 @@ pub struct Surroundings {
     pub backends_with_tools: Vec<String>,
     /// No model is asked by the default backend.
     pub simulated: bool,
+    /// The model of agents that name none, if the user said one; a resume takes it over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The file with the rules of simulated agents; a resume takes it over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,9 @@ use std::ffi::OsString;
 
 #[derive(Debug, Parser)]
 #[command(name = "baya", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(about = "Runs dynamic workflows: JavaScript harnesses that coordinate many agents, durably, on any model.")]
+#[command(
+    about = "Runs dynamic workflows: JavaScript harnesses that coordinate many agents, durably, on any model."
+)]
 #[command(after_help = "exit codes: 0 done, 1 the script failed, 2 usage or refused, 3 agents failed, \
     4 budget, 5 needs a person, 6 no usable backend, 130 interrupted and resumable")]
 pub struct Cli {

@@ -44,13 +44,20 @@ impl Exit {
     }
 
     /// How a run's end is told to the shell.
-    pub fn of_run(status: RunStatus, failures: &Failures, parked: Option<&Cause>, strictness: Strictness) -> Exit {
+    pub fn of_run(
+        status: RunStatus,
+        failures: &Failures,
+        parked: Option<&Cause>,
+        strictness: Strictness,
+    ) -> Exit {
         if parked.is_some() {
             return Exit::NoBackend;
         }
         match status {
             RunStatus::Completed if failures.is_total() => Exit::AgentsFailed,
-            RunStatus::Completed if strictness == Strictness::Strict && failures.failed > 0 => Exit::AgentsFailed,
+            RunStatus::Completed if strictness == Strictness::Strict && failures.failed > 0 => {
+                Exit::AgentsFailed
+            }
             RunStatus::Completed => Exit::Done,
             RunStatus::Failed | RunStatus::Stopped => Exit::ScriptFailed,
             RunStatus::Refused => Exit::Usage,

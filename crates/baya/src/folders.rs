@@ -21,10 +21,11 @@ pub struct Folders {
 
 impl Folders {
     pub fn find() -> Result<Folders, Failure> {
-        let working =
-            std::env::current_dir().map_err(|error| Failure::outside("cannot find the working folder", error))?;
+        let working = std::env::current_dir()
+            .map_err(|error| Failure::outside("cannot find the working folder", error))?;
         let xdg = Xdg::new().map_err(|_| {
-            Failure::usage("cannot find the home folder: `HOME` is not set").hint("export HOME=/path/to/your/home")
+            Failure::usage("cannot find the home folder: `HOME` is not set")
+                .hint("export HOME=/path/to/your/home")
         })?;
         let repository = working.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned);
         let state = xdg.state_dir().unwrap_or_else(|| xdg.home_dir().join(".local/state"));

@@ -2,7 +2,8 @@
 
 /// A count: digits, perhaps a decimal point, perhaps `k`, `M` or `G` (thousands).
 pub fn count(text: &str) -> Result<u64, String> {
-    scaled(text, &[("k", 1e3), ("m", 1e6), ("g", 1e9)]).ok_or_else(|| not_a("number", text, "500k, 1.5M or 20000"))
+    scaled(text, &[("k", 1e3), ("m", 1e6), ("g", 1e9)])
+        .ok_or_else(|| not_a("number", text, "500k, 1.5M or 20000"))
 }
 
 /// A count that is at least 1 and fits 32 bits.
@@ -44,5 +45,5 @@ fn scaled(text: &str, units: &[(&str, f64)]) -> Option<u64> {
     };
     let number: f64 = number.replace('_', "").parse().ok()?;
     let value = (number * factor).round();
-    (value.is_finite() && value >= 0.0 && value < 9e15).then_some(value as u64)
+    (0.0..9e15).contains(&value).then_some(value as u64)
 }

@@ -1,6 +1,7 @@
 //! `args` as the command line gives them: words, `--arg k=v`, or `--args JSON`.
 
 use crate::failure::{Failure, in_words};
+use baya_core::schema::Schema;
 use serde_json::{Map, Value};
 use std::io::Read;
 use std::path::Path;
@@ -102,4 +103,18 @@ fn read_stdin() -> Result<String, Failure> {
     let read = std::io::stdin().read_to_string(&mut text);
     read.map_err(|error| Failure::usage(format!("cannot read stdin: {}", in_words(&error))))?;
     Ok(text)
+}
+
+/// Checks the value against `meta.args` (C04). Nothing given counts as no members.
+pub fn check(args: Option<&Value>, schema: Option<&Value>, target: &str) -> Result<(), Failure> {
+    let Some(schema) = schema else { return Ok(()) };
+    let refused = |why: String| {
+        let what =
+            if args.is_none() { "the workflow needs args" } else { "the args do not fit the workflow" };
+        Failure::usage(format!("{what}: {why}")).hint(format!("baya run {target} --help says what it takes"))
+    };
+    let compiled = Schema::compile(schema)
+        .map_err(|why| Failure::usage(format!("`meta.args` of the workflow is not usable: {why}")))?;
+    let none = Value::Object(Map::new());
+    compiled.validate(args.unwrap_or(&none)).map_err(refused)
 }

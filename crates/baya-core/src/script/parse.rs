@@ -59,6 +59,11 @@ impl Parsed {
         &self.requests
     }
 
+    /// What the script says about itself; only an entry does.
+    pub fn meta(&self) -> Option<&Meta> {
+        self.meta.as_ref()
+    }
+
     pub(super) fn findings(&self) -> Findings<'_> {
         Findings::new(&self.file.name, &self.text, &self.text, 0)
     }

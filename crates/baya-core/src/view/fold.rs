@@ -159,6 +159,8 @@ impl RunView {
         self.folder.clone_from(&surroundings.folder);
         self.backend.clone_from(&surroundings.backend);
         self.simulated = surroundings.simulated;
+        self.model.clone_from(&surroundings.model);
+        self.rules.clone_from(&surroundings.rules);
     }
 
     /// The run moves again: what an earlier end said holds no more.

@@ -35,6 +35,10 @@ pub struct RunView {
     pub backend: String,
     /// The default backend asks no model.
     pub simulated: bool,
+    /// The model of agents that name none, if the user said one.
+    pub model: Option<String>,
+    /// The rules of simulated agents.
+    pub rules: Option<String>,
     pub limits: Limits,
     pub groups: Vec<GroupView>,
     /// The phase the main script is in.

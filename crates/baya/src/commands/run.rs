@@ -10,7 +10,6 @@ use crate::output;
 use crate::quantity;
 use crate::script_args::{self, Given};
 use crate::settings::Settings;
-use crate::views::palette::Palette;
 use crate::views::watch::Watching;
 use crate::wiring::scripts::{self, Workflows};
 use crate::wiring::{backends, pool::LocalPool, randomness};
@@ -67,8 +66,8 @@ pub fn execute(args: Args) -> Result<Exit, Failure> {
         detach::leave_session();
     }
     let folders = Folders::find()?;
-    let options = Options { typescript: args.ts, portable: false };
-    let checked = scripts::load(&target, &folders, &options)?;
+    let workflows = Workflows::new(&folders, Options { typescript: args.ts, portable: false })?;
+    let checked = workflows.load_to_run(&target)?;
     if args.help {
         return run_help::tell(&target, &checked);
     }
@@ -78,25 +77,27 @@ pub fn execute(args: Args) -> Result<Exit, Failure> {
     let schema = checked.script.meta.get("args").cloned();
     let script_args = given.read(schema.as_ref())?;
     script_args::check(script_args.as_ref(), schema.as_ref(), &target)?;
-    drive::runtime()?.block_on(begin(&args, checked, script_args, &folders, &settings))
+    drive::runtime()?.block_on(begin(&args, checked, script_args, workflows, &folders, &settings))
 }
 
 fn without_target(args: &Args) -> Result<Exit, Failure> {
     if args.help {
         return run_help::tell_command();
     }
-    Err(Failure::usage("no workflow is named").hint("baya run FILE, or baya run NAME; `baya list` lists the names"))
+    Err(Failure::usage("no workflow is named")
+        .hint("baya run FILE, or baya run NAME; `baya list` lists the names"))
 }
 
 async fn begin(
     args: &Args,
     checked: Checked,
     script_args: Option<Value>,
+    workflows: Workflows,
     folders: &Folders,
     settings: &Settings,
 ) -> Result<Exit, Failure> {
     let choice = backends::Choice::of_flags(&args.drive, settings);
-    let backends = backends::build(&choice, folders, settings).await?;
+    let backends = backends::build(choice, folders, settings).await?;
     let run = RunId::from_random(randomness::bits());
     let journal = RunStore::new(&folders.state).create(&run).map_err(|error| of_journal(&error))?;
     if args.detached {
@@ -110,7 +111,7 @@ async fn begin(
         journal: Box::new(journal),
         surroundings: backends.surroundings(folders),
         pool: Arc::new(LocalPool::new(backends, folders.working.clone())),
-        workflows: Arc::new(Workflows::new(folders)),
+        workflows: Arc::new(workflows),
         begin: Begin::Fresh { run, script: Box::new(checked.script), args: script_args, seed, limits },
         view: RunView::default(),
         watching: if args.detached { Watching::Nothing } else { drive::watching(args.drive.json) },
@@ -119,8 +120,9 @@ async fn begin(
     drive.go().await
 }
 
-fn tell_warnings(checked: &Checked) {
+/// Findings that do not keep the script from running.
+pub fn tell_warnings(checked: &Checked) {
     if !checked.warnings.is_empty() {
-        output::talk(&scripts::rendered(&checked.warnings, Palette::of_stderr()));
+        output::talk(&scripts::rendered(&checked.warnings));
     }
 }

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::near::did_you_mean;
 use crate::quantity;
+use baya_agents::api::ProviderSettings;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,11 +19,12 @@ pub struct SettingsFile {
     pub strict: Option<bool>,
     pub concurrency_by_model: BTreeMap<String, Positive>,
     pub script: ScriptSection,
-    pub providers: BTreeMap<String, ProviderSection>,
+    pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
     pub models: BTreeMap<String, String>,
     pub rules: Option<String>,
-    pub memory_files: Vec<String>,
+    /// Whether agents see the project's memory files.
+    pub memory_files: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -31,30 +33,6 @@ pub struct ScriptSection {
     pub memory: Option<Bytes>,
     pub cpu: Option<Duration>,
     pub depth: Option<u32>,
-}
-
-/// A model provider: `[providers.NAME]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProviderSection {
-    pub kind: ProviderKind,
-    pub base_url: Option<String>,
-    /// The environment variable that holds the key.
-    pub key_env: Option<String>,
-    pub small: Option<String>,
-    pub medium: Option<String>,
-    pub large: Option<String>,
-}
-
-/// The wire a provider speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ProviderKind {
-    Anthropic,
-    Openai,
-    OpenaiResponses,
-    Gemini,
-    Ollama,
 }
 
 /// A program as a backend: `[commands.NAME]`.
@@ -142,7 +120,8 @@ impl SettingsFile {
 fn refusal(error: &toml::de::Error, text: &str, path: &Path) -> Failure {
     let place = error.span().map(|span| place_of(text, span.start)).unwrap_or_default();
     let message = error.message().lines().next().unwrap_or_default();
-    let mut failure = Failure::usage(format!("settings `{}`{place}: {}", path.display(), first_part(message)));
+    let mut failure =
+        Failure::usage(format!("settings `{}`{place}: {}", path.display(), first_part(message)));
     if message.starts_with("unknown ") {
         let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
         if let Some((wrong, known)) = names.split_first() {

@@ -5,10 +5,11 @@
 
 mod file;
 
-pub use file::{CommandSection, ProviderKind, ProviderSection, SettingsFile, TextForm};
+pub use file::{CommandSection, SettingsFile, TextForm};
 
 use crate::failure::{Failure, in_words};
 use crate::folders::Folders;
+use baya_agents::api::ProviderSettings;
 use baya_core::limits::Limits;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,14 +31,14 @@ pub struct Settings {
     pub script_memory: Option<u64>,
     pub script_cpu_ms: Option<u64>,
     pub script_depth: Option<u32>,
-    pub providers: BTreeMap<String, ProviderSection>,
+    pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
     /// Model aliases.
     pub models: BTreeMap<String, String>,
     /// Rules for simulated agents.
     pub rules: Option<PathBuf>,
-    /// Files every agent is given, by their paths.
-    pub memory_files: Vec<PathBuf>,
+    /// Whether agents see the project's memory files; unset: they do.
+    pub memory_files: Option<bool>,
 }
 
 impl Settings {
@@ -71,7 +72,7 @@ impl Settings {
         self.script_cpu_ms = self.script_cpu_ms.or(file.script.cpu.map(|time| time.0));
         self.script_depth = self.script_depth.or(file.script.depth);
         self.rules = self.rules.take().or(file.rules.map(|rules| folders.expand(&rules, base)));
-        self.memory_files.extend(file.memory_files.iter().map(|memory| folders.expand(memory, base)));
+        self.memory_files = self.memory_files.or(file.memory_files);
         fill_map(&mut self.concurrency_by_model, file.concurrency_by_model, |count| count.0);
         fill_map(&mut self.providers, file.providers, |provider| provider);
         fill_map(&mut self.commands, file.commands, |command| command);

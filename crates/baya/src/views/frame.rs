@@ -104,7 +104,9 @@ fn group_line(group: &GroupView, counts: AgentCounts, title_width: usize, canvas
     let mark = match (group.entered, over) {
         (false, _) => palette.dim("·"),
         (true, true) if counts.failed > 0 || group.error.is_some() => palette.bad("✗"),
-        (true, true) if counts.total() > 0 || group.kind == GroupKind::Child && group.ended => palette.good("✓"),
+        (true, true) if counts.total() > 0 || group.kind == GroupKind::Child && group.ended => {
+            palette.good("✓")
+        }
         (true, _) => "●".to_owned(),
     };
     let title = words::fit(&title_of(group), title_width);

@@ -30,9 +30,9 @@ pub fn event(recorded: &Recorded, extent: Extent) -> Value {
     let written = serde_json::to_value(recorded).unwrap_or_default();
     let Value::Object(mut fields) = written else { return written };
     let mut out = Map::new();
-    out.insert("type".to_owned(), fields.remove("event").unwrap_or_default());
-    out.insert("seq".to_owned(), fields.remove("seq").unwrap_or_default());
-    out.insert("at_ms".to_owned(), fields.remove("at_ms").unwrap_or_default());
+    out.insert("type".to_owned(), fields.shift_remove("event").unwrap_or_default());
+    out.insert("seq".to_owned(), fields.shift_remove("seq").unwrap_or_default());
+    out.insert("at_ms".to_owned(), fields.shift_remove("at_ms").unwrap_or_default());
     for (key, value) in fields {
         match (extent, key.as_str()) {
             (Extent::Whole, _) => drop(out.insert(key, value)),
@@ -46,8 +46,8 @@ pub fn event(recorded: &Recorded, extent: Extent) -> Value {
 /// A script without its text.
 fn script(mut value: Value) -> Value {
     if let Some(script) = value.as_object_mut() {
-        script.remove("program");
-        script.remove("sources");
+        script.shift_remove("program");
+        script.shift_remove("sources");
     }
     value
 }

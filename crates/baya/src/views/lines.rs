@@ -10,7 +10,8 @@ use baya_core::view::RunView;
 pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
     match event {
         Event::RunStarted { run, script, surroundings, .. } => {
-            let asks = if surroundings.simulated { "simulated: no model is asked" } else { &surroundings.backend };
+            let asks =
+                if surroundings.simulated { "simulated: no model is asked" } else { &surroundings.backend };
             vec![clean(&format!("{run} {} ({}), {asks}", script.name, script.path))]
         }
         Event::RunResumed { generation, .. } => vec![format!("resumed, generation {generation}")],
@@ -18,7 +19,9 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
             vec![clean(&format!("phase: {title}"))]
         }
         Event::ChildStarted { group, .. } => vec![clean(&format!("workflow: {group}"))],
-        Event::ChildEnded { frame: _, error: Some(error), .. } => vec![clean(&format!("workflow failed: {error}"))],
+        Event::ChildEnded { frame: _, error: Some(error), .. } => {
+            vec![clean(&format!("workflow failed: {error}"))]
+        }
         Event::Logged { text, .. } => vec![clean(&format!("log: {text}"))],
         Event::AgentFinished { agent, outcome, duration_ms, .. } => {
             let label = view.agents.get(agent).map_or("", |agent| agent.label.as_str());

@@ -56,7 +56,9 @@ fn agent_line(agent: &AgentView, view: &RunView, palette: Palette) -> String {
         AgentState::Queued => "queued".to_owned(),
         AgentState::Running => "running".to_owned(),
         AgentState::Answered => format!("done in {}", words::duration(agent.duration_ms.unwrap_or(0))),
-        AgentState::Failed => agent.cause.as_ref().map_or("failed".to_owned(), |c| format!("null: {}", cause_words(c))),
+        AgentState::Failed => {
+            agent.cause.as_ref().map_or("failed".to_owned(), |c| format!("null: {}", cause_words(c)))
+        }
     };
     let mut text = format!("  {} {}: {state}", agent.agent, agent.label);
     if agent.attempts > 1 {

@@ -43,8 +43,12 @@ fn headline(view: &RunView, palette: Palette) -> String {
         }
         RunState::Ended { status: RunStatus::Completed } => palette.good("completed"),
         RunState::Ended { status } => palette.bad(status_words(*status)),
-        RunState::Interrupted { by } => palette.warn(&sanitise::line(&format!("interrupted by {by}; everything is kept"))),
-        RunState::Parked { cause } => palette.bad(&sanitise::line(&format!("parked: {}", cause_words(cause)))),
+        RunState::Interrupted { by } => {
+            palette.warn(&sanitise::line(&format!("interrupted by {by}; everything is kept")))
+        }
+        RunState::Parked { cause } => {
+            palette.bad(&sanitise::line(&format!("parked: {}", cause_words(cause))))
+        }
         RunState::Paused { by } => sanitise::line(&format!("paused by {by}")),
         RunState::Stopping { by } => sanitise::line(&format!("stopping, asked by {by}")),
         RunState::Running => "running".to_owned(),
@@ -67,7 +71,20 @@ pub fn failure_words(failures: &Failures) -> String {
     sanitise::line(&text)
 }
 
-pub fn status_words(status: RunStatus) -> &'static str {
+/// One word.
+pub fn status_word(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Completed => "completed",
+        RunStatus::Failed => "failed",
+        RunStatus::Refused => "refused",
+        RunStatus::Stopped => "stopped",
+        RunStatus::Interrupted => "interrupted",
+        RunStatus::Budget => "out of budget",
+        RunStatus::NeedsPerson => "needs a person",
+    }
+}
+
+fn status_words(status: RunStatus) -> &'static str {
     match status {
         RunStatus::Completed => "completed",
         RunStatus::Failed => "failed: the script ended with an error",
@@ -95,7 +112,8 @@ fn totals(view: &RunView) -> String {
 pub fn error_lines(error: &ScriptError) -> Vec<String> {
     let mut lines: Vec<String> =
         sanitise::block(&format!("{}: {}", error.name, error.message)).lines().map(str::to_owned).collect();
-    let places: Vec<&Site> = if error.stack.is_empty() { error.site.iter().collect() } else { error.stack.iter().collect() };
+    let places: Vec<&Site> =
+        if error.stack.is_empty() { error.site.iter().collect() } else { error.stack.iter().collect() };
     lines.extend(places.iter().take(8).map(|site| format!("  at {}", place(site))));
     lines
 }
@@ -106,7 +124,8 @@ pub fn place(site: &Site) -> String {
 }
 
 fn failed_lines(view: &RunView) -> Vec<String> {
-    let failed: Vec<&AgentView> = view.present_agents().filter(|agent| agent.state == AgentState::Failed).collect();
+    let failed: Vec<&AgentView> =
+        view.present_agents().filter(|agent| agent.state == AgentState::Failed).collect();
     let mut lines: Vec<String> = failed.iter().take(FAILED_SHOWN).map(|agent| failed_line(agent)).collect();
     if failed.len() > FAILED_SHOWN {
         lines.push(format!("  … {} more", failed.len() - FAILED_SHOWN));
@@ -141,7 +160,9 @@ fn next_steps(view: &RunView) -> Vec<String> {
     }
     lines.push(format!("show:   baya show {run}"));
     match &view.state {
-        RunState::Parked { .. } | RunState::Interrupted { .. } => lines.push(format!("resume: baya resume {run}")),
+        RunState::Parked { .. } | RunState::Interrupted { .. } => {
+            lines.push(format!("resume: baya resume {run}"))
+        }
         RunState::Ended { .. } if view.failures().failed > 0 => {
             lines.push(format!("retry:  baya resume {run} --retry-failed"));
         }

@@ -29,7 +29,11 @@ const REDRAW_EVERY: Duration = Duration::from_millis(100);
 const REDRAW_IDLE: Duration = Duration::from_secs(1);
 
 /// Shows the updates until the driver has no more; what was seen in all is returned.
-pub async fn watch(mut view: RunView, mut updates: UnboundedReceiver<ViewUpdate>, watching: Watching) -> RunView {
+pub async fn watch(
+    mut view: RunView,
+    mut updates: UnboundedReceiver<ViewUpdate>,
+    watching: Watching,
+) -> RunView {
     let mut live = (watching == Watching::Live).then(Live::new);
     let mut ticks = interval(REDRAW_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -54,11 +58,15 @@ pub async fn watch(mut view: RunView, mut updates: UnboundedReceiver<ViewUpdate>
 
 fn see(view: &mut RunView, update: &ViewUpdate, watching: Watching) {
     match update {
-        ViewUpdate::Progress { agent, attempt, progress } => view.note_progress(*agent, *attempt, progress.clone()),
+        ViewUpdate::Progress { agent, attempt, progress } => {
+            view.note_progress(*agent, *attempt, progress.clone())
+        }
         ViewUpdate::Event(recorded) => {
             view.apply(recorded);
             match watching {
-                Watching::Lines => lines::of_event(&recorded.event, view).iter().for_each(|line| output::talk(line)),
+                Watching::Lines => {
+                    lines::of_event(&recorded.event, view).iter().for_each(|line| output::talk(line))
+                }
                 Watching::Json => json::line(recorded).iter().for_each(|line| output::data(line)),
                 Watching::Live | Watching::Nothing => {}
             }
@@ -75,7 +83,12 @@ struct Live {
 
 impl Live {
     fn new() -> Live {
-        Live { screen: Screen::default(), palette: Palette::of_stderr(), drawn: Instant::now(), is_stale: true }
+        Live {
+            screen: Screen::default(),
+            palette: Palette::of_stderr(),
+            drawn: Instant::now(),
+            is_stale: true,
+        }
     }
 
     fn redraw(&mut self, view: &RunView) {

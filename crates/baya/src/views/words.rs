@@ -3,11 +3,12 @@
 use baya_core::agent::Usage;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// `0.4s`, `12s`, `3m 04s`, `2h 05m`
+/// `40ms`, `1.2s`, `12s`, `3m 04s`, `2h 05m`
 pub fn duration(ms: u64) -> String {
     let seconds = ms / 1_000;
     match seconds {
-        0..10 => format!("{}.{}s", seconds, ms % 1_000 / 100),
+        0 => format!("{ms}ms"),
+        1..10 => format!("{}.{}s", seconds, ms % 1_000 / 100),
         10..60 => format!("{seconds}s"),
         60..3_600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
         _ => format!("{}h {:02}m", seconds / 3_600, seconds % 3_600 / 60),

@@ -59,7 +59,7 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
         Arc::new(ApiBackend::new(name, providers, settings, types.clone())) as Arc<dyn Backend>
     };
     let mut by_name: BTreeMap<String, Arc<dyn Backend>> = BTreeMap::new();
-    by_name.insert(SIMULATED.to_owned(), Arc::new(Simulated::new(rules(choice.rules.as_deref())?)));
+    by_name.insert(SIMULATED.to_owned(), Arc::new(Simulated::new(read_rules(choice.rules.as_deref())?)));
     let found = discover(&env, &settings.providers);
     for provider in &found {
         by_name.insert(provider.name.clone(), api(&provider.name, first(&found, &provider.name)));
@@ -84,7 +84,7 @@ fn api_settings(choice: &Choice, settings: &Settings) -> ApiSettings {
     ApiSettings {
         aliases: settings.models.clone(),
         default_model: choice.model.clone(),
-        memory_files: settings.memory_files,
+        memory_files: settings.memory_files.unwrap_or(true),
         ..ApiSettings::default()
     }
 }
@@ -94,7 +94,8 @@ fn find_types(folders: &Folders) -> AgentTypes {
     agent_types::find(&folders.working, folders.repository.as_deref(), &user, &[])
 }
 
-fn rules(path: Option<&Path>) -> Result<Rules, Failure> {
+/// Rules for simulated agents and for the fake model; without a file, none.
+pub fn read_rules(path: Option<&Path>) -> Result<Rules, Failure> {
     let Some(path) = path else { return Ok(Rules::default()) };
     let text = std::fs::read_to_string(path).map_err(|error| Failure::unreadable(path, &error))?;
     Rules::parse(&text).map_err(|error| Failure::usage(format!("rules `{}`: {error}", path.display())))

@@ -104,7 +104,11 @@ fn signals((agent, attempt): AttemptId, reports: &Reports) -> Arc<dyn Fn(Signal)
 }
 
 /// One attempt to its end, whatever the backend does.
-async fn work(backend: Result<Arc<dyn Backend>, Cause>, task: &AgentTask, attempt: &Attempt) -> AttemptReport {
+async fn work(
+    backend: Result<Arc<dyn Backend>, Cause>,
+    task: &AgentTask,
+    attempt: &Attempt,
+) -> AttemptReport {
     let backend = match backend {
         Ok(backend) => backend,
         Err(cause) => return AttemptReport::new(AttemptEnd::Failed(cause)),

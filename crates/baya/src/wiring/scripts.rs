@@ -68,12 +68,16 @@ impl Workflows {
 
     /// Checks an opened script with everything it imports.
     pub fn check(&self, loading: &Loading) -> Result<Checked, Vec<Diagnostic>> {
-        script::check(entry(loading), &self.options, &mut |importer, specifier| import(loading, importer, specifier))
+        script::check(entry(loading), &self.options, &mut |importer, specifier| {
+            import(loading, importer, specifier)
+        })
     }
 
     /// One file out of an opened script and everything it imports.
     pub fn bundle(&self, loading: &Loading) -> Result<String, Vec<Diagnostic>> {
-        script::bundle(entry(loading), &self.options, &mut |importer, specifier| import(loading, importer, specifier))
+        script::bundle(entry(loading), &self.options, &mut |importer, specifier| {
+            import(loading, importer, specifier)
+        })
     }
 
     /// A script that shall run: opened and checked.

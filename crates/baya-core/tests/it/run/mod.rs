@@ -43,6 +43,7 @@ fn surroundings() -> Surroundings {
         backends: vec!["simulated".to_owned(), "mine".to_owned()],
         backends_with_tools: vec!["mine".to_owned()],
         simulated: true,
+        ..Surroundings::default()
     }
 }
 

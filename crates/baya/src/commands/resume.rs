@@ -1,0 +1,144 @@
+//! `baya resume RUN`: goes on with a run. What is finished is never asked for again.
+
+use super::drive::{self, Drive, DriveFlags, of_journal};
+use super::limit_flags::LimitFlags;
+use super::run::tell_warnings;
+use crate::exit::{Exit, Strictness};
+use crate::failure::Failure;
+use crate::folders::Folders;
+use crate::output;
+use crate::script_args::{self, Given};
+use crate::settings::Settings;
+use crate::wiring::backends::{self, Choice};
+use crate::wiring::pool::LocalPool;
+use crate::wiring::scripts::Workflows;
+use baya_core::event::ScriptRecord;
+use baya_core::limits::Limits;
+use baya_core::script::Options;
+use baya_core::view::RunView;
+use baya_engine::driver::Begin;
+use baya_engine::journal::Journal;
+use baya_engine::runs::RunStore;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run's id, its beginning, or `last`
+    pub run: String,
+    /// Go on with this edited script: only calls whose inputs changed are asked again
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<String>,
+    /// Ask the failed agents again
+    #[arg(long)]
+    pub retry_failed: bool,
+    /// Other `args`, as JSON
+    #[arg(long, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
+    pub args: Option<String>,
+    /// The edited script is TypeScript, whatever its file's name
+    #[arg(long)]
+    pub ts: bool,
+    #[command(flatten)]
+    pub drive: DriveFlags,
+    #[command(flatten)]
+    pub limits: LimitFlags,
+}
+
+pub fn execute(args: Args) -> Result<Exit, Failure> {
+    args.limits.refuse_what_is_not_there()?;
+    let folders = Folders::find()?;
+    let settings = Settings::load(&folders)?;
+    drive::runtime()?.block_on(go_on(&args, &folders, &settings))
+}
+
+async fn go_on(args: &Args, folders: &Folders, settings: &Settings) -> Result<Exit, Failure> {
+    let store = RunStore::new(&folders.state);
+    let run = store.find(&args.run).map_err(|error| of_journal(&error))?;
+    let workflows = Workflows::new(folders, Options { typescript: args.ts, portable: false })?;
+    let script = args.script.as_deref().map(|path| edited(&workflows, path)).transpose()?;
+    // Taken before anything else is looked at: whoever holds the lease knows that nobody else writes.
+    let journal = store.drive(&run).map_err(|error| of_journal(&error))?;
+    let events = journal.load().map_err(|error| of_journal(&error))?;
+    let view = RunView::of(&events);
+    let script_args = new_args(args, script.as_deref(), &events)?;
+    drop(events);
+    tell_folder(&view, folders);
+    let backends = backends::build(choice(args, settings, &view), folders, settings).await?;
+    let strict = args.drive.strict || settings.strict;
+    let limits = new_limits(args, &view.limits);
+    let drive = Drive {
+        run,
+        journal: Box::new(journal),
+        surroundings: backends.surroundings(folders),
+        pool: Arc::new(LocalPool::new(backends, folders.working.clone())),
+        workflows: Arc::new(workflows),
+        begin: Begin::Resume { script, args: script_args, retry_failed: args.retry_failed, limits },
+        view,
+        watching: drive::watching(args.drive.json),
+        strictness: if strict { Strictness::Strict } else { Strictness::Lenient },
+    };
+    drive.go().await
+}
+
+fn edited(workflows: &Workflows, path: &str) -> Result<Box<ScriptRecord>, Failure> {
+    let checked = workflows.load_to_run(path)?;
+    tell_warnings(&checked);
+    Ok(Box::new(checked.script))
+}
+
+/// `None`: the run keeps its `args`.
+fn new_args(
+    args: &Args,
+    script: Option<&ScriptRecord>,
+    events: &[baya_core::event::Recorded],
+) -> Result<Option<Value>, Failure> {
+    let schema = match script {
+        Some(script) => script.meta.get("args").cloned(),
+        None => last_script(events).and_then(|script| script.meta.get("args").cloned()),
+    };
+    let given = Given { value: args.args.as_deref(), ..Given::default() }.read(schema.as_ref())?;
+    if given.is_some() {
+        script_args::check(given.as_ref(), schema.as_ref(), &args.run)?;
+    }
+    Ok(given)
+}
+
+fn last_script(events: &[baya_core::event::Recorded]) -> Option<&ScriptRecord> {
+    use baya_core::event::Event;
+    events.iter().rev().find_map(|recorded| match &recorded.event {
+        Event::RunStarted { script, .. } | Event::RunResumed { script: Some(script), .. } => Some(script),
+        _ => None,
+    })
+}
+
+/// Flags go over what the run had, and that goes over the settings: a resume never changes by itself who
+/// works.
+fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
+    let had = Choice {
+        backend: Some(view.backend.clone()).filter(|name| !name.is_empty()),
+        model: view.model.clone(),
+        rules: view.rules.as_ref().map(PathBuf::from),
+    };
+    let set = Choice::of_flags(&args.drive, settings);
+    Choice {
+        backend: args.drive.backend.clone().or(had.backend).or(set.backend),
+        model: args.drive.model.clone().or(had.model).or(set.model),
+        rules: args.drive.rules.clone().or(had.rules).or(set.rules),
+    }
+}
+
+fn new_limits(args: &Args, had: &Limits) -> Option<Limits> {
+    let limits = args.limits.over(had.clone());
+    (limits != *had).then_some(limits)
+}
+
+fn tell_folder(view: &RunView, folders: &Folders) {
+    let here = folders.working.display().to_string();
+    if !view.folder.is_empty() && view.folder != here {
+        output::talk(&crate::views::sanitise::line(&format!(
+            "note: the run began in `{}`; its agents work in `{here}` now",
+            view.folder
+        )));
+    }
+}

@@ -1,0 +1,107 @@
+//! `baya show RUN [AGENT]`
+
+use super::drive::of_journal;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::folders::Folders;
+use crate::output;
+use crate::views::json::{Extent, event};
+use crate::views::palette::Palette;
+use crate::views::{sanitise, show, words};
+use baya_core::event::Recorded;
+use baya_core::ids::AgentNumber;
+use baya_core::view::{AgentStory, RunState, RunView};
+use baya_engine::runs::{RunStore, RunSummary};
+use serde_json::json;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run's id, its beginning, or `last`
+    pub run: String,
+    /// One of its agents, by its number
+    #[arg(value_name = "AGENT")]
+    pub agent: Option<String>,
+    /// Every event of the journal
+    #[arg(long, conflicts_with = "agent")]
+    pub events: bool,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub fn execute(args: &Args) -> Result<Exit, Failure> {
+    let store = RunStore::new(&Folders::find()?.state);
+    let run = store.find(&args.run).map_err(|error| of_journal(&error))?;
+    let reader = store.read(&run).map_err(|error| of_journal(&error))?;
+    let prefix = reader.prefix();
+    match &args.agent {
+        Some(wanted) => tell_agent(&prefix.events, wanted, args.json)?,
+        None if args.events => tell_events(&prefix.events, args.json),
+        None => {
+            let summary = store.summary(&run).map_err(|error| of_journal(&error))?;
+            tell_run(&prefix.events, &summary, args.json);
+        }
+    }
+    match &prefix.damage {
+        Some(damage) => Err(Failure { exit: Exit::ScriptFailed, ..of_journal(damage) }),
+        None => Ok(Exit::Done),
+    }
+}
+
+fn tell_run(events: &[Recorded], summary: &RunSummary, as_json: bool) {
+    let view = RunView::of(events);
+    if as_json {
+        let mut value = json!(view);
+        value["type"] = json!("run_view");
+        value["driven"] = json!(summary.driver.is_some());
+        return output::data(&sanitise::json(&value.to_string()));
+    }
+    show::run(&view, Palette::of_stdout()).iter().for_each(|line| output::data(line));
+    match (&view.state, &summary.driver) {
+        (RunState::Ended { .. } | RunState::Interrupted { .. } | RunState::Parked { .. }, _) => {}
+        (_, Some(holder)) => output::data(&format!("\ndriven by process {}", holder.owner.pid)),
+        (_, None) => output::data(&format!(
+            "\nits process is gone and did not say so; everything is kept\nresume: baya resume {}",
+            summary.id
+        )),
+    }
+}
+
+fn tell_agent(events: &[Recorded], wanted: &str, as_json: bool) -> Result<(), Failure> {
+    let number: u32 = wanted.trim_start_matches('#').parse().map_err(|_| {
+        Failure::usage(format!("`{wanted}` is not the number of an agent"))
+            .hint("`baya show RUN` lists the agents")
+    })?;
+    let story = AgentStory::collect(events, AgentNumber(number)).ok_or_else(|| {
+        Failure::usage(format!("the run has no agent #{number}")).hint("`baya show RUN` lists the agents")
+    })?;
+    match as_json {
+        true => output::data(&sanitise::json(&json!(story).to_string())),
+        false => show::agent(&story, Palette::of_stdout()).iter().for_each(|line| output::data(line)),
+    }
+    Ok(())
+}
+
+fn tell_events(events: &[Recorded], as_json: bool) {
+    for recorded in events {
+        let extent = if as_json { Extent::Whole } else { Extent::Short };
+        let value = event(recorded, extent);
+        let line = sanitise::json(&value.to_string());
+        match as_json {
+            true => output::data(&line),
+            false => output::data(&event_line(recorded, &value)),
+        }
+    }
+}
+
+/// `12 09:15:02 agent_queued {…}`
+fn event_line(recorded: &Recorded, value: &serde_json::Value) -> String {
+    let name = value.get("type").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let mut rest = value.clone();
+    if let Some(fields) = rest.as_object_mut() {
+        fields.retain(|key, _| !matches!(key.as_str(), "type" | "seq" | "at_ms"));
+    }
+    let moment = words::moment(recorded.at_ms);
+    let time = moment.get(11..).unwrap_or_default();
+    format!("{:>6} {time} {name} {}", recorded.seq, sanitise::json(&rest.to_string()))
+}
