@@ -3,6 +3,7 @@
 pub mod agent_types;
 pub mod api;
 pub mod backend;
+pub mod command;
 pub mod fake_model;
 pub mod memory_files;
 pub mod models;

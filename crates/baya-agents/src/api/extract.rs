@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 const CANDIDATES_MAX: usize = 16;
 
 /// The objects in the text, best guess first: the whole text, fenced blocks, then anything in braces.
-pub(super) fn objects(text: &str) -> Vec<Map<String, Value>> {
+pub(crate) fn objects(text: &str) -> Vec<Map<String, Value>> {
     let whole = std::iter::once(text.trim());
     let found: Vec<_> = whole.chain(fenced(text)).filter_map(parse).collect();
     if found.is_empty() { in_braces(text) } else { found }

@@ -6,7 +6,7 @@
 
 mod classify;
 mod discover;
-mod extract;
+pub(crate) mod extract;
 mod ledger;
 mod provider;
 mod retry;

@@ -3,5 +3,6 @@
 mod agent_types;
 mod api;
 mod attempts;
+mod command;
 mod fake_model;
 mod simulated;
