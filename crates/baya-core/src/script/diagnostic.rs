@@ -120,7 +120,7 @@ impl<'a> Findings<'a> {
         message: String,
         hint: Option<String>,
     ) {
-        if self.found.len() >= FINDINGS_MAX {
+        if self.is_full() {
             return;
         }
         let place = locate(self.spans_in, &span);
@@ -145,6 +145,11 @@ impl<'a> Findings<'a> {
             source_start: start as u32,
             hint: hint.map(|hint| printable(&hint)),
         });
+    }
+
+    /// No further finding will be kept; who has much to look at can stop.
+    pub fn is_full(&self) -> bool {
+        self.found.len() >= FINDINGS_MAX
     }
 
     pub fn has_errors(&self) -> bool {

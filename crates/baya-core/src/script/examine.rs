@@ -11,6 +11,7 @@ use oxc_allocator::Allocator;
 use oxc_parser::Parser;
 use oxc_semantic::{Semantic, SemanticBuilder};
 use oxc_span::SourceType;
+use std::collections::BTreeSet;
 
 pub(super) fn examine(file: &LinkedFile, emitted: &Emitted, options: &Options) -> Vec<Diagnostic> {
     let parsed = &file.parsed;
@@ -60,13 +61,14 @@ fn undeclared_exports(
 ) {
     let parsed = &file.parsed;
     let mut at_user = parsed.findings();
+    let unresolved = semantic.scoping().root_unresolved_references().iter();
+    let missing: BTreeSet<&str> = unresolved
+        .filter(|(_, ids)| ids.iter().any(|id| is_after(semantic, *id, &emitted.body)))
+        .map(|(name, _)| name.as_str())
+        .collect();
     for export in &parsed.exports {
         let Some(Given::Local(local)) = file.names.get(&export.name) else { continue };
-        let references = semantic.scoping().root_unresolved_references();
-        let missing = references.iter().any(|(name, ids)| {
-            name.as_str() == local && ids.iter().any(|id| is_after(semantic, *id, &emitted.body))
-        });
-        if missing {
+        if missing.contains(local.as_str()) {
             let hint = parsed.typescript.then(|| "if it is a type, write `export type`".to_owned());
             let message = format!("`{local}` is exported and not declared");
             at_user.error("missing-export", export.span.clone(), message, hint);

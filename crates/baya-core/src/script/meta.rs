@@ -52,14 +52,6 @@ pub(super) fn read(object: &ObjectExpression<'_>, findings: &mut Findings<'_>) -
     (findings.found.len() == before).then(|| Meta { value, places, ..meta })
 }
 
-/// A literal's value, for other parts of a script that happen to be literal; nothing if it is not.
-pub(super) fn literal(expression: &Expression<'_>) -> Option<Value> {
-    let mut findings = Findings::new("", "", "", 0);
-    let value =
-        Reader { findings: &mut findings, places: BTreeMap::new(), path: Vec::new() }.value(expression);
-    findings.found.is_empty().then_some(value)
-}
-
 struct Reader<'f, 't> {
     findings: &'f mut Findings<'t>,
     places: BTreeMap<String, Range>,

@@ -79,7 +79,7 @@ pub(super) fn is_typescript(name: &str, options: &Options) -> bool {
 }
 
 pub(super) fn parse_file(file: SourceFile, role: Role, options: &Options) -> Result<Parsed, Vec<Diagnostic>> {
-    let prepared = source::prepare(&file).map_err(|finding| vec![finding])?;
+    let prepared = source::prepare(&file)?;
     let mut findings = Findings::new(&file.name, &prepared.text, &prepared.text, 0);
     if let Some((at, what)) = depth::too_deep(&prepared.text) {
         let hint = "take the expression apart into several statements";
@@ -127,10 +127,16 @@ struct Taken {
 
 fn take_apart(program: &Program<'_>, role: Role, typescript: bool, findings: &mut Findings<'_>) -> Taken {
     refuse::refuse(program, role, findings);
-    let mut edits = Vec::new();
-    if typescript {
-        edits = typescript::strip(program, findings);
+    let types = typescript::find(program, findings.spans_in);
+    if !typescript && let Some(first) = types.first() {
+        // The parser lets some types pass in JavaScript, as `private` in a class.
+        refuse_types(first, findings);
+    } else {
+        for refused in types.refused {
+            findings.error("typescript", refused.span, refused.message, Some(refused.hint.to_owned()));
+        }
     }
+    let mut edits = types.edits;
     let mut module = module::read(program, role, findings);
     edits.append(&mut module.edits);
     let (mut meta, mut meta_span) = (None, 0..0);
@@ -175,15 +181,18 @@ fn syntax_errors(parsed: &ParserReturn<'_>, role: Role, typescript: bool, findin
         })
         .collect();
     if !typescript && let Some(begins) = types_begin(findings.spans_in, role) {
-        let hint = "name the file `.ts`, or give `--ts`: then types are removed";
-        let message = "types are TypeScript, and this file is JavaScript";
-        let span = begins.unwrap_or_else(|| spans[0].clone());
-        findings.error("typescript", span, message, Some(hint.to_owned()));
+        refuse_types(begins.unwrap_or_else(|| spans[0].clone()), findings);
         return;
     }
     for (error, span) in errors.iter().zip(spans) {
         findings.error("syntax", span, lower_first(&error.message), error.help.as_deref().map(lower_first));
     }
+}
+
+fn refuse_types(span: Range, findings: &mut Findings<'_>) {
+    let hint = "name the file `.ts`, or give `--ts`: then types are removed";
+    let message = "types are TypeScript, and this file is JavaScript";
+    findings.error("typescript", span, message, Some(hint.to_owned()));
 }
 
 /// Whether a text that is wrong as JavaScript is right as TypeScript, and where its types begin.
@@ -193,9 +202,7 @@ fn types_begin(text: &str, role: Role) -> Option<Option<Range>> {
     if again.panicked || again.diagnostics.has_errors() {
         return None;
     }
-    let mut refused = Findings::new("", text, text, 0);
-    let spans = typescript::strip(&again.program, &mut refused);
-    Some(spans.into_iter().map(|edit| edit.span).min_by_key(|span| span.start))
+    Some(typescript::find(&again.program, text).first())
 }
 
 /// Messages begin in lower case unless they begin with a name.

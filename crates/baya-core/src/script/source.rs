@@ -14,9 +14,9 @@ pub struct SourceFile {
 
 impl SourceFile {
     /// Checks size and encoding; for a shell that has read bytes.
-    pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<SourceFile, Diagnostic> {
+    pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<SourceFile, Vec<Diagnostic>> {
         if bytes.len() > SCRIPT_BYTES_MAX {
-            return Err(too_large(name, bytes.len()));
+            return Err(vec![too_large(name, bytes.len())]);
         }
         match String::from_utf8(bytes) {
             Ok(text) => Ok(SourceFile { name: name.to_owned(), text }),
@@ -31,7 +31,7 @@ fn too_large(name: &str, bytes: usize) -> Diagnostic {
     Diagnostic::whole_file("too-large", name, message, Some(hint.to_owned()))
 }
 
-fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Diagnostic {
+fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Vec<Diagnostic> {
     let valid = error.utf8_error().valid_up_to();
     let text = String::from_utf8_lossy(error.as_bytes());
     let mut findings = Findings::new(name, &text, &text, 0);
@@ -39,13 +39,13 @@ fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Diagnostic {
     // Up to there both texts are the same.
     let span = valid..valid + '\u{fffd}'.len_utf8();
     findings.error("not-utf8", span, message, Some("save the file as UTF-8".to_owned()));
-    findings.found.remove(0)
+    findings.found
 }
 
 /// The text to parse: same lines and columns as the user's file, without mark and fence.
-pub(super) fn prepare(file: &SourceFile) -> Result<Prepared, Diagnostic> {
+pub(super) fn prepare(file: &SourceFile) -> Result<Prepared, Vec<Diagnostic>> {
     if file.text.len() > SCRIPT_BYTES_MAX {
-        return Err(too_large(&file.name, file.text.len()));
+        return Err(vec![too_large(&file.name, file.text.len())]);
     }
     let shown = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
     match fence(shown) {

@@ -1,7 +1,7 @@
 //! TypeScript to JavaScript by blanking what is only type, in place (C07). What would need other code
 //! in its stead is refused.
 
-use super::diagnostic::{Findings, Range};
+use super::diagnostic::Range;
 use super::edit::Edit;
 use super::parse::range;
 use oxc_ast::ast::{
@@ -14,18 +14,39 @@ use oxc_ast_visit::{Visit, walk};
 use oxc_span::{GetSpan, Span};
 use std::collections::BTreeSet;
 
-/// The edits that remove the types.
-pub(super) fn strip(program: &Program<'_>, findings: &mut Findings<'_>) -> Vec<Edit> {
-    let text = findings.spans_in;
-    let mut strip = Strip { text, findings, edits: Vec::new(), open_ends: BTreeSet::new() };
-    strip.visit_program(program);
-    strip.edits
+/// What a text has of TypeScript.
+pub(super) struct Types {
+    /// Remove what is only type.
+    pub edits: Vec<Edit>,
+    pub refused: Vec<Refused>,
 }
 
-struct Strip<'f, 't> {
+/// Something that is more than a type.
+pub(super) struct Refused {
+    pub span: Range,
+    pub message: String,
+    pub hint: &'static str,
+}
+
+impl Types {
+    /// Where the first of it stands.
+    pub fn first(&self) -> Option<Range> {
+        let spans =
+            self.edits.iter().map(|edit| &edit.span).chain(self.refused.iter().map(|refused| &refused.span));
+        spans.min_by_key(|span| span.start).cloned()
+    }
+}
+
+pub(super) fn find(program: &Program<'_>, text: &str) -> Types {
+    let types = Types { edits: Vec::new(), refused: Vec::new() };
+    let mut strip = Strip { text, types, open_ends: BTreeSet::new() };
+    strip.visit_program(program);
+    strip.types
+}
+
+struct Strip<'t> {
     text: &'t str,
-    findings: &'f mut Findings<'t>,
-    edits: Vec<Edit>,
+    types: Types,
     /// Ends of statements without a semicolon: what is blanked there leaves one.
     open_ends: BTreeSet<u32>,
 }
@@ -33,32 +54,32 @@ struct Strip<'f, 't> {
 const MODIFIERS: [&str; 7] =
     ["public", "private", "protected", "readonly", "override", "abstract", "declare"];
 
-impl Strip<'_, '_> {
+impl Strip<'_> {
     fn blank(&mut self, from: u32, to: u32) {
-        self.edits.push(Edit::blank(range(Span::new(from, to))));
+        self.types.edits.push(Edit::blank(range(Span::new(from, to))));
     }
 
     /// Blanks a whole statement or class member.
     fn drop(&mut self, span: Span) {
-        self.edits.push(Edit::start(range(span), ";"));
+        self.types.edits.push(Edit::start(range(span), ";"));
     }
 
     /// Blanks what follows an expression, which may be the last thing of its statement.
     fn tail(&mut self, from: u32, to: u32) {
         let put = if self.open_ends.contains(&to) { ";" } else { "" };
-        self.edits.push(Edit::start(range(Span::new(from, to)), put));
+        self.types.edits.push(Edit::start(range(Span::new(from, to)), put));
     }
 
-    fn refuse(&mut self, span: Span, what: &str, hint: &str) {
+    fn refuse(&mut self, span: Span, what: &str, hint: &'static str) {
         let message =
             format!("{what} is more than a type: it would have to be rewritten, and types are only removed");
-        self.findings.error("typescript", range(span), message, Some(hint.to_owned()));
+        self.types.refused.push(Refused { span: range(span), message, hint });
     }
 
     /// Blanks the first such character between two places, comments aside.
     fn blank_mark(&mut self, mark: char, from: u32, to: u32) {
         if let Some(at) = find_code(self.text, from as usize..to as usize, mark) {
-            self.edits.push(Edit::blank(at..at + mark.len_utf8()));
+            self.types.edits.push(Edit::blank(at..at + mark.len_utf8()));
         }
     }
 
@@ -69,7 +90,7 @@ impl Strip<'_, '_> {
         for (at, word) in words(self.text, from as usize..key as usize) {
             if MODIFIERS.contains(&word) {
                 let put = if first { ";" } else { "" };
-                self.edits.push(Edit::start(at..at + word.len(), put));
+                self.types.edits.push(Edit::start(at..at + word.len(), put));
             }
             first = false;
         }
@@ -106,7 +127,7 @@ impl Strip<'_, '_> {
     }
 }
 
-impl<'a> Visit<'a> for Strip<'_, '_> {
+impl<'a> Visit<'a> for Strip<'_> {
     fn visit_statement(&mut self, it: &Statement<'a>) {
         let span = it.span();
         if !self.text[range(span)].ends_with([';', '}']) {
@@ -192,12 +213,8 @@ impl<'a> Visit<'a> for Strip<'_, '_> {
     fn visit_ts_type_assertion(&mut self, it: &TSTypeAssertion<'a>) {
         let hint = "write the type behind the value: `value as Type`";
         let span = Span::new(it.span.start, it.expression.span().start);
-        self.findings.error(
-            "typescript",
-            range(span),
-            "`<Type>value` cannot be removed safely",
-            Some(hint.to_owned()),
-        );
+        let message = "`<Type>value` cannot be removed safely".to_owned();
+        self.types.refused.push(Refused { span: range(span), message, hint });
     }
 
     fn visit_ts_this_parameter(&mut self, it: &TSThisParameter<'a>) {
@@ -232,11 +249,11 @@ impl<'a> Visit<'a> for Strip<'_, '_> {
         if let Some(typed) = it.return_type.as_ref().filter(|typed| lines(typed.span)) {
             let close =
                 self.text[..typed.span.start as usize].rfind(')').unwrap_or(typed.span.start as usize);
-            self.edits.push(Edit::end(close..typed.span.end as usize, ")"));
+            self.types.edits.push(Edit::end(close..typed.span.end as usize, ")"));
         }
         if let Some(types) = it.type_parameters.as_ref().filter(|types| lines(types.span)) {
             let open = it.params.span.start;
-            self.edits.push(Edit::start(range(Span::new(types.span.start, open + 1)), "("));
+            self.types.edits.push(Edit::start(range(Span::new(types.span.start, open + 1)), "("));
         }
         walk::walk_arrow_function_expression(self, it);
     }
@@ -247,7 +264,7 @@ impl<'a> Visit<'a> for Strip<'_, '_> {
             if let Some((at, word)) =
                 words(self.text, range(Span::new(head.start, head.end))).find(|w| w.1 == "abstract")
             {
-                self.edits.push(Edit::blank(at..at + word.len()));
+                self.types.edits.push(Edit::blank(at..at + word.len()));
             }
         }
         if let Some(first) = it.implements.first() {

@@ -106,15 +106,21 @@ pub(super) fn globals(semantic: &Semantic<'_>, body: &Range, findings: &mut Find
     let unresolved = unresolved(semantic, body);
     let probed: BTreeSet<&str> =
         unresolved.iter().filter(|found| found.probe).map(|found| found.name).collect();
-    for found in unresolved.iter().filter(|found| !probed.contains(found.name)) {
+    // The first place of each name says it all.
+    let mut said = probed;
+    for found in &unresolved {
+        let is_code = found.name == "eval" || (found.name == "Function" && found.called);
+        if is_known(found.name) && !is_code || findings.is_full() || !said.insert(found.name) {
+            continue;
+        }
         if found.name == "eval" {
             from_text(found.span, "eval", findings);
-        } else if found.name == "Function" && found.called {
+        } else if found.name == "Function" {
             from_text(found.span, "Function", findings);
         } else if let Some((_, why, hint)) = ABSENT.iter().find(|(names, _, _)| names.contains(&found.name)) {
             let message = format!("`{}` is not there: {why}", found.name);
             findings.error("absent-global", range(found.span), message, Some((*hint).to_owned()));
-        } else if !is_known(found.name) {
+        } else {
             unknown(found, semantic, findings);
         }
     }

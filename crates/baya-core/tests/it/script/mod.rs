@@ -3,8 +3,14 @@
 use baya_core::script::{Checked, Diagnostic, Options, SourceFile, bundle, check, render};
 
 mod body;
+mod fuzz;
+mod globals;
+mod imports;
+mod lints;
 mod meta;
+mod positions;
 mod text;
+mod typescript;
 
 /// `meta` on one line, for scripts whose `meta` does not matter.
 pub const META: &str = "export const meta = { name: 'n', description: 'd' }\n";

@@ -52,7 +52,7 @@ fn c01_only_utf8() {
     assert_eq!(file.text, "é = 1");
     let bytes = [META.as_bytes(), "// Ünï €".as_bytes(), b"x\xe4 = 1"].concat();
     let broken = SourceFile::from_bytes("a.js", bytes).expect_err("0xe4 begins a character");
-    assert_eq!((broken.line, broken.column, broken.code), (2, 10, "not-utf8"));
+    assert_eq!(places(&broken), ["2:10+1 not-utf8"]);
 }
 
 #[test]

@@ -1,0 +1,92 @@
+//! `unknown-option` and `not-in-this-version`: what `agent()` is told and does not know (C23, C24, C29).
+
+use super::calls::{View, text_of};
+use crate::script::diagnostic::Findings;
+use crate::script::nearest::nearest;
+use crate::script::parse::range;
+use oxc_ast::ast::{ObjectExpression, ObjectProperty, ObjectPropertyKind};
+use oxc_span::GetSpan;
+
+/// Everybody's.
+const SHARED: [&str; 10] = [
+    "label",
+    "phase",
+    "schema",
+    "model",
+    "effort",
+    "agentType",
+    "isolation",
+    "stallMs",
+    "disallowedTools",
+    "bashCommandClamp",
+];
+/// Ours.
+pub(super) const OURS: [&str; 8] =
+    ["backend", "timeoutMs", "idleMs", "retries", "maxTurns", "maxTokens", "cache", "onFailure"];
+/// Planned: refused at the call.
+pub(super) const LATER: [&str; 5] = ["tools", "quarantine", "cwd", "base", "work"];
+
+/// Options with a fixed set of values; the last value of `cache` is planned.
+const VALUES: [(&str, &[&str]); 4] = [
+    ("effort", &["low", "medium", "high", "xhigh", "max"]),
+    ("isolation", &["worktree"]),
+    ("onFailure", &["null", "throw"]),
+    ("cache", &["run", "never", "shared"]),
+];
+
+pub(super) fn agent_options(view: &View<'_, '_>, findings: &mut Findings<'_>) {
+    for call in view.calls().filter(|call| view.starter(call) == Some("agent")) {
+        if let Some(options) = view.object(call.arguments.get(1)) {
+            for (property, key) in keys(options) {
+                option(property, &key, findings);
+            }
+        }
+    }
+}
+
+/// The plain members of an object, by key.
+pub(super) fn keys<'a>(
+    object: &'a ObjectExpression<'a>,
+) -> impl Iterator<Item = (&'a ObjectProperty<'a>, String)> {
+    object.properties.iter().filter_map(|property| match property {
+        ObjectPropertyKind::ObjectProperty(it) if !it.computed => {
+            Some((&**it, it.key.static_name()?.into_owned()))
+        }
+        _ => None,
+    })
+}
+
+fn option(property: &ObjectProperty<'_>, key: &str, findings: &mut Findings<'_>) {
+    let place = range(property.key.span());
+    let known = || SHARED.into_iter().chain(OURS).chain(LATER);
+    if LATER.contains(&key) {
+        let message = format!("the option `{key}` is not in this version: `agent()` will refuse it");
+        findings.warn("not-in-this-version", place, message, Some(format!("take `{key}` out")));
+    } else if !known().any(|name| name == key) {
+        let hint = match nearest(key, known()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "it is ignored; take it out".to_owned(),
+        };
+        findings.warn("unknown-option", place, format!("`agent()` has no option `{key}`"), Some(hint));
+    } else if let Some(value) = text_of(&property.value) {
+        option_value(property, key, value, findings);
+    }
+}
+
+fn option_value(property: &ObjectProperty<'_>, key: &str, value: &str, findings: &mut Findings<'_>) {
+    let Some((_, allowed)) = VALUES.iter().find(|(name, _)| *name == key) else { return };
+    let place = range(property.value.span());
+    if key == "cache" && value == "shared" {
+        let message = "`cache: 'shared'` is not in this version: `agent()` will refuse it";
+        findings.warn(
+            "not-in-this-version",
+            place,
+            message,
+            Some("take it out, or write `cache: 'never'`".to_owned()),
+        );
+    } else if !allowed.contains(&value) {
+        let message = format!("`{key}` cannot be `{value}`");
+        let hint = format!("write `{}`", allowed.join("`, `"));
+        findings.warn("unknown-option", place, message, Some(hint));
+    }
+}
