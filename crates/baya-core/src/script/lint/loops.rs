@@ -22,7 +22,8 @@ pub(super) fn endless_loops(view: &View<'_, '_>, findings: &mut Findings<'_>) {
         };
         if view.starts_agents(span) && !any_within(&bounds, span) {
             let message = format!("`{words}` starts agents, and only their answers can end it");
-            let hint = "give it a limit: `for (let round = 0; round < 5; round++)`, or stop when `budget.remaining()` is low";
+            let hint = "give it a limit: `for (let round = 0; round < 5; round++)`, or stop when \
+                        `budget.remaining()` is low";
             findings.warn("endless-loop", range(head), message, Some(hint.to_owned()));
         }
     }

@@ -84,7 +84,10 @@ pub(super) fn body(view: &View<'_, '_>, findings: &mut Findings<'_>) {
 
 /// `Date.now()`, `new Date()`, `Date()`, `Math.random()`.
 fn clock_or_chance<'a>(view: &View<'_, 'a>, kind: AstKind<'a>) -> Option<(Span, &'static str)> {
-    let is_date = |callee: &Expression<'a>| matches!(callee, Expression::Identifier(name) if name.name == "Date" && view.is_global(name));
+    let is_date = |callee: &Expression<'a>| match callee {
+        Expression::Identifier(name) => name.name == "Date" && view.is_global(name),
+        _ => false,
+    };
     match kind {
         AstKind::CallExpression(call) if view.is_static_call(call, "Date", &["now"]) => {
             Some((call.span, "`Date.now()`"))

@@ -101,7 +101,9 @@ proptest! {
     }
 
     #[test]
-    fn mutations_of_a_healthy_script_are_answered(cuts in vec((any::<prop::sample::Index>(), 0usize..30, 0usize..40), 1..4)) {
+    fn mutations_of_a_healthy_script_are_answered(
+        cuts in vec((any::<prop::sample::Index>(), 0usize..30, 0usize..40), 1..4),
+    ) {
         let mut text: Vec<char> = HEALTHY.chars().collect();
         for (at, gone, piece) in cuts {
             let at = at.index(text.len());

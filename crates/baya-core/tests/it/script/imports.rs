@@ -18,7 +18,8 @@ fn c09_units_come_in_evaluation_order() {
     let checked = linked(&[
         (
             "w/flow.js",
-            "import one, { a as b, default as also } from './lib/a.js'\nimport * as all from './b.js'\nimport './lib/a.js'
+            "import one, { a as b, default as also } from './lib/a.js'\nimport * as all from './b.js'\nimport \
+                 './lib/a.js'
 export const meta = { name: 'n', description: 'd' }\nreturn [one, b, also, all]",
         ),
         ("w/lib/a.js", "import { c } from '../b.js'\nexport const a = c\nexport default class {}"),
@@ -38,10 +39,12 @@ export const meta = { name: 'n', description: 'd' }\nreturn [one, b, also, all]"
 #[test]
 fn c09_every_form_of_export() {
     let checked = linked(&[
-        ("flow.js", "import * as all from './all.js'\nexport const meta = { name: 'n', description: 'd' }\nreturn all"),
+        ("flow.js", "import * as all from './all.js'\nexport const meta = { name: 'n', description: 'd' }\nreturn \
+             all"),
         (
             "all.js",
-            "export const a = 1, { b, c: [d] } = { b: 1, c: [2] }\nexport let e\nexport var f = 2\nexport function g() {}
+            "export const a = 1, { b, c: [d] } = { b: 1, c: [2] }\nexport let e\nexport var f = 2\nexport function \
+                 g() {}
 export async function* h() {}\nexport class I {}\nconst j = 1\nexport { j, j as 'k l', j as __proto__ }
 export { x as m, default as n } from './x.js'\nexport * from './x.js'\nexport * as ns from './x.js'
 export default async function () {}\nlog(j)",
@@ -65,7 +68,8 @@ fn c09_names_of_the_user_are_not_taken() {
     let checked = linked(&[
         (
             "flow.js",
-            "import { a } from './a.js'\nexport const meta = { name: 'n', description: 'd' }\nconst $0 = 1, $$1 = 2\nreturn a + $0 + $$1",
+            "import { a } from './a.js'\nexport const meta = { name: 'n', description: 'd' }\nconst $0 = 1, $$1 = \
+                 2\nreturn a + $0 + $$1",
         ),
         ("a.js", "const $d = 1\nexport default $d\nexport const a = `${$d}`"),
     ]);
@@ -200,7 +204,9 @@ const x: number = b\nreturn { one: one(), b, all, x }",
         ("lib/d.js", "export const d = 'd'"),
     ];
     let bundled = bundle_files(&files).unwrap_or_else(|found| panic!("{}", render(&found, false)));
-    let expected = "export const meta = {\n  \"name\": \"n\",\n  \"description\": \"d\",\n  \"phases\": [\n    {\n      \"title\": \"A\"\n    }\n  ]\n};
+    let expected =
+        "export const meta = {\n  \"name\": \"n\",\n  \"description\": \"d\",\n  \"phases\": [\n    \
+         {\n      \"title\": \"A\"\n    }\n  ]\n};
 
 // lib/d.js
 const $m0 = (function(){\"use strict\";;      const d = 'd'

@@ -47,7 +47,8 @@ warning[unknown-name]: `paralel` is declared nowhere
 fn a_missing_await_is_seen() {
     shows(
         &format!("{META}agent('clean up')\nconst r = agent('review')\nreturn r.verdict"),
-        "warning[missing-await]: `agent()` gives a promise and is not awaited: nothing waits for it, and its answer is lost
+        "warning[missing-await]: `agent()` gives a promise and is not awaited: nothing waits for it, and its \
+             answer is lost
  --> flow.js:2:1
   |
 2 | agent('clean up')
@@ -204,7 +205,8 @@ fn a_fan_out_as_wide_as_an_answer_is_seen() {
                 const plan = await agent('plan', { schema })\n";
     shows(
         &format!("{META}{plan}return await parallel(plan.items.map(i => () => agent(i)))"),
-        "warning[uncapped-fan-out]: `parallel` starts one agent for each element of a model's answer, however many there are
+        "warning[uncapped-fan-out]: `parallel` starts one agent for each element of a model's answer, however many \
+             there are
  --> flow.js:4:23
   |
 4 | return await parallel(plan.items.map(i => () => agent(i)))
@@ -216,7 +218,8 @@ fn a_fan_out_as_wide_as_an_answer_is_seen() {
         "return await pipeline(plan.items, i => agent(i))",
         "return await pipeline(plan?.items ?? [], i => agent(i))",
         "const { items } = plan\nreturn await pipeline(items, i => agent(i))",
-        "const items = plan.items.filter(Boolean)\nlog(`${items.length} items`)\nif (items.length === 0) return []\nreturn await parallel(items.map(i => () => agent(i)))",
+        "const items = plan.items.filter(Boolean)\nlog(`${items.length} items`)\nif (items.length === 0) return \
+             []\nreturn await parallel(items.map(i => () => agent(i)))",
         "return await parallel(plan.items.sort().map((i) => () => agent(i)))",
         "return await parallel(Object.keys(plan.items).map((i) => () => agent(i)))",
         "return await parallel([() => agent('first'), ...plan.items.map(i => () => agent(i))])",
@@ -227,18 +230,23 @@ fn a_fan_out_as_wide_as_an_answer_is_seen() {
     for body in [
         "return await parallel(plan.items.slice(0, 10).map(i => () => agent(i)))",
         "const items = plan.items.slice(0, args.max)\nreturn await pipeline(items, i => agent(i))",
-        "if (plan.items.length > 20) throw new Error('too many')\nreturn await parallel(plan.items.map(i => () => agent(i)))",
-        "const { items } = plan\nif (20 < items.length) items.length = 20\nreturn await pipeline(items, i => agent(i))",
-        "const n = Math.min(plan.items.length, 5)\nreturn await parallel(plan.items.map(i => () => agent(`${i} ${n}`)))",
+        "if (plan.items.length > 20) throw new Error('too many')\nreturn await parallel(plan.items.map(i => () => \
+             agent(i)))",
+        "const { items } = plan\nif (20 < items.length) items.length = 20\nreturn await pipeline(items, i => \
+             agent(i))",
+        "const n = Math.min(plan.items.length, 5)\nreturn await parallel(plan.items.map(i => () => agent(`${i} \
+             ${n}`)))",
         "return await parallel(chunk(plan.items).map(i => () => agent(i)))\nfunction chunk(x) { return [x] }",
         "const lenses = ['a', 'b']\nreturn await parallel(lenses.map(l => () => agent(`${l} ${plan.items}`)))",
         "return await parallel(args.items.map(i => () => agent(i)))",
-        "const done = await parallel(['a'].map(i => () => agent(i)))\nreturn await parallel(done.map(d => () => agent(d)))",
+        "const done = await parallel(['a'].map(i => () => agent(i)))\nreturn await parallel(done.map(d => () => \
+             agent(d)))",
     ] {
         warns(&format!("{plan}{body}"), &[]);
     }
     warns(
-        "const plan = await agent('plan', { schema: { type: 'object', properties: { items: { type: 'array', maxItems: 5 } } } })
+        "const plan = await agent('plan', { schema: { type: 'object', properties: { items: { type: 'array', \
+             maxItems: 5 } } } })
 return await parallel(plan.items.map(i => () => agent(i)))",
         &[],
     );
@@ -320,8 +328,10 @@ warning[unknown-option]: `effort` cannot be `maximum`
     warns("const o = { modell: 'opus' }\nreturn agent('x', o)", &["1:13 unknown-option"]);
     warns("return agent('x', { isolation: 'container' })", &["1:32 unknown-option"]);
     warns(
-        "return agent('x', { label: 'l', phase: 'p', schema: { type: 'object' }, model: 'opus', effort: 'max', agentType: 'Plan',
-          isolation: 'worktree', stallMs: 1, disallowedTools: [], bashCommandClamp: 1, backend: 'b', timeoutMs: 1, idleMs: 1,
+        "return agent('x', { label: 'l', phase: 'p', schema: { type: 'object' }, model: 'opus', effort: 'max', \
+             agentType: 'Plan',
+          isolation: 'worktree', stallMs: 1, disallowedTools: [], bashCommandClamp: 1, backend: 'b', timeoutMs: 1, \
+               idleMs: 1,
           retries: 1, maxTurns: 1, maxTokens: 1, cache: 'never', onFailure: 'throw', ...args.more, [args.key]: 1 })",
         &[],
     );
@@ -338,61 +348,7 @@ fn c29_options_of_later_versions_are_seen() {
 
 #[test]
 fn a_healthy_script_gets_no_warning() {
-    healthy(
-        r#"export const meta = {
-  name: 'review-texts', description: 'Reviews texts through lenses, checks each finding, writes one report.',
-  whenToUse: 'for texts', phases: [{ title: 'Find', detail: 'one agent per lens' }, { title: 'Check' }, { title: 'Write' }],
-}
-const LENSES = ['facts', 'tone', 'structure']
-const FINDINGS = {
-  type: 'object', required: ['findings'],
-  properties: { findings: { type: 'array', maxItems: 8, items: { type: 'object', properties: { claim: { type: 'string' } } } } },
-}
-const VERDICT = { type: 'object', required: ['real'], properties: { real: { type: 'boolean' }, why: { type: 'string' } } }
-const texts = Array.isArray(args?.texts) ? args.texts : ['a sample']
-log(`reviewing ${texts.length} texts`)
-const started = Date.now()
-
-phase('Find')
-const found = (await parallel(LENSES.map(lens => () =>
-  agent(`Read with the eyes of ${lens}:\n${texts.join('\n---\n')}`, { label: `find:${lens}`, phase: 'Find', schema: FINDINGS }))))
-  .filter(Boolean).flatMap(r => r.findings)
-
-const seen = new Set()
-const unique = found.filter(f => { const k = f.claim.toLowerCase(); if (seen.has(k)) return false; seen.add(k); return true })
-
-const checked = await pipeline(
-  unique,
-  f => agent(`Try to refute: ${f.claim}`, { label: `check:${f.claim.slice(0, 20)}`, phase: 'Check', schema: VERDICT, model: 'haiku' })
-    .then(verdict => verdict && { ...f, ...verdict }),
-  async (f, _, index) => {
-    if (!f.real) return null
-    const again = await Promise.race([agent(`Say it better: ${f.claim}`), new Promise(done => setTimeout(() => done(null), 60000))])
-    return { ...f, claim: again ?? f.claim, index }
-  },
-)
-const kept = checked.filter(Boolean)
-if (kept.length === 0) return { kept, report: 'nothing found' }
-
-let draft = null
-for (let round = 0; round < 3 && budget.remaining() > 10000; round++) {
-  draft = await agent(`Write a report:\n${JSON.stringify(kept)}\n${draft ?? ''}`, { label: `write:${round}` })
-  if (draft && draft.length > 200) break
-}
-phase('Write')
-const [summary, title] = await parallel([
-  () => agent(`Sum up: ${draft}`),
-  async () => { const t = await agent(`A title for: ${draft}`); return t?.trim() },
-])
-try {
-  const extra = await workflow('polish', { draft })
-  log(extra)
-} catch (error) {
-  console.warn(String(error))
-}
-return { title, summary, kept, took: Date.now() - started }
-"#,
-    );
+    healthy(include_str!("healthy.js"));
 }
 
 #[test]

@@ -106,11 +106,14 @@ fn c08_code_stays_where_it_is() {
     stays_in_place(&[
         (
             "flow.js",
-            "// A\nimport { A } from './a.js'\nexport const meta = {\n  name: 'n',\n  description: 'd',\n}; const KEEP = A
-import B, { C as D } from './b.js'; const KEEP2 = B + D\nimport * as E from './a.js'\nreturn [KEEP, KEEP2, E] // KEEP",
+            "// A\nimport { A } from './a.js'\nexport const meta = {\n  name: 'n',\n  description: 'd',\n}; const \
+                 KEEP = A
+import B, { C as D } from './b.js'; const KEEP2 = B + D\nimport * as E from './a.js'\nreturn [KEEP, KEEP2, E] // \
+     KEEP",
         ),
         ("a.js", "export const A = 'KEEP', KEEP = A\nexport { A as B }; const KEEP3 = 1\nexport default KEEP3"),
-        ("b.js", "import { A } from './a.js'; const KEEP = A; export default function () { return KEEP }\nexport class C { KEEP = 1 }"),
+        ("b.js", "import { A } from './a.js'; const KEEP = A; export default function () { return KEEP }\nexport \
+             class C { KEEP = 1 }"),
     ]);
 }
 
@@ -143,7 +146,8 @@ proptest! {
 
     /// A finding behind any text is where the text ends.
     #[test]
-    fn c08_a_place_behind_any_comment_is_exact(comment in "[a-z \t漢𝒳é🧵\u{301}]{0,40}", lines in 0usize..4, crlf: bool) {
+    fn c08_a_place_behind_any_comment_is_exact(comment in "[a-z \
+         \t漢𝒳é🧵\u{301}]{0,40}", lines in 0usize..4, crlf: bool) {
         let end = if crlf { "\r\n" } else { "\n" };
         let filler: String = (0..lines).map(|_| format!("// {comment}{end}")).collect();
         let text = format!("{}{end}{filler}/*{comment}*/agnt()", META.trim());

@@ -118,10 +118,13 @@ fn c07_type_imports_and_exports_are_gone() {
     let files = [
         (
             "flow.ts",
-            "import type { A } from './none.js'\nimport { type B, c } from './c.ts'\nimport { type D } from './none.js'
-export type E = string\nexport interface F {}\nexport const meta: A = { name: 'n', description: 'd' as const } satisfies A\nexport type { B }\nreturn c as B",
+            "import type { A } from './none.js'\nimport { type B, c } from './c.ts'\nimport { type D } from \
+                 './none.js'
+export type E = string\nexport interface F {}\nexport const meta: A = { name: 'n', description: 'd' as const } \
+     satisfies A\nexport type { B }\nreturn c as B",
         ),
-        ("c.ts", "export type B = string\nexport interface G {}\nexport const c: B = ''\nexport { type B as H }\nexport type * from './none.js'\nexport default interface X {}"),
+        ("c.ts", "export type B = string\nexport interface G {}\nexport const c: B = ''\nexport { type B as H \
+             }\nexport type * from './none.js'\nexport default interface X {}"),
     ];
     let checked =
         check_files(&files, Options::default()).unwrap_or_else(|found| panic!("{}", render(&found, false)));
