@@ -9,6 +9,7 @@ mod imports;
 mod lints;
 mod meta;
 mod positions;
+mod public;
 mod text;
 mod typescript;
 
