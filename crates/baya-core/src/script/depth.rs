@@ -11,7 +11,7 @@ pub(super) fn too_deep(text: &str) -> Option<(usize, String)> {
 }
 
 /// The stack for the front end, enough for the deepest text that passes [`too_deep`].
-pub(super) const STACK_BYTES: usize = 128 * 1024 * 1024;
+pub(super) const STACK_BYTES: usize = 64 * 1024 * 1024;
 
 /// Runs the front end on a stack of its own, whatever the caller's is.
 pub(super) fn with_stack<T>(work: impl FnOnce() -> T) -> T {

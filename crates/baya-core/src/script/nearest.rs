@@ -9,8 +9,8 @@ pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> O
         9..=40 => 3,
         _ => return None,
     };
-    let scored =
-        known.map(|candidate| (distance(&name.to_lowercase(), &candidate.to_lowercase()), candidate));
+    let near = known.filter(|candidate| candidate.chars().count().abs_diff(name.chars().count()) <= allowed);
+    let scored = near.map(|candidate| (distance(&name.to_lowercase(), &candidate.to_lowercase()), candidate));
     scored
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)

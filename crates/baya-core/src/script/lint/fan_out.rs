@@ -12,6 +12,9 @@ use oxc_span::GetSpan;
 
 pub(super) fn uncapped_fan_out(view: &View<'_, '_>, findings: &mut Findings<'_>) {
     for call in view.calls() {
+        if findings.is_full() {
+            return;
+        }
         let Some(name) = view.starter(call).filter(|name| matches!(*name, "parallel" | "pipeline")) else {
             continue;
         };

@@ -199,7 +199,7 @@ fn unknown(found: &Unresolved<'_>, semantic: &Semantic<'_>, findings: &mut Findi
 }
 
 /// Names other programs have, why they are not here, and what to do.
-const ABSENT: [(&[&str], &str, &str); 12] = [
+const ABSENT: [(&[&str], &str, &str); 13] = [
     (
         &["require", "module", "exports", "importScripts"],
         "scripts load no modules while they run",
@@ -236,6 +236,11 @@ const ABSENT: [(&[&str], &str, &str); 12] = [
         "leave heavy work to agents",
     ),
     (
+        &["AbortController", "AbortSignal", "EventTarget", "CustomEvent"],
+        "nothing in a script is aborted by a signal",
+        "race it with a timer: `await Promise.race([agent(…), new Promise(done => setTimeout(done, 60000, null))])`",
+    ),
+    (
         &["WeakRef", "FinalizationRegistry"],
         "when memory is freed differs from run to run",
         "use `Map` or `WeakMap`",
@@ -252,7 +257,7 @@ const ABSENT: [(&[&str], &str, &str); 12] = [
         "use `Math.random()` and `Date.now()`: recorded with the run",
     ),
     (
-        &["window", "document", "navigator", "localStorage", "sessionStorage", "alert"],
+        &["window", "self", "document", "navigator", "localStorage", "sessionStorage", "alert"],
         "a script is no web page",
         "use `log(…)` to say something, `args` to be told something",
     ),

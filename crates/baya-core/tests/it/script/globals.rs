@@ -76,6 +76,8 @@ fn c12_what_is_absent_is_an_error_that_says_what_to_do() {
         "localStorage",
         "Deno",
         "Worker",
+        "self",
+        "AbortController",
     ] {
         let found = check_text(&format!("{META}const x = {name}\nreturn {name}.y({name})")).expect_err(name);
         assert_eq!(places(&found), [format!("2:11+{} absent-global", name.len())]);

@@ -11,7 +11,8 @@ fn project() -> PathBuf {
 fn scripts(folder: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(project().join(folder)).unwrap_or_else(|why| panic!("{folder}: {why}"));
     let paths = entries.map(|entry| entry.expect("a readable folder").path());
-    let mut scripts: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|it| it == "js")).collect();
+    let mut scripts: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|it| it == "js")).collect();
     scripts.sort();
     scripts
 }
@@ -24,10 +25,12 @@ fn read(path: &Path) -> SourceFile {
 #[test]
 fn no_public_script_gets_a_warning() {
     let mut complaints = String::new();
-    let all: Vec<PathBuf> = ["examples", "scenarios", "scenarios/parts"].into_iter().flat_map(scripts).collect();
+    let all: Vec<PathBuf> =
+        ["examples", "scenarios", "scenarios/parts"].into_iter().flat_map(scripts).collect();
     assert!(all.len() > 10, "the folders hold scripts");
     for path in all {
-        let mut load = |importer: &str, specifier: &str| Ok(read(&Path::new(importer).with_file_name(specifier)));
+        let mut load =
+            |importer: &str, specifier: &str| Ok(read(&Path::new(importer).with_file_name(specifier)));
         let found = match check(read(&path), &Options::default(), &mut load) {
             Ok(checked) => checked.warnings,
             Err(found) => found,
