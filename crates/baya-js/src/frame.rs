@@ -249,7 +249,12 @@ impl Frame {
             },
         };
         error.stack = self.sources.all(&seen.stack);
-        error.site = error.stack.first().cloned();
+        error.site = match seen.kind.as_deref() {
+            // What the engine threw stands where the call is, not where its last argument is.
+            Some("workflow") => self.sources.call(&seen.stack, "workflow"),
+            Some(_) => self.sources.call(&seen.stack, "agent"),
+            None => error.stack.first().cloned(),
+        };
         Failure { error: Box::new(error), kind: seen.kind }
     }
 
