@@ -39,7 +39,7 @@ fn c08_positions_are_those_of_the_users_file() {
         format!("{META}; return await @agent('a')"),
         format!("\u{feff}{META}\r\nconst s = 'é😀'; const f = () => @agent(s)\r\n\r\n  await f()"),
         format!("// é😀\n{META}; /* é */ const t = `\n`; await @agent(t)"),
-        format!("export const meta = {{\n  name: 'm',\n  description: 'é' }}; /*😀*/ await @agent('a')"),
+        "export const meta = {\n  name: 'm',\n  description: 'é' }; /*😀*/ await @agent('a')".to_owned(),
         format!("import {{ f }} from './lib.js'\n{META}\nawait f(() => @agent('x'))"),
     ] {
         let run =
