@@ -76,6 +76,7 @@ pub(crate) enum Settlement {
     ChildFailed {
         name: String,
         message: String,
+        kind: Option<String>,
     },
 }
 
@@ -83,7 +84,20 @@ pub(crate) enum Settlement {
 pub(crate) enum Progress {
     Pending,
     Returned { value: Option<Value>, notes: Vec<String> },
-    Threw(ScriptError),
+    Threw(Failure),
+}
+
+/// How a frame failed.
+pub(crate) struct Failure {
+    pub(crate) error: Box<ScriptError>,
+    /// `error.kind` as scripts see it, if the engine threw it.
+    pub(crate) kind: Option<String>,
+}
+
+impl From<ScriptError> for Failure {
+    fn from(error: ScriptError) -> Failure {
+        Failure { error: Box::new(error), kind: None }
+    }
 }
 
 #[derive(Deserialize)]
@@ -98,6 +112,8 @@ struct Described {
     name: String,
     message: String,
     stack: String,
+    /// Of an error that the engine threw.
+    kind: Option<String>,
     limit: bool,
 }
 
@@ -120,10 +136,10 @@ impl Frame {
     }
 
     /// Evaluates the program and enters its last unit.
-    pub(crate) fn enter(&mut self, program: &Program, meta: &Value) -> StdResult<(), ScriptError> {
+    pub(crate) fn enter(&mut self, program: &Program, meta: &Value) -> StdResult<(), Failure> {
         let main = self.context.with(|ctx| {
             let main = self.evaluate(&ctx, program, meta);
-            main.map(|main| Persistent::save(&ctx, main)).map_err(|error| self.script_error(&ctx, error))
+            main.map(|main| Persistent::save(&ctx, main)).map_err(|error| self.failure(&ctx, error))
         })?;
         self.main = Some(main);
         Ok(())
@@ -150,17 +166,17 @@ impl Frame {
         Err(Exception::throw_type(ctx, "the program has no units"))
     }
 
-    pub(crate) fn settle(&self, id: CallId, how: Settlement) -> StdResult<(), ScriptError> {
+    pub(crate) fn settle(&self, id: CallId, how: Settlement) -> StdResult<(), Failure> {
         self.context.with(|ctx| {
-            let (how, a, b) = match how {
-                Settlement::Value(text) => ("value", text, None),
-                Settlement::Throw { kind, message } => ("throw", Some(kind), Some(message)),
-                Settlement::Fired => ("fired", None, None),
-                Settlement::ChildFailed { name, message } => ("child", Some(name), Some(message)),
+            let (how, a, b, c) = match how {
+                Settlement::Value(text) => ("value", text, None, None),
+                Settlement::Throw { kind, message } => ("throw", Some(kind), Some(message), None),
+                Settlement::Fired => ("fired", None, None, None),
+                Settlement::ChildFailed { name, message, kind } => ("child", Some(name), Some(message), kind),
             };
             let settle = self.api(&ctx).and_then(|api| api.get::<_, Function>("settle"));
-            let told = settle.and_then(|settle| settle.call::<_, ()>((id.0 as f64, how, a, b)));
-            told.map_err(|error| self.script_error(&ctx, error))
+            let told = settle.and_then(|settle| settle.call::<_, ()>((id.0 as f64, how, a, b, c)));
+            told.map_err(|error| self.failure(&ctx, error))
         })
     }
 
@@ -172,7 +188,7 @@ impl Frame {
             match outcome {
                 Ok(None) => Progress::Pending,
                 Ok(Some(Ok(value))) => self.returned(&ctx, value),
-                Ok(Some(Err(error))) | Err(error) => Progress::Threw(self.script_error(&ctx, error)),
+                Ok(Some(Err(error))) | Err(error) => Progress::Threw(self.failure(&ctx, error)),
             }
         })
     }
@@ -186,8 +202,8 @@ impl Frame {
             Ok(Ok(done)) => {
                 Progress::Returned { value: done.present.then_some(done.value), notes: done.notes }
             }
-            Ok(Err(error)) => Progress::Threw(internal(&format!("the result is no JSON: {error}"))),
-            Err(error) => Progress::Threw(self.script_error(ctx, error)),
+            Ok(Err(error)) => Progress::Threw(internal(&format!("the result is no JSON: {error}")).into()),
+            Err(error) => Progress::Threw(self.failure(ctx, error)),
         }
     }
 
@@ -204,20 +220,23 @@ impl Frame {
         self.context.as_raw() == context.as_raw()
     }
 
-    /// What a job of this realm threw without anyone to catch it.
-    pub(crate) fn script_error(&self, ctx: &Ctx<'_>, error: rquickjs::Error) -> ScriptError {
-        let limits = self.meter.limits();
+    /// What this realm threw.
+    pub(crate) fn failure(&self, ctx: &Ctx<'_>, error: rquickjs::Error) -> Failure {
         if !error.is_exception() {
-            return internal(&error.to_string());
+            return internal(&error.to_string()).into();
         }
         let thrown = ctx.catch();
         if let Some(error) = self.meter.broken() {
-            return error;
+            return error.into();
         }
-        let Some(seen) = self.describe(ctx, thrown) else {
-            return meter::stack_limit(limits);
-        };
-        let stack = self.sources.all(&seen.stack);
+        match self.describe(ctx, thrown) {
+            None => meter::stack_limit(self.meter.limits()).into(),
+            Some(seen) => self.failure_seen(seen),
+        }
+    }
+
+    fn failure_seen(&self, seen: Described) -> Failure {
+        let limits = self.meter.limits();
         let mut error = match (seen.name.as_str(), seen.message.as_str()) {
             ("RangeError", "Maximum call stack size exceeded") => meter::stack_limit(limits),
             ("InternalError", message) if message.starts_with("out of memory") => meter::memory_limit(limits),
@@ -229,9 +248,14 @@ impl Frame {
                 stack: Vec::new(),
             },
         };
-        error.site = stack.first().cloned();
-        error.stack = stack;
-        error
+        error.stack = self.sources.all(&seen.stack);
+        error.site = match seen.kind.as_deref() {
+            // What the engine threw stands where the call is, not where its last argument is.
+            Some("workflow") => self.sources.call(&seen.stack, "workflow"),
+            Some(_) => self.sources.call(&seen.stack, "agent"),
+            None => error.stack.first().cloned(),
+        };
+        Failure { error: Box::new(error), kind: seen.kind }
     }
 
     fn describe<'js>(&self, ctx: &Ctx<'js>, thrown: JsValue<'js>) -> Option<Described> {

@@ -157,7 +157,7 @@ fn agents<'js>(ctx: &Ctx<'js>, object: &Object<'js>, host: &SharedHost, facts: &
             Ok(options) => options.unwrap_or_default(),
             Err(error) => return Err(Exception::throw_type(&ctx, &format!("`options`: {error}"))),
         };
-        let site = sources.first(&stack);
+        let site = sources.call(&stack, "agent");
         let warning = prompt_warning(&prompt, site.as_ref());
         let mut host = host.borrow_mut();
         let id = host.ask(frame, site, CallKind::Agent { prompt, options, phase });
@@ -193,7 +193,7 @@ fn workflows<'js>(ctx: &Ctx<'js>, object: &Object<'js>, host: &SharedHost, facts
                 Err(error) => return Err(Exception::throw_type(&ctx, &format!("`args`: {error}"))),
             };
             let target = if by_path { WorkflowTarget::Path(target) } else { WorkflowTarget::Name(target) };
-            let site = sources.first(&stack);
+            let site = sources.call(&stack, "workflow");
             let id = host.borrow_mut().ask(frame, site, CallKind::Workflow { target, args });
             Ok(id.0 as f64)
         };
@@ -223,7 +223,7 @@ fn notices<'js>(ctx: &Ctx<'js>, object: &Object<'js>, host: &SharedHost, facts: 
 fn timers<'js>(ctx: &Ctx<'js>, object: &Object<'js>, host: &SharedHost, facts: &FrameFacts) -> Result<()> {
     let (shared, frame, sources) = (host.clone(), facts.frame, facts.sources.clone());
     let timer = move |delay_ms: f64, stack: String| {
-        let site = sources.first(&stack);
+        let site = sources.call(&stack, "setTimeout");
         let id = shared.borrow_mut().ask(frame, site, CallKind::SetTimer { delay_ms: delay_ms as u64 });
         id.0 as f64
     };

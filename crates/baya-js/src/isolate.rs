@@ -4,13 +4,14 @@
 //! show. Invariants: after the first state other than waiting nothing runs any more; ids of calls count
 //! up over all frames; same start and same deliveries give the same steps.
 
-use crate::frame::{self, Caller, Frame, Progress, Settlement};
+use crate::frame::{self, Caller, Failure, Frame, Progress, Settlement};
 use crate::host::{FrameFacts, Host, SharedHost};
 use crate::meter::{Deadline, Meter};
 use crate::site::Sources;
 use crate::thread::SCRIPT_STACK_MAX;
 use baya_core::call::{
-    CallKind, Child, Delivery, LogLevel, Payload, Program, ScriptError, Start, Step, StepState, ThrowKind,
+    CallKind, Child, Delivery, LogLevel, Payload, Program, ScriptError, ScriptErrorKind, Start, Step,
+    StepState, ThrowKind,
 };
 use baya_core::ids::{CallId, FrameId};
 use rquickjs::Runtime;
@@ -85,8 +86,8 @@ impl Isolate {
         Step { settled, calls, state: self.end.clone().unwrap_or(StepState::Waiting) }
     }
 
-    fn fail(&mut self, error: ScriptError) {
-        let error = self.meter.broken().unwrap_or(error);
+    fn fail(&mut self, failure: impl Into<Failure>) {
+        let error = self.meter.broken().unwrap_or_else(|| *failure.into().error);
         self.end = Some(StepState::Threw { error });
     }
 
@@ -138,7 +139,7 @@ impl Isolate {
         program: &Program,
         meta: &Value,
         args: Option<Value>,
-    ) -> Result<(), ScriptError> {
+    ) -> Result<(), Failure> {
         let parent = caller.as_ref().and_then(|caller| self.frames.get(&caller.frame));
         let facts = FrameFacts {
             frame: id,
@@ -148,7 +149,7 @@ impl Isolate {
             budget_total: self.budget_total,
             depth: parent.map_or(0, |parent| parent.depth + 1),
         };
-        let Some(runtime) = &self.runtime else { return Err(frame::internal("no runtime")) };
+        let Some(runtime) = &self.runtime else { return Err(frame::internal("no runtime").into()) };
         let frame = Frame::new(runtime, &self.host, &self.meter, &facts, caller)
             .map_err(|error| frame::internal(&format!("no realm: {error}")))?;
         self.frames.insert(id, frame);
@@ -194,7 +195,7 @@ impl Isolate {
         }
         let found = self.frames.iter().find(|(_, frame)| frame.is_in(context));
         let Some((id, frame)) = found else { return };
-        let error = context.with(|ctx| frame.script_error(&ctx, rquickjs::Error::Exception));
+        let error = context.with(|ctx| frame.failure(&ctx, rquickjs::Error::Exception).error);
         let text = format!("a callback failed: {}: {}", error.name, error.message);
         self.host.borrow_mut().log(*id, LogLevel::Error, text);
     }
@@ -208,7 +209,7 @@ impl Isolate {
             }
             let outcome = match frame.progress() {
                 Progress::Pending if self.host.borrow().waits(*id) => continue,
-                Progress::Pending => Err(frame::internal(&stuck_message(&caller.name))),
+                Progress::Pending => Err(stuck_child(&caller.name)),
                 Progress::Returned { value, notes } => Ok((value, notes)),
                 Progress::Threw(error) => Err(error),
             };
@@ -219,7 +220,7 @@ impl Isolate {
         false
     }
 
-    fn end_child(&mut self, id: FrameId, outcome: Result<(Option<Value>, Vec<String>), ScriptError>) {
+    fn end_child(&mut self, id: FrameId, outcome: Result<(Option<Value>, Vec<String>), Failure>) {
         if let Some(error) = self.meter.broken() {
             return self.fail(error);
         }
@@ -230,9 +231,12 @@ impl Isolate {
                 notes.into_iter().for_each(|note| host.log(id, LogLevel::Warn, note));
                 (Settlement::Value(value.map(|value| value.to_string())), None)
             }
-            Err(error) => {
-                let (name, message) = (error.name, error.message);
-                (Settlement::ChildFailed { name, message: message.clone() }, Some(message))
+            Err(failure) => {
+                let ScriptError { name, message, .. } = *failure.error;
+                (
+                    Settlement::ChildFailed { name, message: message.clone(), kind: failure.kind },
+                    Some(message),
+                )
             }
         };
         self.host.borrow_mut().tell(id, None, CallKind::FrameEnded { ended: id, error });
@@ -271,8 +275,11 @@ impl Drop for Isolate {
     }
 }
 
-fn stuck_message(name: &str) -> String {
-    format!("the workflow `{name}` waits for something that can never come")
+/// C16 for a child: nothing can ever wake it.
+fn stuck_child(name: &str) -> Failure {
+    let message = format!("the workflow `{name}` waits for something that can never come");
+    let kind = ScriptErrorKind::Thrown;
+    ScriptError { kind, name: "Error".to_owned(), message, site: None, stack: Vec::new() }.into()
 }
 
 /// The name scripts see as `error.kind`.

@@ -6,6 +6,7 @@
 //! breaks QuickJS itself, is only contained by the child process.
 
 mod alloc;
+mod callsite;
 pub mod child;
 mod collation;
 mod frame;

@@ -267,7 +267,7 @@
 
   // ---- deliveries
 
-  const settle = (id, how, a, b) => {
+  const settle = (id, how, a, b, c) => {
     if (how === 'fired') return fire(id);
     const call = mapGet(waiting, id);
     if (call === undefined) return undefined;
@@ -275,10 +275,12 @@
     const { resolve, reject } = call;
     if (how === 'value') resolve(a === undefined ? undefined : p.parse(a));
     else if (how === 'throw') reject(engineError(a, b, call.stack, call.label));
-    else reject(childError(a, b, call.stack));
+    else reject(childError(a, b, c, call.stack));
     return undefined;
   };
-  const childError = (name, message, stack) => {
+  // What a child threw; one of our own errors stays one.
+  const childError = (name, message, kind, stack) => {
+    if (kind !== undefined) return engineError(kind, message, stack);
     const error = new p.Error(message);
     if (name !== 'Error') hide(error, 'name', name);
     p.setStack(error, stack);
@@ -312,7 +314,8 @@
     }
     const limit = known !== undefined && LIMITS[known.kind] === true;
     const texts = `"name":${data.quote(name)},"message":${data.quote(message)},"stack":${data.quote(stack)}`;
-    return `{${texts},"limit":${limit}}`;
+    const kind = known === undefined ? 'null' : data.quote(known.kind);
+    return `{${texts},"kind":${kind},"limit":${limit}}`;
   };
 
   // ---- the globals

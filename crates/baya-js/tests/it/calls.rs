@@ -182,7 +182,7 @@ fn c26_what_the_engine_throws_is_an_error_with_a_kind() {
         /script.js:3:9/.test(e.stack)] }";
     let run = drive(start(body), &throws(ThrowKind::SchemaUnmet));
     assert_eq!(run.value(), json!([true, "Error", "schema_unmet", "no more", true]));
-    let error = drive(start("\nawait agent('a')"), &throws(ThrowKind::AgentLimit)).error();
+    let error = drive(start("const x = 1;\nawait agent('a', {x})"), &throws(ThrowKind::AgentLimit)).error();
     assert_eq!((error.kind, error.message.as_str()), (ScriptErrorKind::Limit, "no more"));
     assert_eq!(error.site, site(3, 7));
     let error = drive(start("await agent('a')"), &throws(ThrowKind::AgentType)).error();

@@ -167,3 +167,31 @@ fn c12_a_closed_off_process_reaches_nothing() {
     assert_eq!(text.lines().filter(|line| line.ends_with(": false")).count(), 10, "{text}");
     assert!(!text.contains(": true"), "{text}");
 }
+
+/// A machine that has no seccomp, played by a filter that refuses to install another one.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)] // `pre_exec` runs between fork and exec; what it calls allocates nothing.
+#[test]
+fn without_seccomp_nothing_is_evaluated() {
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+    use std::os::unix::process::CommandExt;
+    let refused = [(libc::SYS_seccomp, Vec::new())].into_iter().collect();
+    let refuse = SeccompAction::Errno(libc::ENOSYS as u32);
+    let arch = std::env::consts::ARCH.try_into().unwrap();
+    let filter = SeccompFilter::new(refused, SeccompAction::Allow, refuse, arch).unwrap();
+    let filter: BpfProgram = filter.try_into().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_isolate"));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // SAFETY: only two system calls happen in the forked process.
+    unsafe {
+        command.pre_exec(move || seccompiler::apply_filter(&filter).map_err(std::io::Error::other));
+    }
+    let mut child = command.spawn().unwrap();
+    let message = serde_json::to_string(&script("return 1")).unwrap();
+    // The child may be gone before the line is written.
+    let _ = child.stdin.take().unwrap().write_all(format!("{message}\n").as_bytes());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(watchdog::EXIT_NO_SANDBOX));
+    assert!(output.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("seccomp"), "{output:?}");
+}

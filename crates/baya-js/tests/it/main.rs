@@ -9,6 +9,7 @@ mod fanout;
 mod fixture;
 mod globals;
 mod limits;
+mod linked;
 mod locale;
 mod robust;
 mod workflows;

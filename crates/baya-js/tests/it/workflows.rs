@@ -157,6 +157,19 @@ fn c53_what_the_engine_throws_rejects_the_call() {
 }
 
 #[test]
+fn c43_a_limit_in_a_child_is_a_limit_for_the_caller() {
+    let thrown = Thrown { kind: ThrowKind::Budget, message: "nothing left".to_owned() };
+    let body = "return parallel([1, 2].map((n) => () => workflow('x')))";
+    let run = drive(start(body), &|call| match &call.kind {
+        CallKind::Workflow { .. } => Some(child(call.id.0 as u32, "await agent('a')", None)),
+        CallKind::Agent { .. } => Some(Payload::Throw(thrown.clone())),
+        _ => None,
+    });
+    assert_eq!(run.value(), json!([null, null]));
+    assert_eq!(run.logs(), ["parallel: 2 of 2 did not run: nothing left"]);
+}
+
+#[test]
 fn c16_a_child_that_waits_for_nothing_rejects_the_call() {
     let run = with_child(
         "agent('other'); try { await workflow('x') } catch (e) { return e.message }",
