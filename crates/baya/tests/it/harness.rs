@@ -149,6 +149,13 @@ impl Output {
         self
     }
 
+    /// Some line of stdout has this in it.
+    #[track_caller]
+    pub fn prints_line(self, text: &str) -> Output {
+        assert!(self.stdout.contains(text), "stdout lacks {text:?}:\n{}", self.stdout);
+        self
+    }
+
     /// stdout as JSON lines.
     #[track_caller]
     pub fn json_lines(&self) -> Vec<Value> {

@@ -3,6 +3,9 @@
 mod args_rules;
 mod harness;
 mod quantities;
+mod results;
+mod run_views;
 mod sanitise;
 mod settings;
+mod signals;
 mod usage;

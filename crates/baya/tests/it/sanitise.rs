@@ -16,7 +16,11 @@ fn control_bidi_and_hidden_characters_become_visible() {
         ("c1 \u{9b}31m \u{90}q \u{85}", "c1 \\u{9b}31m \\u{90}q \\u{85}", "c1 \\u{9b}31m \\u{90}q \\u{85}"),
         ("\u{202e}cod.exe\u{202c}", "\\u{202e}cod.exe\\u{202c}", "\\u{202e}cod.exe\\u{202c}"),
         ("\u{2066}iso\u{2069}\u{200f}", "\\u{2066}iso\\u{2069}\\u{200f}", "\\u{2066}iso\\u{2069}\\u{200f}"),
-        ("zero\u{200b}\u{200d}\u{feff}", "zero\\u{200b}\\u{200d}\\u{feff}", "zero\\u{200b}\\u{200d}\\u{feff}"),
+        (
+            "zero\u{200b}\u{200d}\u{feff}",
+            "zero\\u{200b}\\u{200d}\\u{feff}",
+            "zero\\u{200b}\\u{200d}\\u{feff}",
+        ),
         ("tag\u{e0041}", "tag\\u{e0041}", "tag\\u{e0041}"),
         ("para\u{2028}graph\u{2029}", "para graph ", "para graph "),
     ];
@@ -24,7 +28,11 @@ fn control_bidi_and_hidden_characters_become_visible() {
         assert_eq!(sanitise::line(raw), line, "as a line: {raw:?}");
         assert_eq!(sanitise::block(raw), block, "as a block: {raw:?}");
     }
-    for c in ('\u{0}'..='\u{9f}').chain('\u{2028}'..='\u{206f}').chain('\u{e0000}'..='\u{e007f}') {
+    for c in ('\u{0}'..='\u{9f}')
+        .chain('\u{2028}'..='\u{202e}')
+        .chain('\u{2060}'..='\u{206f}')
+        .chain('\u{e0000}'..='\u{e007f}')
+    {
         let shown = sanitise::line(&c.to_string());
         let is_bad = |shown: char| shown.is_control() || (!c.is_ascii() && shown == c);
         assert!(!shown.chars().any(is_bad), "{c:?} gives {shown:?}");
@@ -60,7 +68,8 @@ fn labels_logs_and_errors_reach_the_person_harmless() {
     baya.write("nasty.js", NASTY);
     let output = baya.line("run nasty.js --backend simulated").run().exits(1).says("log ␛[2J");
     harmless(&output.stderr, "stderr of run");
-    let looks = ["show last", "show last 1", "show last --events", "runs", "run nasty.js --help", "check nasty.js"];
+    let looks =
+        ["show last", "show last 1", "show last --events", "runs", "run nasty.js --help", "check nasty.js"];
     for line in looks {
         let output = baya.line(line).run().exits(0);
         harmless(&output.stdout, line);

@@ -74,7 +74,7 @@ fn limits_of_the_settings_reach_the_run() {
     let baya = home();
     baya.write("baya.toml", "backend = \"simulated\"\nmax_agents = 2\n[script]\ncpu = \"200ms\"\n");
     baya.write("loop.js", "export const meta = { name: 'x', description: 'd' }\nfor (;;) {}\n");
-    baya.line("run loop.js").run().exits(1).says("CPU");
+    baya.line("run loop.js").run().exits(1).says("more than 0.2 s");
     let calls = "await agent('a')\nawait agent('b')\nawait agent('c')\n";
     baya.write("many.js", &format!("export const meta = {{ name: 'x', description: 'd' }}\n{calls}"));
     baya.line("run many.js").run().exits(1).says("agent");

@@ -61,7 +61,11 @@ fn scripts_that_cannot_run_are_refused_with_their_place() {
 
 #[test]
 fn backends_and_rules_that_are_not_there_are_refused() {
-    check("run ok.js --backend simluated", 2, &["there is no backend `simluated`", "did you mean `simulated`?"]);
+    check(
+        "run ok.js --backend simluated",
+        2,
+        &["there is no backend `simluated`", "did you mean `simulated`?"],
+    );
     check("run ok.js --backend anthropic", 6, &["ANTHROPIC_API_KEY"]);
     check("run ok.js --backend simulated --rules gone.json", 2, &["cannot read `gone.json`", "no such file"]);
     check("run ok.js --backend simulated --rules list.json", 2, &["rules `list.json`"]);
@@ -91,7 +95,10 @@ fn help_goes_to_stdout_and_exits_0() {
     let help = baya.line("--help").run().stdout;
     let commands = "run check bundle resume runs show list stop new fake-model completions";
     for command in commands.split(' ') {
-        assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command} is not in:\n{help}");
+        assert!(
+            help.lines().any(|line| line.trim_start().starts_with(command)),
+            "{command} is not in:\n{help}"
+        );
     }
     assert!(!help.contains("isolate"), "{help}");
 }
@@ -133,7 +140,10 @@ fn json_ends_with_run_ended_even_when_nothing_ran() {
         let output = baya.line(line).run().exits(2);
         let ended = output.run_ended();
         assert_eq!((&ended["run"], &ended["status"]), (&Value::Null, &"refused".into()), "{line}");
-        assert!(ended["error"]["message"].as_str().is_some_and(|text| text.contains(message)), "{line}: {ended}");
+        assert!(
+            ended["error"]["message"].as_str().is_some_and(|text| text.contains(message)),
+            "{line}: {ended}"
+        );
         assert_eq!(output.stdout.lines().count(), 1, "{line}");
     }
 }
