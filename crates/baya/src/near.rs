@@ -1,9 +1,11 @@
 //! "did you mean": the nearest of the names there are.
 
-/// The candidate most like `word`, if one is like it at all.
+/// The candidate that is fewest slips of the fingers away, if it is near at all.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let score = |candidate: &&str| strsim::jaro_winkler(&word.to_lowercase(), &candidate.to_lowercase());
-    candidates.into_iter().filter(|name| score(name) > 0.8).max_by(|a, b| score(a).total_cmp(&score(b)))
+    let slips = |name: &str| strsim::damerau_levenshtein(&word.to_lowercase(), &name.to_lowercase());
+    let most = (word.chars().count() / 3).max(1);
+    let near = candidates.into_iter().map(|name| (slips(name), name)).filter(|(slips, _)| *slips <= most);
+    near.min_by_key(|(slips, _)| *slips).map(|(_, name)| name)
 }
 
 /// As a hint.

@@ -64,13 +64,18 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     for provider in &found {
         by_name.insert(provider.name.clone(), api(&provider.name, first(&found, &provider.name)));
     }
-    let default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
-    if !by_name.contains_key(&default) {
+    let wanted = choice.backend.clone().unwrap_or_else(|| API.to_owned());
+    let default = if by_name.contains_key(&wanted) {
+        wanted
+    } else {
         let names = by_name.keys().cloned().collect::<Vec<_>>();
-        let providers = find_providers(&default, &env, &settings.providers).await;
+        let providers = find_providers(&wanted, &env, &settings.providers).await;
         let providers = providers.map_err(|error| none_usable(&error, &names))?;
-        by_name.insert(default.clone(), api(&default, providers));
-    }
+        // By its own name, so that a resume asks the same one.
+        let name = providers.first().map_or(wanted, |provider| provider.name.clone());
+        by_name.entry(name.clone()).or_insert_with(|| api(&name, providers));
+        name
+    };
     Ok(Backends { default, by_name, types, choice })
 }
 

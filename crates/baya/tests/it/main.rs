@@ -1,0 +1,11 @@
+//! Features of the program, through the program itself.
+
+mod args_rules;
+mod harness;
+mod quantities;
+mod results;
+mod run_views;
+mod sanitise;
+mod settings;
+mod signals;
+mod usage;

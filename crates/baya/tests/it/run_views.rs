@@ -1,0 +1,227 @@
+//! The pictures of a run: what stands where, at every width.
+
+use crate::harness::Baya;
+use baya::views::frame::{Canvas, draw};
+use baya::views::palette::Palette;
+use baya::views::{summary, words};
+use baya_core::event::Recorded;
+use baya_core::view::RunView;
+use serde_json::{Value, json};
+
+const PLAIN: Palette = Palette { colour: false };
+
+fn view(events: &[Value]) -> RunView {
+    let read = |(index, event): (usize, &Value)| Recorded {
+        seq: index as u64 + 1,
+        at_ms: 1_000,
+        event: serde_json::from_value(event.clone()).unwrap_or_else(|error| panic!("{error}: {event}")),
+    };
+    let recorded: Vec<Recorded> = events.iter().enumerate().map(read).collect();
+    RunView::of(&recorded)
+}
+
+fn started(phases: &[&str]) -> Value {
+    let meta = json!({"name": "review", "description": "looks", "phases": phases});
+    json!({"event": "run_started", "run": "wf_12345678-9ab", "version": 1, "seed": 1, "now_ms": 0,
+        "script": {"name": "review", "path": "review.js", "hash": "h", "meta": meta, "program": {"units": []},
+            "sources": []},
+        "limits": baya_core::limits::Limits::default(), "surroundings": {"backend": "simulated", "simulated": true}})
+}
+
+fn agent(number: u32, phase: &str, label: &str) -> Vec<Value> {
+    vec![
+        json!({"event": "agent_queued", "agent": number, "call": number, "frame": 0, "key": "k", "occurrence": 0,
+            "label": label, "phase": phase, "prompt": "p", "options": {}}),
+        json!({"event": "agent_started", "agent": number, "attempt": 1}),
+    ]
+}
+
+fn finished(number: u32, outcome: Value) -> Value {
+    json!({"event": "agent_finished", "agent": number, "attempt": 1, "outcome": outcome, "duration_ms": 70,
+        "usage": {"input": 1200, "output": 340, "source": "simulated"}})
+}
+
+fn busy() -> RunView {
+    let mut events = vec![started(&["Look", "Judge", "Write"])];
+    events.push(json!({"event": "phase_entered", "call": 1, "frame": 0, "title": "Look"}));
+    for number in 1..=7 {
+        events.extend(agent(number, "Look", &format!("look at the file number {number} with 日本語 in it")));
+    }
+    events.push(finished(1, json!({"answered": {"text": "x"}})));
+    events.push(finished(2, json!({"failed": {"kind": "api", "message": "500 at the provider"}})));
+    events.push(json!({"event": "logged", "call": 2, "level": "info", "text": "two of seven\nare through"}));
+    view(&events)
+}
+
+/// The picture at this width, in a terminal of 24 rows, 61 seconds after the start.
+#[track_caller]
+fn check(view: &RunView, columns: usize, expected: &str) {
+    let picture = draw(view, Canvas { columns, rows: 24, now_ms: 62_000, palette: PLAIN });
+    assert_eq!(picture.join("\n"), expected.trim_start_matches('\n'), "at {columns} columns");
+}
+
+#[test]
+fn a_picture_at_80_columns() {
+    check(
+        &busy(),
+        79,
+        "
+review · 1m 01s · 2/7 agents · 2.4k tokens in, 680 out · wf_12345678-9ab
+simulated: no model is asked
+  ● Look   1/7 done, 5 running, 1 failed
+  · Judge
+  · Write
+    #3 look at the file number 3 with 日本語 in it                       1m 01s
+    #4 look at the file number 4 with 日本語 in it                       1m 01s
+    #5 look at the file number 5 with 日本語 in it                       1m 01s
+    … 2 more running
+  log: two of seven are through
+ctrl-c stops and keeps everything; resume with: baya resume wf_12345678-9ab",
+    );
+}
+
+#[test]
+fn a_picture_at_40_columns() {
+    check(
+        &busy(),
+        39,
+        "
+review · 1m 01s · 2/7 agents
+2.4k tokens in, 680 out
+wf_12345678-9ab
+simulated: no model is asked
+  ● Look   1/7 done, 5 running, 1 failed
+  · Judge
+  · Write
+    #3 look at the file number …  1m 01s
+    #4 look at the file number …  1m 01s
+    #5 look at the file number …  1m 01s
+    … 2 more running
+  log: two of seven are through
+ctrl-c stops and keeps everything;
+then: baya resume wf_12345678-9ab",
+    );
+}
+
+#[test]
+fn no_line_is_wider_and_no_picture_higher_than_the_terminal() {
+    let mut events =
+        vec![started(&["A very long title of a phase that goes on and on", "B", "C", "D", "E", "F"])];
+    for number in 1..=300 {
+        events.extend(agent(number, &format!("phase {}", number % 40), &"wide 日本語 ".repeat(20)));
+    }
+    let view = view(&events);
+    for columns in [20, 33, 40, 79, 200] {
+        for rows in [1, 3, 8, 24, 60] {
+            for colour in [false, true] {
+                let picture =
+                    draw(&view, Canvas { columns, rows, now_ms: 5_000, palette: Palette { colour } });
+                assert!(picture.len() <= rows, "{} lines in {rows} rows", picture.len());
+                for line in picture {
+                    let plain = line.replace("\u{1b}[0m", "");
+                    let plain = ["1", "2", "31", "32", "33"]
+                        .iter()
+                        .fold(plain, |text, code| text.replace(&format!("\u{1b}[{code}m"), ""));
+                    assert!(words::width(&plain) <= columns, "{columns} columns: {line:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_first_line_of_a_summary_says_how_it_ended_and_why() {
+    let end = |status: &str| {
+        json!({"event": "run_ended", "status": status, "result": 1,
+        "failures": {"agents": 2, "failed": 1, "causes": [["provider error", 1]], "phases_lost": ["Judge"]}})
+    };
+    let parked = json!({"event": "run_parked", "cause": {"kind": "key", "message": "the key was refused (401)",
+        "hint": "export ANTHROPIC_API_KEY=…"}});
+    let interrupted = json!({"event": "run_interrupted", "by": "SIGINT"});
+    let table = [
+        (
+            end("completed"),
+            "completed with failures: 1 of 2 agents gave nothing (1 × provider error); every agent failed in: Judge",
+            "retry:  baya resume wf_12345678-9ab --retry-failed",
+        ),
+        (end("stopped"), "stopped", "retry:  baya resume wf_12345678-9ab --retry-failed"),
+        (parked, "parked: key refused: the key was refused (401)", "resume: baya resume wf_12345678-9ab"),
+        (interrupted, "interrupted by SIGINT; everything is kept", "resume: baya resume wf_12345678-9ab"),
+    ];
+    for (event, first, last) in table {
+        let lines = summary::draw(&view(&[started(&[]), event]), PLAIN);
+        assert_eq!(
+            (lines.first().map(String::as_str), lines.last().map(String::as_str)),
+            (Some(first), Some(last))
+        );
+    }
+}
+
+const FAILS: &str = "export const meta = { name: 'f', description: 'd' }
+phase('Ask')
+await agent('fail', { label: 'one' })
+return await agent('fine', { label: 'two' })
+";
+const RULES: &str = r#"{"rules": [{"when": {"prompt": "fail"}, "fault": "refuse"}]}"#;
+
+#[test]
+fn show_gives_every_null_its_cause() {
+    let baya = Baya::new();
+    baya.write("f.js", FAILS).write("rules.json", RULES);
+    baya.line("run f.js --backend simulated --rules rules.json").run().exits(0);
+    let shown = baya.line("show last").run().exits(0).stdout;
+    for words in [
+        "completed with failures: 1 of 2",
+        "#1 one: null: refused by the model",
+        "#2 two: done",
+        "Ask: 1/2 done, 1 failed",
+        "simulated: no model was asked",
+    ] {
+        assert!(shown.contains(words), "{words:?} is not in:\n{shown}");
+    }
+    let one = baya.line("show last 1").run().exits(0).stdout;
+    for words in
+        ["prompt:\n  fail", "phase:   Ask", "called:  f.js:3:", "no answer (null): refused by the model"]
+    {
+        assert!(one.contains(words), "{words:?} is not in:\n{one}");
+    }
+    let two = baya.line("show last #2 --json").run().exits(0);
+    assert!(two.json_lines()[0]["answer"]["text"].is_string());
+    baya.line("show last 3").run().exits(2).says("no agent #3");
+    baya.line("show last x").run().exits(2).says("not the number of an agent");
+    let events = baya.line("show last --events --json").run().exits(0).json_lines();
+    assert_eq!(
+        (&events[0]["type"], &events[0]["script"]["sources"][0][0]),
+        (&json!("run_started"), &json!("f.js"))
+    );
+}
+
+#[test]
+fn runs_are_listed_newest_first() {
+    let baya = Baya::new();
+    baya.write("f.js", FAILS).write("rules.json", RULES);
+    baya.line("runs").run().exits(0).prints("").says("no runs yet");
+    baya.line("run f.js --backend simulated").run().exits(0);
+    baya.line("run f.js --backend simulated --rules rules.json").run().exits(0);
+    let listed = baya.line("runs").run().exits(0).stdout;
+    let lines: Vec<&str> = listed.lines().collect();
+    assert!(lines[0].starts_with("RUN") && lines.len() == 3, "{listed}");
+    assert!(lines[1].contains("1 failed") && !lines[2].contains("failed"), "{listed}");
+    let json = baya.line("runs --json -n 1").run().exits(0);
+    assert_eq!((json.json_lines().len(), &json.json_lines()[0]["failed"]), (1, &json!(1)));
+}
+
+#[test]
+fn without_a_terminal_nothing_is_coloured_or_drawn() {
+    let baya = Baya::new();
+    baya.write("f.js", FAILS);
+    let output = baya.line("run f.js --backend simulated").run().exits(0);
+    assert!(!output.stderr.contains('\u{1b}'), "{:?}", output.stderr);
+    for words in ["phase: Ask", "#1 one: done in", "#2 two: done in", "completed"] {
+        assert!(output.stderr.lines().any(|line| line.starts_with(words)), "{words:?}: {}", output.stderr);
+    }
+    let forced = baya.line("run f.js --backend simulated").env("CLICOLOR_FORCE", "1").run().exits(0);
+    assert!(forced.stderr.contains("\u{1b}[32mcompleted"), "{:?}", forced.stderr);
+    let both = baya.line("run f.js --backend simulated").env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1");
+    assert!(!both.run().exits(0).stderr.contains('\u{1b}'));
+}
