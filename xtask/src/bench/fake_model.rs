@@ -34,7 +34,7 @@ impl FakeModel {
         if let Some(stdout) = child.stdout.take() {
             let _ = BufReader::new(stdout).read_line(&mut first);
         }
-        let url = first.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned);
+        let url = address_in(&first).map(str::to_owned);
         match url {
             Some(url) => Ok(FakeModel { child, url: url.trim_end_matches('/').to_owned(), log }),
             None => {
@@ -84,4 +84,10 @@ mod tests {
         assert_eq!(asked, Some(Request { at_ms: 12.0, prompt: "task 1.".to_owned() }));
         assert_eq!(request(r#"{"event": "ended", "n": 1, "ms": 13, "status": 200}"#), None);
     }
+}
+
+/// The address in a line as `export ANTHROPIC_BASE_URL=http://127.0.0.1:8080 …`.
+fn address_in(line: &str) -> Option<&str> {
+    let address = &line[line.find("http://")?..];
+    address.split_whitespace().next()
 }
