@@ -160,7 +160,6 @@ async fn converse(
         let mut lines = BufReader::with_capacity(64 * 1024, stdout);
         let mut line = Vec::new();
         loop {
-            line.clear();
             let waiting = open.load(std::sync::atomic::Ordering::Relaxed) > 0;
             let next = lines.read_until(b'\n', &mut line);
             let read = match tokio::time::timeout(wall, next).await {
@@ -179,6 +178,7 @@ async fn converse(
                 Ok(step) => told(step),
                 Err(error) => return Ended::Garbled(error.to_string()),
             }
+            line.clear();
         }
     };
     tokio::select! {
