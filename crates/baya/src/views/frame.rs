@@ -116,13 +116,13 @@ fn group_line(group: &GroupView, counts: AgentCounts, title_width: usize, canvas
     format!("  {mark} {title}{padding}  {text}").trim_end().to_owned()
 }
 
-/// `3/8 done, 2 running, 1 failed, 2 reused`
+/// `3/8 done, 1 failed, 2 running, 2 reused`
 pub fn count_words(counts: AgentCounts) -> String {
     if counts.total() == 0 {
         return String::new();
     }
     let mut text = format!("{}/{} done", counts.answered, counts.total());
-    let others = [(counts.running, "running"), (counts.failed, "failed"), (counts.reused, "reused")];
+    let others = [(counts.failed, "failed"), (counts.running, "running"), (counts.reused, "reused")];
     for (count, name) in others.iter().filter(|(count, _)| *count > 0) {
         text.push_str(&format!(", {count} {name}"));
     }

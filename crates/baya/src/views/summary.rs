@@ -163,11 +163,11 @@ fn next_steps(view: &RunView) -> Vec<String> {
         RunState::Parked { .. } | RunState::Interrupted { .. } => {
             lines.push(format!("resume: baya resume {run}"))
         }
-        RunState::Ended { .. } if view.failures().failed > 0 => {
-            lines.push(format!("retry:  baya resume {run} --retry-failed"));
-        }
         RunState::Ended { status: RunStatus::Budget } => {
             lines.push(format!("resume: baya resume {run} --budget TOKENS"));
+        }
+        RunState::Ended { .. } if view.failures().failed > 0 => {
+            lines.push(format!("retry:  baya resume {run} --retry-failed"));
         }
         RunState::Ended { status: RunStatus::Failed } => {
             lines.push(format!("resume: baya resume {run} --script EDITED_FILE"));
