@@ -103,6 +103,8 @@ async fn run_child(
 ) -> Result<(), ScriptError> {
     let mut command = Command::new(&program);
     command.args(&args).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    // A Ctrl-C in a terminal goes to the whole process group; what it means is for us to decide.
+    command.process_group(0);
     let mut child = command.kill_on_drop(true).spawn().map_err(|error| {
         lost(format!("the isolate `{}` could not be started: {error}", program.display()))
     })?;

@@ -76,6 +76,9 @@ fn json_lines(registry: &Registry) -> Vec<Value> {
             "when_to_use": workflow.meta.when_to_use, "location": workflow.location.to_string(),
             "origin": origin(&workflow.origin), "standing": standing})
     };
-    let broken = |broken: &Broken| json!({"type": "broken", "location": broken.path.display().to_string(), "reason": broken.reason});
+    let broken = |broken: &Broken| {
+        let location = broken.path.display().to_string();
+        json!({"type": "broken", "location": location, "reason": broken.reason})
+    };
     registry.workflows.iter().map(workflow).chain(registry.broken.iter().map(broken)).collect()
 }

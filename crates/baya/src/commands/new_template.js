@@ -22,10 +22,9 @@ const FINDINGS = {
 phase('Look')
 log(`${parts.length} parts`)
 // parallel() takes functions, starts all, waits for all, keeps their order. One that fails is null.
-const looks = await parallel(
-  parts.map((part) => () => agent(`Look at ${part} and say what you find.`, { label: `look: ${part}`, schema: FINDINGS })),
-)
-const findings = looks.filter(Boolean).flatMap((look) => look.findings)
+const look = (part) => agent(`Look at ${part} and say what you find.`, { label: `look: ${part}`, schema: FINDINGS })
+const looks = await parallel(parts.map((part) => () => look(part)))
+const findings = looks.filter(Boolean).flatMap((answer) => answer.findings)
 
 phase('Judge')
 // pipeline() passes each item through all stages, without waiting for the other items.
@@ -35,4 +34,4 @@ const judged = await pipeline(
   (verdict, finding) => ({ finding, verdict }),
 )
 
-return { judged: judged.filter(Boolean), missing: looks.filter((look) => look === null).length }
+return { judged: judged.filter(Boolean), missing: looks.filter((answer) => answer === null).length }

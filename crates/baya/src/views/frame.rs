@@ -80,7 +80,8 @@ fn group_lines(view: &RunView, canvas: Canvas, room: usize) -> Vec<String> {
     let groups = view.groups_with_counts();
     let title_width = groups.iter().map(|(group, _)| words::width(&title_of(group))).max().unwrap_or(0);
     let title_width = title_width.min(canvas.columns / 2);
-    let draw = |(group, counts): &(&GroupView, AgentCounts)| group_line(group, *counts, title_width, canvas);
+    let draw =
+        |(group, counts): &(&GroupView, AgentCounts)| group_line(view, group, *counts, title_width, canvas);
     if groups.len() <= room {
         return groups.iter().map(draw).collect();
     }
@@ -98,9 +99,16 @@ fn title_of(group: &GroupView) -> String {
     sanitise::line(group.title.as_deref().unwrap_or("(no phase)"))
 }
 
-fn group_line(group: &GroupView, counts: AgentCounts, title_width: usize, canvas: Canvas) -> String {
+fn group_line(
+    view: &RunView,
+    group: &GroupView,
+    counts: AgentCounts,
+    title_width: usize,
+    canvas: Canvas,
+) -> String {
     let palette = canvas.palette;
-    let over = counts.total() == counts.ended();
+    let is_present = view.phase.is_some() && view.phase == group.title;
+    let over = counts.total() == counts.ended() && !is_present;
     let mark = match (group.entered, over) {
         (false, _) => palette.dim("·"),
         (true, true) if counts.failed > 0 || group.error.is_some() => palette.bad("✗"),
@@ -116,13 +124,13 @@ fn group_line(group: &GroupView, counts: AgentCounts, title_width: usize, canvas
     format!("  {mark} {title}{padding}  {text}").trim_end().to_owned()
 }
 
-/// `3/8 done, 2 running, 1 failed, 2 reused`
+/// `3/8 done, 1 failed, 2 running, 2 reused`
 pub fn count_words(counts: AgentCounts) -> String {
     if counts.total() == 0 {
         return String::new();
     }
     let mut text = format!("{}/{} done", counts.answered, counts.total());
-    let others = [(counts.running, "running"), (counts.failed, "failed"), (counts.reused, "reused")];
+    let others = [(counts.failed, "failed"), (counts.running, "running"), (counts.reused, "reused")];
     for (count, name) in others.iter().filter(|(count, _)| *count > 0) {
         text.push_str(&format!(", {count} {name}"));
     }

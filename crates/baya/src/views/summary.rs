@@ -138,15 +138,16 @@ fn failed_line(agent: &AgentView) -> String {
     sanitise::line(&format!("  {} {}: {why}", agent.agent, agent.label))
 }
 
+/// Without those that say why an agent gave nothing: they stand above.
 fn warning_lines(view: &RunView, palette: Palette) -> Vec<String> {
-    let mut lines: Vec<String> = view
-        .warnings
-        .iter()
-        .take(WARNINGS_SHOWN)
-        .map(|text| palette.warn(&sanitise::line(&format!("warning: {text}"))))
-        .collect();
-    if view.warnings.len() > WARNINGS_SHOWN {
-        lines.push(format!("  … {} more warnings", view.warnings.len() - WARNINGS_SHOWN));
+    let causes: Vec<&str> =
+        view.present_agents().filter_map(|agent| Some(agent.cause.as_ref()?.message.as_str())).collect();
+    let said = |text: &str| causes.iter().any(|message| text.ends_with(message));
+    let told: Vec<&String> = view.warnings.iter().filter(|text| !said(text)).collect();
+    let line = |text: &&String| palette.warn(&sanitise::line(&format!("warning: {text}")));
+    let mut lines: Vec<String> = told.iter().take(WARNINGS_SHOWN).map(line).collect();
+    if told.len() > WARNINGS_SHOWN {
+        lines.push(format!("  … {} more warnings", told.len() - WARNINGS_SHOWN));
     }
     lines
 }
@@ -163,11 +164,11 @@ fn next_steps(view: &RunView) -> Vec<String> {
         RunState::Parked { .. } | RunState::Interrupted { .. } => {
             lines.push(format!("resume: baya resume {run}"))
         }
-        RunState::Ended { .. } if view.failures().failed > 0 => {
-            lines.push(format!("retry:  baya resume {run} --retry-failed"));
-        }
         RunState::Ended { status: RunStatus::Budget } => {
             lines.push(format!("resume: baya resume {run} --budget TOKENS"));
+        }
+        RunState::Ended { .. } if view.failures().failed > 0 => {
+            lines.push(format!("retry:  baya resume {run} --retry-failed"));
         }
         RunState::Ended { status: RunStatus::Failed } => {
             lines.push(format!("resume: baya resume {run} --script EDITED_FILE"));

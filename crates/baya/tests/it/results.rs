@@ -81,8 +81,10 @@ fn json_says_failures_and_errors() {
 /// The line of each event is small, however long prompts and answers are; the result is whole.
 #[test]
 fn json_is_small_per_agent_and_whole_at_the_end() {
-    let body = "const big = 'x'.repeat(20000); await parallel(Array.from({ length: 50 }, (_, i) =>
-        () => agent(`${i} ${big}`, { schema: { type: 'object', properties: { a: { type: 'string' } } } }))); return big";
+    let body = "const schema = { type: 'object', properties: { a: { type: 'string' } } }
+        const big = 'x'.repeat(20000)
+        await parallel(Array.from({ length: 50 }, (_, i) => () => agent(`${i} ${big}`, { schema })))
+        return big";
     let output = run(body, "--json --concurrency 50").exits(0);
     let lines: Vec<&str> = output.stdout.lines().collect();
     let (last, rest) = lines.split_last().expect("lines");

@@ -68,7 +68,7 @@ fn a_picture_at_80_columns() {
         "
 review · 1m 01s · 2/7 agents · 2.4k tokens in, 680 out · wf_12345678-9ab
 simulated: no model is asked
-  ● Look   1/7 done, 5 running, 1 failed
+  ● Look   1/7 done, 1 failed, 5 running
   · Judge
   · Write
     #3 look at the file number 3 with 日本語 in it                       1m 01s
@@ -90,12 +90,12 @@ review · 1m 01s · 2/7 agents
 2.4k tokens in, 680 out
 wf_12345678-9ab
 simulated: no model is asked
-  ● Look   1/7 done, 5 running, 1 failed
+  ● Look   1/7 done, 1 failed, 5 runni…
   · Judge
   · Write
-    #3 look at the file number …  1m 01s
-    #4 look at the file number …  1m 01s
-    #5 look at the file number …  1m 01s
+    #3 look at the file number…  1m 01s
+    #4 look at the file number…  1m 01s
+    #5 look at the file number…  1m 01s
     … 2 more running
   log: two of seven are through
 ctrl-c stops and keeps everything;

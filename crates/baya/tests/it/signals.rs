@@ -3,7 +3,8 @@
 use crate::harness::{Baya, Output, runs, send, wait, wait_for};
 use rustix::process::Signal;
 use serde_json::json;
-use std::process::Child;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Stdio};
 
 /// One quick agent, then one that takes until the test is long over.
 const SLOW: &str = "export const meta = { name: 'slow', description: 'd' }
@@ -59,6 +60,31 @@ fn c61_one_signal_stops_gracefully_and_says_how_to_resume() {
         assert_eq!(output.stdout, "");
         resumes(&baya, &run);
     }
+}
+
+/// A Ctrl-C in a terminal reaches every process of the group, ours that evaluates the script too.
+#[test]
+fn c61_a_signal_to_the_whole_group_is_graceful_too() {
+    let baya = home();
+    let mut command = baya.line(RUN).command();
+    let child =
+        command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    let run = wait_for_slow(&baya);
+    let group = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process_group(group, Signal::INT).expect("the group is there");
+    Output::of(child).exits(130).says("interrupted by SIGINT");
+    resumes(&baya, &run);
+}
+
+/// An agent that does not listen: the second signal does not wait for it.
+#[test]
+fn two_signals_kill_now() {
+    let baya = home();
+    let (child, run) = start(&baya, RUN);
+    send(&child, Signal::INT);
+    send(&child, Signal::INT);
+    Output::of(child).exits(130).says(&format!("baya resume {run}"));
+    resumes(&baya, &run);
 }
 
 #[test]
