@@ -130,7 +130,7 @@ struct Driver {
 impl Driver {
     async fn run_loop(&mut self, first: Batch) -> Result<(), DriveError> {
         self.commit(first, Vec::new()).await?;
-        let mut lease = tokio::time::interval(Duration::from_millis(RENEW_EVERY_MS as u64));
+        let mut lease = tokio::time::interval(Duration::from_millis(RENEW_EVERY_MS));
         let mut orders = tokio::time::interval(OPS_EVERY);
         let mut arrived = Vec::with_capacity(INPUTS_PER_COMMIT);
         while !self.is_over() {

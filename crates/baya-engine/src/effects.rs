@@ -114,7 +114,7 @@ fn reports_to(inbox: mpsc::UnboundedSender<Envelope>, views: mpsc::UnboundedSend
             let _ = inbox.send(Envelope { input, ack: Some(recorded) });
         }
         Report::Ended { agent, attempt, report } => {
-            let _ = inbox.send(Envelope::of(Input::AgentEnded { agent, attempt, report }));
+            let _ = inbox.send(Envelope::of(Input::AgentEnded { agent, attempt, report: *report }));
         }
     })
 }

@@ -22,5 +22,5 @@ pub type Reports = Arc<dyn Fn(Report) + Send + Sync>;
 pub enum Report {
     Progress { agent: AgentNumber, attempt: u32, progress: Progress },
     ProcessStarted { agent: AgentNumber, attempt: u32, process: AgentProcess, recorded: oneshot::Sender<()> },
-    Ended { agent: AgentNumber, attempt: u32, report: AttemptReport },
+    Ended { agent: AgentNumber, attempt: u32, report: Box<AttemptReport> },
 }

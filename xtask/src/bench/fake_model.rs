@@ -74,6 +74,12 @@ fn request(line: &str) -> Option<Request> {
     received.then_some(Request { at_ms: value["ms"].as_f64()?, prompt: value["prompt"].as_str()?.to_owned() })
 }
 
+/// The address in a line as `export ANTHROPIC_BASE_URL=http://127.0.0.1:8080 …`.
+fn address_in(line: &str) -> Option<&str> {
+    let address = &line[line.find("http://")?..];
+    address.split_whitespace().next()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,10 +90,4 @@ mod tests {
         assert_eq!(asked, Some(Request { at_ms: 12.0, prompt: "task 1.".to_owned() }));
         assert_eq!(request(r#"{"event": "ended", "n": 1, "ms": 13, "status": 200}"#), None);
     }
-}
-
-/// The address in a line as `export ANTHROPIC_BASE_URL=http://127.0.0.1:8080 …`.
-fn address_in(line: &str) -> Option<&str> {
-    let address = &line[line.find("http://")?..];
-    address.split_whitespace().next()
 }

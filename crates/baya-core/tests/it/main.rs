@@ -4,4 +4,5 @@ mod run;
 mod schema;
 mod script;
 mod simulate;
+mod simulate_rules;
 mod view;

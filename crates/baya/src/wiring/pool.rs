@@ -72,7 +72,7 @@ impl AgentRunner for LocalPool {
         let handle = tokio::spawn(async move {
             let report = work(backend, &task, &attempt).await;
             let (agent, attempt) = id;
-            reports(Report::Ended { agent, attempt, report });
+            reports(Report::Ended { agent, attempt, report: Box::new(report) });
             let mut working = lock(&working);
             working.attempts.remove(&id);
             working.tasks.remove(&id);

@@ -32,13 +32,13 @@ impl AgentRunner for Echo {
             return;
         }
         let answer = Answer::Text(format!("echo {}", task.prompt));
-        let report = AttemptReport::new(AttemptEnd::Answered(answer));
+        let report = Box::new(AttemptReport::new(AttemptEnd::Answered(answer)));
         reports(Report::Ended { agent: task.agent, attempt: task.attempt, report });
     }
 
     fn cancel(&self, agent: AgentNumber, _attempt: u32) {
         if let Some((attempt, reports)) = self.hanging.lock().unwrap().remove(&agent) {
-            let report = AttemptReport::new(AttemptEnd::Cancelled);
+            let report = Box::new(AttemptReport::new(AttemptEnd::Cancelled));
             reports(Report::Ended { agent, attempt, report });
         }
     }

@@ -168,7 +168,8 @@ impl Writer {
     fn caught(&mut self, depth: u32) -> String {
         let node = self.node(depth + 1);
         format!(
-            "(async () => {{ try {{ const v = await ({node}); if (v === null) throw new Error('nothing'); return v; }} catch (e) {{ return 'caught ' + e.message; }} }})()"
+            "(async () => {{ try {{ const v = await ({node}); if (v === null) throw new Error('nothing'); \
+             return v; }} catch (e) {{ return 'caught ' + e.message; }} }})()"
         )
     }
 

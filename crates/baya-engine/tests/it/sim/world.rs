@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What happens at a moment, in the order of arrival.
 enum Due {
-    Agent { agent: AgentNumber, attempt: u32, report: AttemptReport },
+    Agent { agent: AgentNumber, attempt: u32, report: Box<AttemptReport> },
     Timer { generation: u32, call: CallId },
     Skip { agent: AgentNumber },
 }
@@ -133,7 +133,9 @@ impl<'a> World<'a> {
                 break;
             }
             self.inputs.push(match entry.remove() {
-                Due::Agent { agent, attempt, report } => Input::AgentEnded { agent, attempt, report },
+                Due::Agent { agent, attempt, report } => {
+                    Input::AgentEnded { agent, attempt, report: *report }
+                }
                 Due::Timer { generation, call } => Input::TimerDue { generation, call },
                 Due::Skip { agent } => Input::Op(Op::Skip { agent, by: "the seed".to_owned() }),
             });
@@ -189,7 +191,7 @@ impl<'a> World<'a> {
                 }
             }
             Effect::CancelAgent { agent, attempt } => {
-                let report = AttemptReport::new(AttemptEnd::Cancelled);
+                let report = Box::new(AttemptReport::new(AttemptEnd::Cancelled));
                 self.at(1, Due::Agent { agent, attempt, report });
             }
             Effect::SetTimer { generation, call, due_ms } => {
@@ -236,7 +238,7 @@ fn latency(prompt: &str) -> i64 {
     1 + i64::from(hash.as_bytes()[0])
 }
 
-fn report_for(prompt: &str, shaped: bool) -> AttemptReport {
+fn report_for(prompt: &str, shaped: bool) -> Box<AttemptReport> {
     let failed = |kind| AttemptEnd::Failed(Cause::new(kind, "the seed says so"));
     let end = if prompt.contains("fails") {
         failed(CauseKind::Api)
@@ -252,5 +254,5 @@ fn report_for(prompt: &str, shaped: bool) -> AttemptReport {
     // Only the rounds of a budget loop cost anything: what else runs at the same time is a matter of luck.
     let output = if prompt.starts_with("round") { 50 } else { 0 };
     let usage = Usage { output, source: UsageSource::Simulated, ..Usage::default() };
-    AttemptReport { usage, ..AttemptReport::new(end) }
+    Box::new(AttemptReport { usage, ..AttemptReport::new(end) })
 }
