@@ -17,6 +17,7 @@ pub fn task(prompt: &str, options: AgentOptions) -> AgentTask {
         prompt: prompt.to_owned(),
         seed: 5,
         options,
+        turns: Vec::new(),
     }
 }
 
@@ -43,6 +44,7 @@ pub fn attempt(folder: PathBuf, cancel: CancellationToken) -> (Attempt, Arc<Told
             heard.processes.lock().expect("lock").push(process);
             let _ = recorded.send(());
         }
+        Signal::Turn { recorded, .. } => drop(recorded.send(())),
     });
     (Attempt { cancel, folder, signals }, told)
 }

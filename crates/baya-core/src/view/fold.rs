@@ -38,6 +38,7 @@ impl RunView {
             | Event::AgentReused { .. }
             | Event::AgentStarted { .. }
             | Event::AgentProcessStarted { .. }
+            | Event::AgentTurn { .. }
             | Event::AgentSkipRequested { .. }
             | Event::AttemptEnded { .. }
             | Event::AgentFinished { .. } => self.apply_to_agent(recorded),
@@ -129,6 +130,10 @@ impl RunView {
                 shown.attempts = *attempt;
                 shown.started_ms = Some(recorded.at_ms);
                 shown.progress = None;
+            }
+            Event::AgentTurn { agent, turn, .. } => {
+                self.usage.add(&turn.usage());
+                self.agent(*agent).usage.add(&turn.usage());
             }
             Event::AttemptEnded { agent, end, usage, .. } => self.end_attempt(*agent, end, usage),
             Event::AgentFinished { agent, .. } => self.finish(*agent, &recorded.event),

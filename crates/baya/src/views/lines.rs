@@ -50,6 +50,7 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         | Event::AgentReused { .. }
         | Event::AgentStarted { .. }
         | Event::AgentProcessStarted { .. }
+        | Event::AgentTurn { .. }
         | Event::AttemptEnded { .. }
         | Event::Delivered { .. } => Vec::new(),
     }

@@ -142,6 +142,7 @@ impl Backends {
             simulated: self.by_name.get(&self.default).is_some_and(|backend| backend.is_simulated()),
             model: self.choice.model.clone(),
             rules: self.choice.rules.as_ref().map(|rules| rules.display().to_string()),
+            sandbox: None,
         }
     }
 

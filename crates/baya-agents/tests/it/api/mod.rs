@@ -51,6 +51,7 @@ fn task(options: AgentOptions) -> AgentTask {
         prompt: "  the prompt,\n\nverbatim \u{1F9F6} ".to_owned(),
         seed: 7,
         options,
+        turns: Vec::new(),
     }
 }
 
