@@ -1,0 +1,231 @@
+//! Takes a shell text apart into its simple commands, as far as that is certain without running it.
+//!
+//! Not a shell: whatever could hide a command from this reading (substitutions, grouping, here
+//! documents, output into files) makes the line odd, and says what it was.
+
+/// A shell text, taken apart.
+pub(super) struct Line {
+    pub commands: Vec<Simple>,
+    /// What makes it impossible to be sure of the commands.
+    pub odd: Option<&'static str>,
+}
+
+/// One simple command, white space folded outside of quotes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Simple {
+    pub text: String,
+}
+
+/// Words before the command that run what follows them.
+const RUNNERS: &[&str] = &[
+    "then", "do", "else", "elif", "if", "while", "until", "time", "!", "command", "builtin", "exec", "env",
+    "nohup", "sudo", "nice", "xargs", "eval", "timeout", "setsid",
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quote {
+    None,
+    Single,
+    Double,
+}
+
+struct Reader<'t> {
+    rest: std::iter::Peekable<std::str::Chars<'t>>,
+    quote: Quote,
+    current: String,
+    line: Line,
+}
+
+impl Line {
+    pub fn of(text: &str) -> Line {
+        let line = Line { commands: Vec::new(), odd: None };
+        let mut reader =
+            Reader { rest: text.chars().peekable(), quote: Quote::None, current: String::new(), line };
+        while let Some(c) = reader.rest.next() {
+            match reader.quote {
+                Quote::None => reader.bare(c),
+                Quote::Single => reader.in_single(c),
+                Quote::Double => reader.in_double(c),
+            }
+        }
+        if reader.quote != Quote::None {
+            reader.odd("an open quote");
+        }
+        reader.end_command();
+        reader.line
+    }
+}
+
+impl Reader<'_> {
+    fn bare(&mut self, c: char) {
+        match c {
+            '\'' => self.open(Quote::Single, c),
+            '"' => self.open(Quote::Double, c),
+            '\\' => self.escaped(c),
+            ';' | '|' | '\n' | '&' => self.end_command(),
+            '(' | ')' => {
+                self.odd("grouping");
+                self.end_command();
+            }
+            '{' | '}' if self.at_word_start() => {
+                self.odd("grouping");
+                self.end_command();
+            }
+            '#' if self.at_word_start() => while self.rest.next_if(|c| *c != '\n').is_some() {},
+            '`' | '$' => self.expansion(c),
+            '>' => self.output(),
+            '<' if self.rest.peek().is_some_and(|c| matches!(c, '<' | '(' | '>')) => {
+                self.odd("a here document or a substitution");
+                self.current.push(c);
+            }
+            c if c.is_whitespace() => {
+                if !self.at_word_start() {
+                    self.current.push(' ');
+                }
+            }
+            c => self.current.push(c),
+        }
+    }
+
+    fn in_single(&mut self, c: char) {
+        self.current.push(c);
+        if c == '\'' {
+            self.quote = Quote::None;
+        }
+    }
+
+    fn in_double(&mut self, c: char) {
+        match c {
+            '"' => self.open(Quote::None, c),
+            '\\' => self.escaped(c),
+            '`' | '$' => self.expansion(c),
+            c => self.current.push(c),
+        }
+    }
+
+    fn open(&mut self, quote: Quote, c: char) {
+        self.quote = quote;
+        self.current.push(c);
+    }
+
+    fn escaped(&mut self, c: char) {
+        match self.rest.next() {
+            // A line that goes on.
+            Some('\n') => {}
+            Some(next) => self.current.extend([c, next]),
+            None => self.current.push(c),
+        }
+    }
+
+    /// `$NAME` and `${NAME}` put in a value; everything else that begins so may run something.
+    fn expansion(&mut self, c: char) {
+        let harmless = match self.rest.peek() {
+            _ if c == '`' => false,
+            Some('(' | '[') => false,
+            Some('\'' | '"') => self.quote == Quote::Double,
+            Some('{') => {
+                let name: String = self.rest.clone().skip(1).take_while(|c| *c != '}').collect();
+                name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            }
+            Some(_) | None => true,
+        };
+        if harmless {
+            return self.current.push(c);
+        }
+        self.odd("a substitution");
+        if self.quote == Quote::None || c == '`' || self.rest.peek() == Some(&'(') {
+            // What stands inside is a command of its own for those who look for denied ones.
+            self.end_command();
+        }
+    }
+
+    /// Output may go to another stream or nowhere; into a file it is a write.
+    fn output(&mut self) {
+        while self.rest.next_if(|c| matches!(c, '>' | '|')).is_some() {}
+        if self.rest.next_if_eq(&'&').is_some() {
+            let target: String = std::iter::from_fn(|| self.rest.next_if(|c| !ends_word(*c))).collect();
+            if !matches!(target.as_str(), "1" | "2" | "-") {
+                self.odd("output into a file");
+            }
+            return self.drop_stream_number();
+        }
+        while self.rest.next_if(|c| *c == ' ' || *c == '\t').is_some() {}
+        let target: String = std::iter::from_fn(|| self.rest.next_if(|c| !ends_word(*c))).collect();
+        if target != "/dev/null" {
+            self.odd("output into a file");
+        }
+        self.drop_stream_number();
+    }
+
+    /// The `2` of `2>&1` is no argument.
+    fn drop_stream_number(&mut self) {
+        for number in [" 1", " 2"] {
+            if let Some(before) = self.current.strip_suffix(number) {
+                self.current = format!("{before} ");
+                return;
+            }
+        }
+        self.current.push(' ');
+    }
+
+    fn at_word_start(&self) -> bool {
+        self.current.is_empty() || (self.current.ends_with(' ') && !self.current.ends_with("\\ "))
+    }
+
+    fn odd(&mut self, what: &'static str) {
+        self.line.odd.get_or_insert(what);
+    }
+
+    fn end_command(&mut self) {
+        let text = std::mem::take(&mut self.current);
+        let text = text.trim();
+        if !text.is_empty() {
+            self.line.commands.push(Simple { text: text.to_owned() });
+        }
+    }
+}
+
+fn ends_word(c: char) -> bool {
+    c.is_whitespace() || matches!(c, ';' | '|' | '&' | '(' | ')' | '<' | '>')
+}
+
+impl Simple {
+    /// Going to another folder is no power.
+    pub fn is_cd(&self) -> bool {
+        self.text == "cd" || self.text.starts_with("cd ")
+    }
+
+    /// The command as a denial looks at it: without quotes, and also behind assignments, keywords,
+    /// runners and folders of programs.
+    pub fn plain_forms(&self) -> impl Iterator<Item = String> {
+        let plain: String = self.text.chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).collect();
+        let words: Vec<String> = plain.split_whitespace().map(str::to_owned).collect();
+        let mut starts = vec![0];
+        for (at, word) in words.iter().enumerate() {
+            let passes = RUNNERS.contains(&base(word)) || word.starts_with('-') || is_assignment(word);
+            if starts.last() == Some(&at) && passes {
+                starts.push(at + 1);
+            }
+        }
+        starts
+            .into_iter()
+            .filter(|at| *at < words.len())
+            .map(move |at| {
+                let mut form = words[at..].to_vec();
+                form[0] = base(&form[0]).to_owned();
+                form.join(" ")
+            })
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+}
+
+fn base(word: &str) -> &str {
+    word.rsplit('/').next().unwrap_or(word)
+}
+
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    })
+}
