@@ -1,23 +1,23 @@
 //! What a command or a file tool of an agent may touch, and the means that enforce it.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// How much an agent may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
     /// Reads; writes nothing but its private temporary folder.
     ReadOnly,
     /// Writes its own folder.
+    #[default]
     Workspace,
     /// As the person who started it.
     Full,
 }
 
 /// A policy and the program that applies it before it becomes the command.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Sandbox {
     pub profile: Profile,
     /// The agent's folder.
@@ -61,10 +61,16 @@ impl Sandbox {
         Err(format!("`{}` may not be written: it is outside of the agent's folder", path.display()))
     }
 
-    /// The command that runs a program under this policy.
-    pub fn command(&self, program: &OsStr, arguments: &[&OsStr]) -> std::process::Command {
-        let mut command = std::process::Command::new(program);
-        command.args(arguments).env_clear().envs(&self.environment);
+    /// A command under this policy, in a process group of its own.
+    pub fn command<S: AsRef<std::ffi::OsStr>>(&self, argv: &[S], cwd: &Path) -> tokio::process::Command {
+        let (program, words) = match self.applier.split_first() {
+            Some((program, words)) => (program.as_str(), words),
+            None => ("/baya-applier-is-not-set", [].as_slice()),
+        };
+        let mut command = tokio::process::Command::new(program);
+        command.args(words).arg("{}").args(argv);
+        command.env_clear().envs(&self.environment).env("TMPDIR", &self.temporary);
+        command.current_dir(cwd).process_group(0).kill_on_drop(true);
         command
     }
 }

@@ -7,13 +7,27 @@
 //! File tools work in our own, unconfined process: they ask the sandbox about each path, and open what
 //! it answered without following any symbolic link, so that a path cannot be exchanged in between.
 
+mod bash;
 pub mod clamp;
+mod edit;
+mod glob;
+mod grep;
 pub mod memory;
+mod near;
+mod place;
+pub mod processes;
+mod read;
+pub mod set;
 mod todo;
+mod walk;
+mod write;
+
+pub use set::{Filter, NAMES, ToolSet, set};
 
 use crate::sandbox::Sandbox;
 use futures_util::future::BoxFuture;
 use memory::Memory;
+use processes::Background;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -40,7 +54,8 @@ pub trait Tool: Send + Sync {
 pub struct ToolRoom {
     /// The agent's folder; relative paths start here.
     pub folder: PathBuf,
-    /// Where outputs that are too long for the model are kept whole.
+    /// Where outputs that are too long for the model are kept whole: the agent's commands may read it;
+    /// they need not, and should not, be able to write it.
     pub kept: PathBuf,
     /// Runs commands; file tools ask it what may be read and written.
     pub sandbox: Arc<Sandbox>,
@@ -49,6 +64,29 @@ pub struct ToolRoom {
     /// one agent of one run, and no other. Whoever carries it is ended with the agent.
     pub mark: String,
     pub memory: Memory,
+    background: Background,
+}
+
+impl ToolRoom {
+    pub fn new(sandbox: Sandbox, kept: PathBuf, mark: String, cancel: CancellationToken) -> ToolRoom {
+        ToolRoom {
+            folder: sandbox.folder.clone(),
+            kept,
+            sandbox: Arc::new(sandbox),
+            cancel,
+            mark,
+            memory: Memory::default(),
+            background: Background::default(),
+        }
+    }
+
+    /// Ends everything that the agent's commands left running; false if something withstands. Called
+    /// when an agent is over, and before one that an earlier process of ours left is taken up again.
+    pub async fn end(&self) -> bool {
+        let over = processes::end_all(&self.mark).await;
+        self.background.end().await;
+        over
+    }
 }
 
 /// What the model reads.

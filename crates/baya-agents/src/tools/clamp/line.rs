@@ -197,26 +197,14 @@ impl Simple {
 
     /// The command as a denial looks at it: without quotes, and also behind assignments, keywords,
     /// runners and folders of programs.
-    pub fn plain_forms(&self) -> impl Iterator<Item = String> {
+    pub fn plain_forms(&self) -> Vec<String> {
         let plain: String = self.text.chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).collect();
-        let words: Vec<String> = plain.split_whitespace().map(str::to_owned).collect();
-        let mut starts = vec![0];
-        for (at, word) in words.iter().enumerate() {
-            let passes = RUNNERS.contains(&base(word)) || word.starts_with('-') || is_assignment(word);
-            if starts.last() == Some(&at) && passes {
-                starts.push(at + 1);
-            }
-        }
-        starts
-            .into_iter()
-            .filter(|at| *at < words.len())
-            .map(move |at| {
-                let mut form = words[at..].to_vec();
-                form[0] = base(&form[0]).to_owned();
-                form.join(" ")
-            })
-            .collect::<Vec<_>>()
-            .into_iter()
+        let words: Vec<&str> = plain.split_whitespace().collect();
+        let passes =
+            |word: &str| RUNNERS.contains(&base(word)) || word.starts_with('-') || is_assignment(word);
+        let passed = words.iter().take_while(|word| passes(word)).count();
+        let starts = 0..words.len().min(passed + 1);
+        starts.map(|at| [&[base(words[at])], &words[at + 1..]].concat().join(" ")).collect()
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Clamp {
     allow: Vec<Pattern>,
-    /// Allowed by the types of agents and allowed by the call are both needed.
+    /// As agent types name them; where both lists are given a command has to be in both.
     and_allow: Vec<Pattern>,
     deny: Vec<Pattern>,
 }
@@ -83,7 +83,8 @@ impl Clamp {
         }
         let line = Line::of(text);
         for command in &line.commands {
-            if self.deny.iter().any(|pattern| command.plain_forms().any(|form| pattern.matches(&form))) {
+            if self.deny.iter().any(|pattern| command.plain_forms().iter().any(|form| pattern.matches(form)))
+            {
                 return Err(format!("`{}` is not allowed here{}", command.text, self.hint()));
             }
         }
