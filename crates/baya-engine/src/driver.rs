@@ -161,8 +161,8 @@ impl Driver {
         batch: Batch,
         acks: Vec<Option<crate::effects::Ack>>,
     ) -> Result<(), DriveError> {
-        let durability = if batch.may_be_deferred() { Durability::Deferred } else { Durability::Now };
-        let Batch { events, effects } = batch;
+        let durability = if batch.may_be_deferred { Durability::Deferred } else { Durability::Now };
+        let Batch { events, effects, may_be_deferred: _ } = batch;
         if !events.is_empty() {
             self.journal.append(events.clone(), durability).await?;
         }

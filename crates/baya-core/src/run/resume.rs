@@ -245,6 +245,7 @@ impl Run {
         }
         let Some((_, call)) = self.redeliveries.pop_first() else { return };
         if let Some(CallFate::Reuses(agent)) = self.state.calls.get(&call).cloned() {
+            self.redelivered += 1;
             self.deliver(call, Delivered::Agent(agent));
         }
     }

@@ -168,3 +168,16 @@ fn c61_survivors_of_a_dead_driver_are_ended_before_anything_starts() {
     let started = place(|effect| matches!(effect, Effect::StartAgent(_)));
     assert!(ended.is_some() && ended < started);
 }
+
+#[test]
+fn only_what_is_heard_again_may_wait_for_the_next_commit() {
+    let hand = ended(&["a", "b"]);
+    let mut resumed = Hand::resumed(&hand.journal, edited());
+    let mut step = |settled, calls: Vec<Call>| {
+        let step = Step { settled, calls, state: StepState::Waiting };
+        resumed.run.decide_all(vec![Input::Stepped { generation: 1, step }], 9_100).may_be_deferred
+    };
+    assert!(step(0, vec![agent(1, "a"), agent(2, "b")]), "two taken, the first heard");
+    assert!(step(1, vec![]), "the second heard");
+    assert!(!step(1, vec![agent(3, "new")]), "an agent starts");
+}
