@@ -3,6 +3,7 @@
 mod args_rules;
 mod harness;
 mod quantities;
+mod real_requests;
 mod results;
 mod run_views;
 mod sanitise;
