@@ -87,7 +87,8 @@ fn limits_of_the_settings_reach_the_run() {
 fn a_command_of_the_settings_is_a_backend() {
     let baya = Baya::new();
     let commands = "[commands.upper]\nargv = [\"tr\", \"a-z\", \"A-Z\"]\noutput = \"text\"\n
-        [commands.env]\nargv = [\"sh\", \"-c\", \"cat > /dev/null; echo $KEPT$LOST$SET\"]\nenv = [\"KEPT\", \"SET=3\"]\n";
+        [commands.env]\nargv = [\"sh\", \"-c\", \"cat > /dev/null; echo $KEPT$LOST$SET\"]
+        env = [\"KEPT\", \"SET=3\"]\n";
     baya.write("baya.toml", commands);
     let calls = "return [await agent('shout'), await agent('x', { backend: 'env' })]";
     baya.write("c.js", &format!("export const meta = {{ name: 'c', description: 'd' }}\n{calls}\n"));
