@@ -148,6 +148,14 @@ fn none_usable(error: &SelectError, by_name: &ByName) -> Failure {
 }
 
 impl Backends {
+    /// One backend and nobody else.
+    pub fn only(backend: Arc<dyn Backend>) -> Backends {
+        let default = backend.name().to_owned();
+        let by_name = ByName::from([(default.clone(), backend)]);
+        let types = Arc::new(AgentTypes::built_in());
+        Backends { default, by_name, programs: Vec::new(), types, choice: Choice::default() }
+    }
+
     /// Whose task it is.
     pub fn for_task(&self, task: &AgentTask) -> Result<Arc<dyn Backend>, Cause> {
         let name = task.options.backend.as_ref().unwrap_or(&self.default);

@@ -2,6 +2,7 @@
 
 mod args_rules;
 mod harness;
+mod pool;
 mod quantities;
 mod real_requests;
 mod results;
