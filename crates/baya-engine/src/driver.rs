@@ -52,6 +52,8 @@ pub enum Begin {
         limits: Limits,
     },
     Resume {
+        /// The journal's events, if the caller has read them under this lease already.
+        past: Option<Vec<Recorded>>,
         script: Option<Box<ScriptRecord>>,
         args: Option<Value>,
         retry_failed: bool,
@@ -106,8 +108,10 @@ fn first_batch(
             let beginning = Beginning { run, script: *script, args, seed, limits, surroundings, fence, pid };
             Ok(Run::begin(beginning, now_ms()))
         }
-        Begin::Resume { script, args, retry_failed, limits } => {
-            let mut run = Run::load(&journal.load()?);
+        Begin::Resume { past, script, args, retry_failed, limits } => {
+            let past = past.map_or_else(|| journal.load(), Ok)?;
+            let mut run = Run::load(&past);
+            drop(past);
             let script = script.map(|script| *script);
             let resumption = Resumption { script, args, retry_failed, limits, surroundings, fence, pid };
             let batch = run.resume(resumption, now_ms());

@@ -93,7 +93,7 @@ fn unknown_command(words: &[OsString]) -> Failure {
 }
 
 /// Excerpt, message, hints, on stderr.
-fn tell(failure: &Failure) {
+pub(crate) fn tell(failure: &Failure) {
     let palette = Palette::of_stderr();
     failure.excerpt.iter().for_each(|excerpt| output::talk(excerpt));
     output::talk(&format!("{} {}", palette.bad("error:"), sanitise::block(&failure.message)));

@@ -62,7 +62,6 @@ async fn go_on(args: &Args, folders: &Folders, settings: &Settings) -> Result<Ex
     let events = journal.load().map_err(|error| of_journal(&error))?;
     let view = RunView::of(&events);
     let script_args = new_args(args, script.as_deref(), &events)?;
-    drop(events);
     tell_folder(&view, folders);
     let backends = backends::build(choice(args, settings, &view), folders, settings).await?;
     let strict = args.drive.strict || settings.strict;
@@ -73,7 +72,13 @@ async fn go_on(args: &Args, folders: &Folders, settings: &Settings) -> Result<Ex
         surroundings: backends.surroundings(folders),
         pool: Arc::new(LocalPool::new(backends, folders.working.clone())),
         workflows: Arc::new(workflows),
-        begin: Begin::Resume { script, args: script_args, retry_failed: args.retry_failed, limits },
+        begin: Begin::Resume {
+            past: Some(events),
+            script,
+            args: script_args,
+            retry_failed: args.retry_failed,
+            limits,
+        },
         view,
         watching: drive::watching(args.drive.json),
         strictness: if strict { Strictness::Strict } else { Strictness::Lenient },

@@ -5,7 +5,7 @@
 
 mod file;
 
-pub use file::{CommandSection, SettingsFile, TextForm};
+pub use file::{CommandInput, CommandOutput, CommandSection, SettingsFile};
 
 use crate::failure::{Failure, in_words};
 use crate::folders::Folders;

@@ -2,7 +2,9 @@
 
 mod args_rules;
 mod harness;
+mod pool;
 mod quantities;
+mod real_requests;
 mod results;
 mod run_views;
 mod sanitise;

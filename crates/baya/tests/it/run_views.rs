@@ -206,6 +206,7 @@ fn runs_are_listed_newest_first() {
     let listed = baya.line("runs").run().exits(0).stdout;
     let lines: Vec<&str> = listed.lines().collect();
     assert!(lines[0].starts_with("RUN") && lines.len() == 3, "{listed}");
+    assert!(lines[2].ends_with("f (simulated)"), "{listed}");
     assert!(lines[1].contains("1 failed") && !lines[2].contains("failed"), "{listed}");
     let json = baya.line("runs --json -n 1").run().exits(0);
     assert_eq!((json.json_lines().len(), &json.json_lines()[0]["failed"]), (1, &json!(1)));

@@ -89,7 +89,7 @@ fn fresh(body: &str) -> Begin {
 }
 
 fn again() -> Begin {
-    Begin::Resume { script: None, args: None, retry_failed: false, limits: None }
+    Begin::Resume { past: None, script: None, args: None, retry_failed: false, limits: None }
 }
 
 impl Stage {
