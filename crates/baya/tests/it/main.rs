@@ -6,6 +6,7 @@ mod quantities;
 mod results;
 mod run_views;
 mod sanitise;
+mod scenarios;
 mod settings;
 mod signals;
 mod usage;
