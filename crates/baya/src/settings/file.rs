@@ -43,9 +43,9 @@ pub struct CommandSection {
     pub argv: Vec<String>,
     #[serde(default)]
     pub input: TextForm,
-    #[serde(default)]
-    pub output: TextForm,
-    /// Names of environment variables it gets.
+    /// Unset: whichever it looks like.
+    pub output: Option<TextForm>,
+    /// Names of environment variables it gets besides the usual few.
     #[serde(default)]
     pub env: Vec<String>,
     pub timeout: Option<Duration>,

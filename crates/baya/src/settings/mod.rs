@@ -75,7 +75,7 @@ impl Settings {
         self.memory_files = self.memory_files.or(file.memory_files);
         fill_map(&mut self.concurrency_by_model, file.concurrency_by_model, |count| count.0);
         fill_map(&mut self.providers, file.providers, |provider| provider);
-        fill_map(&mut self.commands, file.commands, |command| command);
+        fill_map(&mut self.commands, file.commands, |command| placed(command, folders, base));
         fill_map(&mut self.models, file.models, |model| model);
     }
 
@@ -91,6 +91,14 @@ impl Settings {
         limits.script.depth_max = self.script_depth.unwrap_or(limits.script.depth_max);
         limits
     }
+}
+
+/// A program that is named by a path is meant from the file that names it.
+fn placed(mut command: CommandSection, folders: &Folders, base: &Path) -> CommandSection {
+    if let Some(program) = command.argv.first_mut().filter(|program| program.contains('/')) {
+        *program = folders.expand(program, base).display().to_string();
+    }
+    command
 }
 
 fn fill_map<A, B>(into: &mut BTreeMap<String, B>, from: BTreeMap<String, A>, convert: impl Fn(A) -> B) {

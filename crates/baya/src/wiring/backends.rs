@@ -1,6 +1,7 @@
 //! Who works: the backend that is asked for by a flag or the settings, or found; and all others that a
 //! call may name. Simulated agents are never a fallback.
 
+use super::commands;
 use crate::commands::drive::DriveFlags;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -44,6 +45,8 @@ impl Choice {
 pub struct Backends {
     default: String,
     by_name: BTreeMap<String, Arc<dyn Backend>>,
+    /// Those that run programs of the settings.
+    commands: Vec<String>,
     types: Arc<AgentTypes>,
     choice: Choice,
 }
@@ -58,7 +61,8 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
         let settings = api_settings(&choice, settings);
         Arc::new(ApiBackend::new(name, providers, settings, types.clone())) as Arc<dyn Backend>
     };
-    let mut by_name: BTreeMap<String, Arc<dyn Backend>> = BTreeMap::new();
+    let mut by_name = commands::build(settings, &env)?;
+    let commands = by_name.keys().cloned().collect();
     by_name.insert(SIMULATED.to_owned(), Arc::new(Simulated::new(read_rules(choice.rules.as_deref())?)));
     let found = discover(&env, &settings.providers);
     for provider in &found {
@@ -76,7 +80,7 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
         by_name.entry(name.clone()).or_insert_with(|| api(&name, providers));
         name
     };
-    Ok(Backends { default, by_name, types, choice })
+    Ok(Backends { default, by_name, commands, types, choice })
 }
 
 /// The same providers with this one in front.
@@ -138,7 +142,7 @@ impl Backends {
             in_git_repository: folders.repository.is_some(),
             backend: self.default.clone(),
             backends: self.by_name.keys().cloned().collect(),
-            backends_with_tools: Vec::new(),
+            backends_with_tools: self.commands.clone(),
             simulated: self.by_name.get(&self.default).is_some_and(|backend| backend.is_simulated()),
             model: self.choice.model.clone(),
             rules: self.choice.rules.as_ref().map(|rules| rules.display().to_string()),
@@ -146,5 +150,7 @@ impl Backends {
     }
 
     /// Ends processes that an earlier driver left at work.
-    pub fn end_survivors(&self, _processes: &[AgentProcess]) {}
+    pub fn end_survivors(&self, processes: &[AgentProcess]) {
+        commands::end_survivors(processes);
+    }
 }
