@@ -1,9 +1,12 @@
 //! Features of the program, through the program itself.
 
 mod args_rules;
+mod fake;
 mod harness;
+mod killed_process;
 mod quantities;
 mod results;
+mod resumed;
 mod run_views;
 mod sanitise;
 mod scenarios;
