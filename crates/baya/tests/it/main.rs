@@ -3,6 +3,7 @@
 mod args_rules;
 mod harness;
 mod pool;
+mod providers;
 mod quantities;
 mod real_requests;
 mod results;
