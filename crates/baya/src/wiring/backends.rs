@@ -10,7 +10,13 @@ use crate::settings::Settings;
 use crate::wiring::commands;
 use baya_agents::agent_types::{self, AgentTypes};
 use baya_agents::api::{
-    ApiBackend, ApiSettings, ProviderConfig, ProviderKind, SelectError, discover, find_providers,
+    add_programs(&mut by_name, settings, &env)?;
+    let mut default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
+    let mut provider = found.iter().find(|provider| provider.name == default).cloned();
+    if !by_name.contains_key(&default) {
+        let providers = find_providers(&default, &env, &settings.providers).await;
+        let providers = providers.map_err(|error| none_usable(&error, &by_name))?;
+        provider = providers.first().cloned();
 };
 use baya_agents::backend::Backend;
 use baya_agents::command::end_survivor;
@@ -74,13 +80,16 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     }
     add_programs(&mut by_name, settings, &env)?;
     let mut default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
+    let mut provider = found.iter().find(|provider| provider.name == default).cloned();
     if !by_name.contains_key(&default) {
         let providers = find_providers(&default, &env, &settings.providers).await;
         let providers = providers.map_err(|error| none_usable(&error, &by_name))?;
+        provider = providers.first().cloned();
         // By its own name, so that a resume asks the same one.
         default = providers.first().map_or(default, |provider| provider.name.clone());
         by_name.entry(default.clone()).or_insert_with(|| api(&default, providers));
     }
+    provider.as_ref().map_or(Ok(()), check_address).map_err(|error| none_usable(&error, &by_name))?;
     let programs = settings.commands.keys().cloned().collect();
     Ok(Backends { default, by_name, programs, types, choice })
 }
@@ -140,6 +149,7 @@ fn none_usable(error: &SelectError, by_name: &ByName) -> Failure {
                 .hint(format!("there is {}", near::listed(all, 20)));
         }
         SelectError::NoKey { .. }
+        | SelectError::NoAddress { .. }
         | SelectError::Nothing { .. }
         | SelectError::NoOllama { .. }
         | SelectError::NoModels { .. } => Failure::new(Exit::NoBackend, error.to_string()),

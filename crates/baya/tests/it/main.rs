@@ -5,6 +5,7 @@ mod fake;
 mod harness;
 mod killed_process;
 mod pool;
+mod providers;
 mod quantities;
 mod real_requests;
 mod results;
