@@ -10,13 +10,7 @@ use crate::settings::Settings;
 use crate::wiring::commands;
 use baya_agents::agent_types::{self, AgentTypes};
 use baya_agents::api::{
-    add_programs(&mut by_name, settings, &env)?;
-    let mut default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
-    let mut provider = found.iter().find(|provider| provider.name == default).cloned();
-    if !by_name.contains_key(&default) {
-        let providers = find_providers(&default, &env, &settings.providers).await;
-        let providers = providers.map_err(|error| none_usable(&error, &by_name))?;
-        provider = providers.first().cloned();
+    ApiBackend, ApiSettings, ProviderConfig, ProviderKind, SelectError, check_address, discover, find_providers,
 };
 use baya_agents::backend::Backend;
 use baya_agents::command::end_survivor;
