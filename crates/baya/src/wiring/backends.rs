@@ -184,8 +184,10 @@ impl Backends {
 
     /// Ends processes that an earlier driver left at work.
     pub fn end_survivors(&self, processes: &[AgentProcess]) {
-        processes.iter().for_each(|process| {
-            end_survivor(process);
+        std::thread::scope(|scope| {
+            for process in processes {
+                scope.spawn(|| end_survivor(process));
+            }
         });
     }
 }
