@@ -8,6 +8,7 @@ mod real_requests;
 mod results;
 mod run_views;
 mod sanitise;
+mod scenarios;
 mod settings;
 mod signals;
 mod usage;
