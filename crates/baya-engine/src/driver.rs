@@ -5,7 +5,7 @@ use crate::effects::{Effects, Envelope};
 use crate::isolate_host::IsolateKind;
 use crate::journal::{Durability, Journal, JournalError, RENEW_EVERY_MS};
 use crate::runner::AgentRunner;
-use baya_core::agent::{Cause, Progress};
+use baya_core::agent::{AgentProcess, Cause, Progress};
 use baya_core::call::WorkflowTarget;
 use baya_core::event::{Failures, Recorded, RunStatus, ScriptRecord, Surroundings};
 use baya_core::ids::{AgentNumber, RunId};
@@ -87,8 +87,8 @@ const OPS_EVERY: Duration = Duration::from_millis(200);
 pub async fn drive(setup: Setup, begin: Begin) -> Result<DriveEnd, DriveError> {
     let Setup { journal, runner, workflows, isolate, surroundings, views, ops } = setup;
     let (inbox, envelopes) = mpsc::unbounded_channel();
+    let (run, batch) = first_batch(&*journal, &runner, begin, surroundings).await?;
     let effects = Effects::new(runner, workflows, isolate, views.clone(), inbox);
-    let (run, batch) = first_batch(&*journal, begin, surroundings)?;
     let mut driver = Driver { run, journal, effects, views, envelopes, ops, let_go: None };
     let driven = driver.run_loop(batch).await;
     driver.effects.shut_down();
@@ -97,8 +97,9 @@ pub async fn drive(setup: Setup, begin: Begin) -> Result<DriveEnd, DriveError> {
     Ok(driver.end())
 }
 
-fn first_batch(
+async fn first_batch(
     journal: &dyn Journal,
+    runner: &Arc<dyn AgentRunner>,
     begin: Begin,
     surroundings: Surroundings,
 ) -> Result<(Run, Batch), JournalError> {
@@ -112,11 +113,22 @@ fn first_batch(
             let past = past.map_or_else(|| journal.load(), Ok)?;
             let mut run = Run::load(&past);
             drop(past);
+            // Before anything is written: once a driver has started, what was at work counts as lost, and
+            // nobody after us would know what to end.
+            end_survivors(runner, run.survivors()).await;
             let script = script.map(|script| *script);
             let resumption = Resumption { script, args, retry_failed, limits, surroundings, fence, pid };
             let batch = run.resume(resumption, now_ms());
             Ok((run, batch))
         }
+    }
+}
+
+async fn end_survivors(runner: &Arc<dyn AgentRunner>, processes: Vec<AgentProcess>) {
+    if !processes.is_empty() {
+        let runner = runner.clone();
+        // One that panics has ended what it could.
+        let _ = tokio::task::spawn_blocking(move || runner.end_survivors(&processes)).await;
     }
 }
 

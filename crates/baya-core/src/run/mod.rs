@@ -92,8 +92,6 @@ pub enum Effect {
         target: WorkflowTarget,
         importer: String,
     },
-    /// End processes an earlier driver left at work, before anything else is started.
-    EndSurvivors(Vec<AgentProcess>),
 }
 
 /// What to commit and, after that, to do.

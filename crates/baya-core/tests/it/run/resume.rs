@@ -157,16 +157,15 @@ fn c13_a_new_generation_begins_with_the_first_clock_and_seed() {
 }
 
 #[test]
-fn c61_survivors_of_a_dead_driver_are_ended_before_anything_starts() {
+fn c61_a_run_knows_the_survivors_of_a_dead_driver_until_it_is_resumed() {
     let mut hand = Hand::new();
     hand.step(0, vec![agent(1, "a")]);
+    assert_eq!(hand.run.survivors(), []);
     let process = baya_core::agent::AgentProcess { pid: 77, started: 5, boot: "b".to_owned() };
     hand.input(Input::AgentProcessStarted { agent: AgentNumber(1), attempt: 1, process: process.clone() });
+    assert_eq!(Run::load(&hand.journal).survivors(), [process]);
     let resumed = Hand::resumed(&hand.journal, Resumption::default());
-    let place = |wanted: fn(&Effect) -> bool| resumed.effects.iter().position(wanted);
-    let ended = place(|effect| matches!(effect, Effect::EndSurvivors(processes) if processes[0].pid == 77));
-    let started = place(|effect| matches!(effect, Effect::StartAgent(_)));
-    assert!(ended.is_some() && ended < started);
+    assert_eq!(resumed.run.survivors(), []);
 }
 
 #[test]
