@@ -180,8 +180,11 @@ impl Backends {
 
     /// Ends processes that an earlier driver left at work.
     pub fn end_survivors(&self, processes: &[AgentProcess]) {
-        processes.iter().for_each(|process| {
-            end_survivor(process);
+        // All at once: each may take seconds, and the lease is not renewed meanwhile.
+        std::thread::scope(|scope| {
+            for process in processes {
+                scope.spawn(|| end_survivor(process));
+            }
         });
     }
 }
