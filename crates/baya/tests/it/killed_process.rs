@@ -32,6 +32,11 @@ impl Driver {
         self.process.try_wait().expect("a child").is_some()
     }
 
+    /// Waits for its own end.
+    pub fn wait(mut self) -> ExitStatus {
+        wait(&mut self.process)
+    }
+
     /// SIGKILL, unless it has ended by itself; its status.
     pub fn kill(mut self) -> ExitStatus {
         self.process.kill().expect("a child");

@@ -3,6 +3,7 @@
 mod args_rules;
 mod fake;
 mod harness;
+mod killed;
 mod killed_process;
 mod pool;
 mod providers;
