@@ -30,6 +30,9 @@ pub enum TurnRecord {
         text: String,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         is_error: bool,
+        /// What the tools remember since the last record, in their own form.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        memory: Option<Value>,
     },
     /// The results of tools before the last `kept` are cut out of the conversation.
     Folded { kept: u32 },

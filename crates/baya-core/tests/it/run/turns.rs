@@ -18,7 +18,11 @@ fn under_way() -> Hand {
     let mut hand = Hand::new();
     hand.step(0, vec![agent(1, "a")]);
     turn(&mut hand, 1, answered(7));
-    turn(&mut hand, 1, TurnRecord::ToolEnded { call: 0, text: "it is so".to_owned(), is_error: false });
+    turn(
+        &mut hand,
+        1,
+        TurnRecord::ToolEnded { call: 0, text: "it is so".to_owned(), is_error: false, memory: None },
+    );
     hand
 }
 
@@ -79,7 +83,12 @@ fn turns_survive_the_journals_form() {
     let turns = [
         answered(3),
         TurnRecord::ToolStarted { call: 1 },
-        TurnRecord::ToolEnded { call: 1, text: "t".to_owned(), is_error: true },
+        TurnRecord::ToolEnded {
+            call: 1,
+            text: "t".to_owned(),
+            is_error: true,
+            memory: Some(json!({"n": 1})),
+        },
         TurnRecord::Folded { kept: 3 },
         TurnRecord::Summarised { notes: "n".to_owned(), cost: TurnCost::default() },
     ];
