@@ -29,6 +29,8 @@ use views::{json, sanitise};
 
 /// The hidden word that makes this program evaluate a script for its parent.
 pub const ISOLATE_WORD: &str = "__isolate";
+/// The hidden word that makes this program become a command of an agent, under its policy.
+pub const SANDBOX_WORD: &str = "__sandbox";
 
 pub fn main() -> ExitCode {
     // Before all else: a script's process starts with every run and needs nothing of the rest.

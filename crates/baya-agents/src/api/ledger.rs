@@ -2,13 +2,14 @@
 //! time-out loses neither usage nor text.
 
 use super::tape::{NotWritten, Tape};
+use super::toolbox::Place;
 use super::wire::{Partial, Turn};
 use crate::backend::Attempt;
 use baya_core::agent::{AttemptEnd, AttemptReport, Usage};
 use baya_core::turn::{TurnCost, TurnRecord};
 use serde_json::Value;
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Ledger {
     /// What no turn in the journal carries.
     pub usage: Usage,
@@ -23,6 +24,8 @@ pub(super) struct Ledger {
     pub tape: Tape,
     /// The last answer; it goes to the journal if something follows it, else it is the outcome.
     pub last: Option<LastAnswer>,
+    /// Where the agent's tools are at work.
+    pub place: Option<Place>,
 }
 
 /// An answer that the journal does not have yet.

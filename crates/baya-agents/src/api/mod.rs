@@ -46,7 +46,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 use tape::Tape;
-use toolbox::Toolbox;
+use toolbox::{Place, Toolbox};
 use wire::Wire;
 use work::Stopped;
 
@@ -167,6 +167,9 @@ impl ApiBackend {
             () = attempt.cancel.cancelled() => AttemptEnd::Cancelled,
             end = within(task.options.timeout_ms, self.work(task, attempt, &mut ledger)) => end,
         };
+        if let Some(place) = ledger.place.take() {
+            place.leave(&end).await;
+        }
         ledger.into_report(&task.prompt, end)
     }
 
@@ -199,7 +202,7 @@ impl ApiBackend {
             effort,
             idle: Duration::from_millis(self.idle_ms(task)),
         };
-        match self.toolbox(agent_type, task, attempt, ledger) {
+        match self.toolbox(agent_type, task, attempt, ledger).await {
             Err(end) => end,
             Ok(None) => job.without_tools(ledger).await,
             Ok(Some(mut tools)) => match job.with_tools(&mut tools, &self.settings, ledger).await {
@@ -213,7 +216,7 @@ impl ApiBackend {
     }
 
     /// The tools of an agent; none without a workbench, or if nothing is left of them.
-    fn toolbox(
+    async fn toolbox(
         &self,
         agent_type: Option<&AgentType>,
         task: &AgentTask,
@@ -229,8 +232,14 @@ impl ApiBackend {
         }
         let room = (bench.open)(task, attempt, rights.profile).map_err(|why| {
             let cause = Cause::new(CauseKind::Program, format!("no agent can work here: {why}"));
-            AttemptEnd::Unusable(cause.hint("`tools: []` in a call, or `--sandbox full`, does without"))
+            AttemptEnd::Unusable(cause.hint("`tools: []` in a call does without"))
         })?;
+        let place = Place { room: room.clone(), ran_commands: !task.turns.is_empty() };
+        if place.ran_commands {
+            // What an earlier process of ours left at work.
+            room.end().await;
+        }
+        ledger.place = Some(place);
         Toolbox::new(rights.tools, room).map(Some).map_err(unusable)
     }
 

@@ -14,13 +14,16 @@ use crate::tools::clamp::Clamp;
 use crate::tools::memory::{Memory, Remembered};
 use crate::tools::set::{Filter, ToolSet, set};
 use crate::tools::{Tool, ToolOutput, ToolRoom};
-use baya_core::agent::{AgentOptions, Progress};
+use baya_core::agent::{AgentOptions, AttemptEnd, Progress};
 use baya_core::schema::Schema;
 use baya_core::turn::TurnRecord;
 use futures_util::future::join_all;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The tool that starts processes.
+const SHELL: &str = "bash";
 
 const MAY_HAVE_RUN: &str = "unknown: it may have run. The process died while this call was at work, and its result is \
 lost; look at how things are before you do anything again.";
@@ -32,6 +35,26 @@ pub(super) struct Toolbox {
     room: ToolRoom,
     /// What the journal knows of the tools' memory.
     known: Map<String, Value>,
+}
+
+/// Where an agent's tools are at work; it is left when the agent is over.
+pub(super) struct Place {
+    pub room: ToolRoom,
+    /// Commands may have left something at work.
+    pub ran_commands: bool,
+}
+
+impl Place {
+    /// Ends what commands left running. Their temporary files stay for an agent that goes on.
+    pub async fn leave(self, end: &AttemptEnd) {
+        if self.ran_commands {
+            self.room.end().await;
+        }
+        if !matches!(end, AttemptEnd::Cancelled) {
+            // Files that cannot be removed harm nobody.
+            let _ = tokio::fs::remove_dir_all(&self.room.sandbox.temporary).await;
+        }
+    }
 }
 
 /// Which tools an agent has, and how much they may do.
@@ -127,7 +150,6 @@ impl Toolbox {
     ) -> Result<Vec<Option<ToolAnswer>>, NotWritten> {
         let (old, remembered) = ledger.tape.calls();
         self.recall(remembered);
-        ledger.write_last(attempt);
         let mut done: BTreeMap<usize, ToolOutput> = BTreeMap::new();
         let mut reads: Vec<(usize, Arc<dyn Tool>, Value)> = Vec::new();
         for (at, call) in calls.iter().enumerate().filter(|(_, call)| call.name != STRUCTURED_OUTPUT) {
@@ -174,6 +196,10 @@ impl Toolbox {
         attempt: &Attempt,
         ledger: &mut Ledger,
     ) -> Vec<(usize, ToolOutput)> {
+        if reads.is_empty() {
+            return Vec::new();
+        }
+        ledger.write_last(attempt);
         let room = &self.room;
         let run = reads.into_iter().map(|(at, tool, input)| async move {
             attempt.tell(Progress::Using { tool: tool.name().to_owned() });
@@ -194,9 +220,13 @@ impl Toolbox {
         attempt: &Attempt,
         ledger: &mut Ledger,
     ) -> Result<ToolOutput, NotWritten> {
+        ledger.write_last(attempt);
         ledger.tape.write(attempt, TurnRecord::ToolStarted { call: index(at) });
         ledger.tape.written().await?;
         attempt.tell(Progress::Using { tool: tool.name().to_owned() });
+        if let Some(place) = &mut ledger.place {
+            place.ran_commands |= tool.name() == SHELL;
+        }
         Ok(tool.call(input, &self.room).await)
     }
 

@@ -36,8 +36,8 @@ pub(super) struct Ask {
     /// The last text of the user.
     pub prompt: String,
     pub structured: Structured,
-    /// Other tools may be called.
-    pub offers_tools: bool,
+    /// Other tools that may be called.
+    pub tools: Vec<String>,
     /// Which answer of its conversation this is, from 1.
     pub turn: u64,
     pub delivery: Delivery,
@@ -109,10 +109,11 @@ pub(super) fn read(wire: Wire, in_path: Option<InPath>, body: &[u8]) -> Result<A
     }
 }
 
-/// Whether tools may be called beside the one for structured answers.
-pub(super) fn offers_tools(tools: &[Tool], choice: &ToolChoice) -> bool {
+/// Tools that may be called, beside the one for structured answers.
+pub(super) fn callable(tools: &[Tool], choice: &ToolChoice) -> Vec<String> {
     let free = matches!(choice, ToolChoice::Free | ToolChoice::Any);
-    free && tools.iter().any(|tool| tool.name != STRUCTURED_TOOL)
+    let others = tools.iter().filter(|tool| free && tool.name != STRUCTURED_TOOL);
+    others.map(|tool| tool.name.clone()).collect()
 }
 
 /// Which answer the conversation asks for: what the model said stands between what it was told.

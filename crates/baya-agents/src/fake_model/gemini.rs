@@ -1,7 +1,7 @@
 //! Gemini: `POST /v1beta/models/X:generateContent` and `:streamGenerateContent?alt=sse`.
 
 use super::anthropic::parsed;
-use super::ask::{Ask, InPath, Structured, Tool, ToolChoice, last_user_text, offers_tools, structured, turn};
+use super::ask::{Ask, InPath, Structured, Tool, ToolChoice, callable, last_user_text, structured, turn};
 use super::failure::Failure;
 use super::reply::{Call, Content, Finish, Reply, event};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ pub(super) fn read(body: &Value, in_path: InPath) -> Result<Ask, Failure> {
         ["responseJsonSchema", "responseSchema"].iter().find_map(|key| config.and_then(|c| c.get(*key)));
     let (tools, choice): (Vec<Tool>, _) =
         (tools.collect(), choice(&body["toolConfig"]["functionCallingConfig"]));
-    let offers_tools = offers_tools(&tools, &choice);
+    let callable = callable(&tools, &choice);
     let asked = structured(tools, choice, schema.cloned());
     Ok(Ask {
         model: in_path.model,
@@ -29,7 +29,7 @@ pub(super) fn read(body: &Value, in_path: InPath) -> Result<Ask, Failure> {
             Structured::Tool { name, schema } => Structured::Tool { name, schema: json_schema(schema) },
             Structured::Text { schema } => Structured::Text { schema: json_schema(schema) },
         },
-        offers_tools,
+        tools: callable,
         turn: turn(&body["contents"], |content| content["role"] == "model"),
         delivery: in_path.delivery,
         wants_usage: true,

@@ -2,7 +2,7 @@
 
 use super::anthropic::parsed;
 use super::ask::{
-    Ask, ToolChoice, delivery, is_assistant, last_user_text, offers_tools, structured, text_at, turn,
+    Ask, ToolChoice, callable, delivery, is_assistant, last_user_text, structured, text_at, turn,
 };
 use super::failure::Failure;
 use super::openai_chat::tools;
@@ -18,7 +18,7 @@ pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
     Ok(Ask {
         model: text_at(body, "model")?,
         prompt: last_user_text(&body["messages"], "content")?,
-        offers_tools: offers_tools(&tools, &ToolChoice::Free),
+        tools: callable(&tools, &ToolChoice::Free),
         turn: turn(&body["messages"], is_assistant),
         structured: structured(tools, ToolChoice::Free, format),
         delivery: delivery(body["stream"] != json!(false)),

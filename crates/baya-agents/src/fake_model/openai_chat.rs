@@ -1,7 +1,7 @@
 //! OpenAI chat completions: `POST /v1/chat/completions`; Ollama and others speak it too.
 
 use super::ask::{
-    Ask, Tool, ToolChoice, delivery, is_assistant, last_user_text, offers_tools, structured, text_at, turn,
+    Ask, Tool, ToolChoice, callable, delivery, is_assistant, last_user_text, structured, text_at, turn,
 };
 use super::failure::Failure;
 use super::reply::{CREATED_S, Call, Content, Finish, Reply, event};
@@ -13,7 +13,7 @@ pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
     Ok(Ask {
         model: text_at(body, "model")?,
         prompt: last_user_text(&body["messages"], "content")?,
-        offers_tools: offers_tools(&tools, &choice),
+        tools: callable(&tools, &choice),
         turn: turn(&body["messages"], is_assistant),
         structured: structured(tools, choice, body.pointer("/response_format/json_schema/schema").cloned()),
         delivery: delivery(streamed),

@@ -1,6 +1,6 @@
 //! OpenAI Responses: `POST /v1/responses`.
 
-use super::ask::{Ask, Tool, delivery, last_user_text, offers_tools, structured, text_at, turn};
+use super::ask::{Ask, Tool, callable, delivery, last_user_text, structured, text_at, turn};
 use super::failure::Failure;
 use super::openai_chat::choice;
 use super::reply::{CREATED_S, Call, Content, Finish, Reply, event};
@@ -25,7 +25,7 @@ pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
     Ok(Ask {
         model: text_at(body, "model")?,
         prompt,
-        offers_tools: offers_tools(&tools, &choice),
+        tools: callable(&tools, &choice),
         turn: turn(&body["input"], is_model),
         structured: structured(tools, choice, body.pointer("/text/format/schema").cloned()),
         delivery: delivery(body["stream"] == json!(true)),

@@ -179,7 +179,7 @@ impl Service {
             schema: ask.structured.schema(),
             compiled: compiled.as_ref(),
             turn: Some(ask.turn),
-            offers_tools: ask.offers_tools,
+            offers_tools: !ask.tools.is_empty(),
             ..simulate::Request::default()
         };
         let selection = {
@@ -218,6 +218,7 @@ fn received<'a>(wire: Wire, path: &'a str, ask: Option<&'a Ask>, bytes: usize) -
         stream: ask.is_some_and(|ask| ask.delivery == Delivery::Streamed),
         schema: ask.is_some_and(|ask| ask.structured != Structured::No),
         turn: ask.map_or(0, |ask| ask.turn),
+        tools: ask.map_or(&[], |ask| &ask.tools),
     }
 }
 

@@ -44,7 +44,9 @@ pub fn attempt(folder: PathBuf, cancel: CancellationToken) -> (Attempt, Arc<Told
             heard.processes.lock().expect("lock").push(process);
             let _ = recorded.send(());
         }
-        Signal::Turn { recorded, .. } => drop(recorded.send(())),
+        Signal::Turn { recorded, .. } => {
+            let _ = recorded.send(());
+        }
     });
     (Attempt { cancel, folder, signals }, told)
 }

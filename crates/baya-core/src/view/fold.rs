@@ -166,6 +166,7 @@ impl RunView {
         self.simulated = surroundings.simulated;
         self.model.clone_from(&surroundings.model);
         self.rules.clone_from(&surroundings.rules);
+        self.sandbox.clone_from(&surroundings.sandbox);
     }
 
     /// The run moves again: what an earlier end said holds no more.

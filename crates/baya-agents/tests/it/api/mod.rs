@@ -7,6 +7,7 @@ mod fake_model;
 mod faults;
 mod server;
 mod structured;
+mod work;
 
 use baya_agents::agent_types::AgentTypes;
 use baya_agents::api::{ApiBackend, ApiSettings, ProviderConfig, ProviderKind, Secret};
@@ -64,8 +65,6 @@ fn options() -> AgentOptions {
 struct Ran {
     report: AttemptReport,
     progress: Vec<Progress>,
-    #[allow(dead_code)]
-    turns: Vec<TurnRecord>,
 }
 
 async fn run(backend: &ApiBackend, task: &AgentTask) -> Ran {
@@ -81,7 +80,7 @@ async fn run_cancelled_by(backend: &ApiBackend, task: &AgentTask, cancel: Cancel
             Signal::Progress(progress) => told.lock().unwrap().push(progress),
             Signal::Turn { turn, recorded } => {
                 turns.lock().unwrap().push(turn);
-                drop(recorded.send(()));
+                let _ = recorded.send(());
             }
             Signal::ProcessStarted { .. } => {}
         })
@@ -94,5 +93,5 @@ async fn run_cancelled_by(backend: &ApiBackend, task: &AgentTask, cancel: Cancel
         report.usage.add(&cost.usage);
         report.requests += cost.requests;
     }
-    Ran { report, progress, turns }
+    Ran { report, progress }
 }
