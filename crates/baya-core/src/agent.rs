@@ -272,10 +272,11 @@ pub enum UsageSource {
     None,
     /// Made up: a simulated agent.
     Simulated,
-    /// Counted from the text, about 4 bytes a token.
-    Estimated,
     /// What the provider or the program reported.
     Reported,
+    /// Counted from the text, about 4 bytes a token. The last one: a sum with an estimate in it is an
+    /// estimate.
+    Estimated,
 }
 
 impl Usage {

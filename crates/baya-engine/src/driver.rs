@@ -5,7 +5,7 @@ use crate::effects::{Effects, Envelope};
 use crate::isolate_host::IsolateKind;
 use crate::journal::{Durability, Journal, JournalError, RENEW_EVERY_MS};
 use crate::runner::AgentRunner;
-use baya_core::agent::{Cause, Progress};
+use baya_core::agent::{AgentProcess, Cause, Progress};
 use baya_core::call::WorkflowTarget;
 use baya_core::event::{Failures, Recorded, RunStatus, ScriptRecord, Surroundings};
 use baya_core::ids::{AgentNumber, RunId};
@@ -52,6 +52,8 @@ pub enum Begin {
         limits: Limits,
     },
     Resume {
+        /// The journal's events, if the caller has read them under this lease already.
+        past: Option<Vec<Recorded>>,
         script: Option<Box<ScriptRecord>>,
         args: Option<Value>,
         retry_failed: bool,
@@ -85,8 +87,8 @@ const OPS_EVERY: Duration = Duration::from_millis(200);
 pub async fn drive(setup: Setup, begin: Begin) -> Result<DriveEnd, DriveError> {
     let Setup { journal, runner, workflows, isolate, surroundings, views, ops } = setup;
     let (inbox, envelopes) = mpsc::unbounded_channel();
+    let (run, batch) = first_batch(&*journal, &runner, begin, surroundings).await?;
     let effects = Effects::new(runner, workflows, isolate, views.clone(), inbox);
-    let (run, batch) = first_batch(&*journal, begin, surroundings)?;
     let mut driver = Driver { run, journal, effects, views, envelopes, ops, let_go: None };
     let driven = driver.run_loop(batch).await;
     driver.effects.shut_down();
@@ -95,8 +97,9 @@ pub async fn drive(setup: Setup, begin: Begin) -> Result<DriveEnd, DriveError> {
     Ok(driver.end())
 }
 
-fn first_batch(
+async fn first_batch(
     journal: &dyn Journal,
+    runner: &Arc<dyn AgentRunner>,
     begin: Begin,
     surroundings: Surroundings,
 ) -> Result<(Run, Batch), JournalError> {
@@ -106,13 +109,26 @@ fn first_batch(
             let beginning = Beginning { run, script: *script, args, seed, limits, surroundings, fence, pid };
             Ok(Run::begin(beginning, now_ms()))
         }
-        Begin::Resume { script, args, retry_failed, limits } => {
-            let mut run = Run::load(&journal.load()?);
+        Begin::Resume { past, script, args, retry_failed, limits } => {
+            let past = past.map_or_else(|| journal.load(), Ok)?;
+            let mut run = Run::load(&past);
+            drop(past);
+            // Before anything is written: once a driver has started, what was at work counts as lost, and
+            // nobody after us would know what to end.
+            end_survivors(runner, run.survivors()).await;
             let script = script.map(|script| *script);
             let resumption = Resumption { script, args, retry_failed, limits, surroundings, fence, pid };
             let batch = run.resume(resumption, now_ms());
             Ok((run, batch))
         }
+    }
+}
+
+async fn end_survivors(runner: &Arc<dyn AgentRunner>, processes: Vec<AgentProcess>) {
+    if !processes.is_empty() {
+        let runner = runner.clone();
+        // One that panics has ended what it could.
+        let _ = tokio::task::spawn_blocking(move || runner.end_survivors(&processes)).await;
     }
 }
 
@@ -161,8 +177,8 @@ impl Driver {
         batch: Batch,
         acks: Vec<Option<crate::effects::Ack>>,
     ) -> Result<(), DriveError> {
-        let durability = if batch.may_be_deferred() { Durability::Deferred } else { Durability::Now };
-        let Batch { events, effects } = batch;
+        let durability = if batch.may_be_deferred { Durability::Deferred } else { Durability::Now };
+        let Batch { events, effects, may_be_deferred: _ } = batch;
         if !events.is_empty() {
             self.journal.append(events.clone(), durability).await?;
         }

@@ -74,7 +74,6 @@ impl Effects {
             Effect::LoadWorkflow { generation, call, target, importer } => {
                 self.load_workflow(generation, call, target, importer);
             }
-            Effect::EndSurvivors(processes) => self.runner.end_survivors(&processes),
         }
     }
 

@@ -89,11 +89,14 @@ fn unknown_command(words: &[OsString]) -> Failure {
     if first.ends_with(".js") || first.ends_with(".mjs") || first.ends_with(".ts") || first.contains('/') {
         return failure.hint(format!("to run a script: baya run {shown}"));
     }
-    failure.hint(format!("to run a saved workflow: baya run {shown}")).hint("baya --help lists the commands")
+    if !first.trim().is_empty() {
+        failure = failure.hint(format!("to run a saved workflow: baya run {shown}"));
+    }
+    failure.hint("baya --help lists the commands")
 }
 
 /// Excerpt, message, hints, on stderr.
-fn tell(failure: &Failure) {
+pub(crate) fn tell(failure: &Failure) {
     let palette = Palette::of_stderr();
     failure.excerpt.iter().for_each(|excerpt| output::talk(excerpt));
     output::talk(&format!("{} {}", palette.bad("error:"), sanitise::block(&failure.message)));

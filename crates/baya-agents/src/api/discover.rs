@@ -32,6 +32,8 @@ pub enum SelectError {
     Unknown { name: String, known: Vec<String> },
     #[error("the provider `{name}` has no key: `{variable}` is not set")]
     NoKey { name: String, variable: String },
+    #[error("the address of the provider `{name}` is no URL: `{address}`")]
+    NoAddress { name: String, address: String, variable: Option<&'static str> },
     #[error("no provider found: no key in the environment, and no Ollama at {ollama}")]
     Nothing { ollama: String },
     #[error("no Ollama answers at {address}")]
@@ -47,6 +49,12 @@ impl SelectError {
         match self {
             SelectError::Unknown { .. } => Vec::new(),
             SelectError::NoKey { variable, .. } => vec![format!("export {variable}=…")],
+            SelectError::NoAddress { variable: Some(variable), .. } => {
+                vec![format!("export {variable}=https://HOST")]
+            }
+            SelectError::NoAddress { variable: None, .. } => {
+                own(&["in the settings: base_url = \"https://HOST\""])
+            }
             SelectError::Nothing { .. } => own(&[
                 "export ANTHROPIC_API_KEY=…      # or OPENAI_API_KEY, GEMINI_API_KEY, OPENROUTER_API_KEY",
                 "ollama serve                    # a local model: then `ollama pull qwen3`",
@@ -109,6 +117,20 @@ pub async fn find_providers(
             }
         },
     }
+}
+
+/// Refuses an address that no request can be sent to: it would fail every agent.
+pub fn check_address(provider: &ProviderConfig) -> Result<(), SelectError> {
+    let url = reqwest::Url::parse(provider.base_url.trim()).ok();
+    if url.is_some_and(|url| url.has_host() && matches!(url.scheme(), "http" | "https")) {
+        return Ok(());
+    }
+    let variable = match provider.kind {
+        ProviderKind::Ollama => Some("OLLAMA_HOST"),
+        kind => variables(kind).map(|(_, address)| address),
+    };
+    let (name, address) = (provider.name.clone(), provider.base_url.clone());
+    Err(SelectError::NoAddress { name, address, variable })
 }
 
 /// Every provider that needs no question, in order of preference.

@@ -14,7 +14,9 @@ mod structured;
 mod system_text;
 mod wire;
 
-pub use discover::{ProviderSettings, SelectError, discover, find_providers, ollama_models, select};
+pub use discover::{
+    ProviderSettings, SelectError, check_address, discover, find_providers, ollama_models, select,
+};
 pub use provider::{ProviderConfig, ProviderKind, Secret};
 
 use crate::agent_types::{AgentType, AgentTypes};

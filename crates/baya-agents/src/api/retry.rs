@@ -63,7 +63,9 @@ impl Asker<'_> {
                         .map(Duration::from_millis)
                         .unwrap_or_else(|| delays.next().unwrap_or_default());
                     let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                    self.attempt.tell(Progress::Retrying { why: classify::why(&failure), wait_ms });
+                    let why = classify::why(&failure);
+                    ledger.note(format!("asked again after: {why}"));
+                    self.attempt.tell(Progress::Retrying { why, wait_ms });
                     tokio::time::sleep(wait).await;
                 }
                 Verdict::Reshape if request.shape != Shape::Text => {

@@ -92,8 +92,6 @@ pub enum Effect {
         target: WorkflowTarget,
         importer: String,
     },
-    /// End processes an earlier driver left at work, before anything else is started.
-    EndSurvivors(Vec<AgentProcess>),
 }
 
 /// What to commit and, after that, to do.
@@ -101,25 +99,9 @@ pub enum Effect {
 pub struct Batch {
     pub events: Vec<Recorded>,
     pub effects: Vec<Effect>,
-}
-
-impl Batch {
-    /// Whether the events may wait for the next durable commit: they only hand out results that are
-    /// durable already, in an order that follows from the journal, so that a crash repeats them.
-    pub fn may_be_deferred(&self) -> bool {
-        let harmless = |recorded: &Recorded| {
-            matches!(
-                recorded.event,
-                Event::AgentReused { .. }
-                    | Event::Delivered { .. }
-                    | Event::PhaseEntered { .. }
-                    | Event::Logged { .. }
-            )
-        };
-        self.events.iter().all(harmless)
-            && self.effects.iter().all(|effect| matches!(effect, Effect::Deliver(_)))
-            && self.events.iter().any(|recorded| matches!(recorded.event, Event::AgentReused { .. }))
-    }
+    /// The events may wait for the next durable commit: they only hand out results that are durable
+    /// already, in an order that follows from the journal, so that a crash repeats them.
+    pub may_be_deferred: bool,
 }
 
 /// A run in the hands of its driver.
@@ -135,6 +117,8 @@ pub struct Run {
     /// Results to hand out again, in the order they were first heard: `(seq, call)`.
     redeliveries: std::collections::BTreeSet<(u64, CallId)>,
     schemas: BTreeMap<String, Schema>,
+    /// Events of this batch that hand out a result again.
+    redelivered: u32,
     batch: Batch,
     now_ms: i64,
 }
@@ -173,7 +157,24 @@ impl Run {
             let deliveries = std::mem::take(&mut self.outgoing);
             self.batch.effects.push(Effect::Deliver(deliveries));
         }
+        self.batch.may_be_deferred = self.only_repeats();
+        self.redelivered = 0;
         std::mem::take(&mut self.batch)
+    }
+
+    /// Whether this batch would come out the same if the process died before it was written.
+    fn only_repeats(&self) -> bool {
+        let mut deliveries = 0;
+        let harmless = self.batch.events.iter().all(|recorded| match recorded.event {
+            Event::AgentReused { .. } | Event::PhaseEntered { .. } | Event::Logged { .. } => true,
+            Event::Delivered { .. } => {
+                deliveries += 1;
+                true
+            }
+            _ => false,
+        });
+        let deliver = |effect: &Effect| matches!(effect, Effect::Deliver(_));
+        harmless && deliveries == self.redelivered && self.batch.effects.iter().all(deliver)
     }
 
     /// Writes one fact down.

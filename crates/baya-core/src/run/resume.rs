@@ -2,6 +2,7 @@
 
 use super::state::{AgentState, CallFate, Life, State};
 use super::{Batch, Effect, Run};
+use crate::agent::AgentProcess;
 use crate::call::{Call, Delivery, LogLevel, Start};
 use crate::event::{Delivered, EVENT_VERSION, Event, Recorded, ScriptRecord, Surroundings};
 use crate::ids::{AgentNumber, CallId, FrameId, RunId};
@@ -96,13 +97,9 @@ impl Run {
     /// budget change, as a new generation that takes finished results by their keys (C61–C63).
     pub fn resume(&mut self, resumption: Resumption, now_ms: i64) -> Batch {
         self.now_ms = self.now_ms.max(now_ms);
-        let survivors = self.survivors();
         let exact = self.goes_on_exactly(&resumption);
         let Resumption { script, args, limits, surroundings, fence, pid, retry_failed: _ } = resumption;
         self.record(Event::DriverStarted { fence, pid, surroundings });
-        if !survivors.is_empty() {
-            self.effect(Effect::EndSurvivors(survivors));
-        }
         if let Some(limits) = limits.filter(|limits| *limits != self.state.limits) {
             self.record(Event::LimitsChanged { limits });
         }
@@ -125,7 +122,8 @@ impl Run {
         !(ended || edited || other_args || other_budget || resumption.retry_failed)
     }
 
-    fn survivors(&self) -> Vec<crate::agent::AgentProcess> {
+    /// Processes that an earlier driver may have left at work; to be ended before [`Run::resume`].
+    pub fn survivors(&self) -> Vec<AgentProcess> {
         let processes = self.state.agents.iter().filter_map(|agent| match &agent.state {
             AgentState::Running { process, .. } => process.clone(),
             AgentState::Queued | AgentState::Finished(_) | AgentState::Dropped => None,
@@ -245,6 +243,7 @@ impl Run {
         }
         let Some((_, call)) = self.redeliveries.pop_first() else { return };
         if let Some(CallFate::Reuses(agent)) = self.state.calls.get(&call).cloned() {
+            self.redelivered += 1;
             self.deliver(call, Delivered::Agent(agent));
         }
     }

@@ -173,7 +173,8 @@ impl Reader<'_, '_> {
         };
         if FORBIDDEN_KEYS.contains(&key.as_str()) {
             let message = format!("`{key}` cannot be a key in `meta`: it would change what the object is");
-            self.findings.error("meta-key", range(property.key.span()), message, None);
+            let hint = Some("choose another name for the key".to_owned());
+            self.findings.error("meta-key", range(property.key.span()), message, hint);
             return None;
         }
         let value = self.inside(key.clone(), &property.value);
@@ -237,8 +238,10 @@ impl Checker<'_, '_, '_> {
     fn required(&mut self, key: &str, what: &str) -> String {
         match self.at(&[key]) {
             Some(Value::String(text)) if !text.trim().is_empty() => return text.clone(),
-            Some(Value::String(_)) => self.error(key, format!("`meta.{key}` is empty"), None),
-            Some(_) => self.error(key, format!("`meta.{key}` is not text"), None),
+            Some(Value::String(_)) => {
+                self.error(key, format!("`meta.{key}` is empty"), Some(&format!("write {what}")))
+            }
+            Some(_) => self.error(key, format!("`meta.{key}` is not text"), Some("write it between quotes")),
             None => {
                 self.error(key, format!("`meta` has no `{key}`"), Some(&format!("add `{key}: '…'`, {what}")))
             }
@@ -251,7 +254,7 @@ impl Checker<'_, '_, '_> {
             Value::String(text) => Some(text.clone()),
             _ => {
                 let path = path.join(".");
-                self.error(&path, format!("`meta.{path}` is not text"), None);
+                self.error(&path, format!("`meta.{path}` is not text"), Some("write it between quotes"));
                 None
             }
         }

@@ -184,10 +184,21 @@ fn syntax_errors(parsed: &ParserReturn<'_>, role: Role, typescript: bool, findin
         refuse_types(begins.unwrap_or_else(|| spans[0].clone()), findings);
         return;
     }
+    let end = findings.spans_in.trim_end().len();
     for (error, span) in errors.iter().zip(spans) {
-        findings.error("syntax", span, lower_first(&error.message), error.help.as_deref().map(lower_first));
+        let at_end = span.start >= end && end > 0;
+        let help = error.help.as_deref().map(lower_first);
+        let hint = help.unwrap_or_else(|| if at_end { UNCLOSED } else { LOOK_BEFORE }.to_owned());
+        // The end of the file has no source line to show: the last character has.
+        let last = findings.spans_in[..end].char_indices().last().map_or(0, |(at, _)| at);
+        let span = if at_end { last..end } else { span };
+        findings.error("syntax", span, lower_first(&error.message), Some(hint));
     }
 }
+
+const UNCLOSED: &str = "something that was opened is not closed before the end of the file";
+const LOOK_BEFORE: &str =
+    "look at what stands right before this place too: what is missing is often missing there";
 
 fn refuse_types(span: Range, findings: &mut Findings<'_>) {
     let hint = "name the file `.ts`, or give `--ts`: then types are removed";

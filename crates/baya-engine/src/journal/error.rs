@@ -56,7 +56,7 @@ impl JournalError {
             ),
             JournalError::Newer { .. } => Some("upgrade baya to open it".to_owned()),
             JournalError::Held { pid, .. } => {
-                Some(format!("`baya watch` follows it, `baya stop` ends it; or end process {pid}"))
+                Some(format!("`baya show` looks at it, `baya stop` ends it; or end process {pid}"))
             }
             JournalError::LeaseLost { .. } => Some("the other process goes on with the run".to_owned()),
             JournalError::UnknownRun { .. } => Some("`baya runs` lists all runs".to_owned()),

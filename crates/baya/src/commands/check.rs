@@ -77,6 +77,7 @@ impl Found {
         let target = sanitise::line(&self.target);
         if let Some(failure) = &self.failure {
             output::data(&sanitise::line(&format!("{target}: {}", failure.message)));
+            failure.hints.iter().for_each(|hint| output::data(&sanitise::line(&format!("hint: {hint}"))));
             return;
         }
         let parts = [(self.count(Severity::Error), "error"), (self.count(Severity::Warning), "warning")];

@@ -9,7 +9,7 @@ use crate::views::watch::{Watching, watch};
 use crate::views::{json, sanitise, show, summary};
 use crate::wiring::pool::LocalPool;
 use crate::wiring::signals;
-use baya_core::event::Surroundings;
+use baya_core::event::{RunStatus, Surroundings};
 use baya_core::ids::RunId;
 use baya_core::view::RunView;
 use baya_engine::driver::{Begin, DriveEnd, DriveError, Setup, WorkflowSource, drive};
@@ -88,7 +88,7 @@ impl Drive {
         let view = watcher.await.map_err(|error| Failure::outside("the view failed", error))?;
         match driven {
             Ok(end) => Ok(tell_end(&view, &end, watching, self.strictness)),
-            Err(error) => Err(lost(&view, &self.run, &error)),
+            Err(error) => Ok(tell_lost(&self.run, &error, watching)),
         }
     }
 }
@@ -134,13 +134,20 @@ fn ended(view: &RunView, end: &DriveEnd) -> Ended {
 }
 
 /// The journal failed under a running run: nothing new starts, and what is in it stays.
-fn lost(view: &RunView, run: &RunId, error: &DriveError) -> Failure {
+fn tell_lost(run: &RunId, error: &DriveError, watching: Watching) -> Exit {
     let DriveError::Journal(error) = error;
-    let failure = Failure { exit: Exit::ScriptFailed, ..of_journal(error) };
-    match view.run {
-        Some(_) => failure.hint(format!("resume: baya resume {run}")),
-        None => failure,
+    let failure = of_journal(error).hint(format!("resume: baya resume {run}"));
+    crate::tell(&failure);
+    if watching == Watching::Json {
+        let end = Ended {
+            run: json!(run),
+            status: json!(RunStatus::Interrupted),
+            error: failure.to_json(),
+            ..Ended::default()
+        };
+        output::data(&json::ended(&end));
     }
+    Exit::Interrupted
 }
 
 /// A journal's error for the person.

@@ -7,6 +7,7 @@ use crate::folders::Folders;
 use crate::output;
 use crate::views::summary::status_word;
 use crate::views::{sanitise, words};
+use baya_core::agent::UsageSource;
 use baya_engine::journal::RunState;
 use baya_engine::runs::{RunStore, RunSummary};
 use serde_json::{Value, json};
@@ -56,8 +57,9 @@ fn table(runs: &[&RunSummary]) -> Vec<String> {
         let agents = format!("{}/{}", summary.answered, summary.agents);
         let started = words::moment(summary.started_ms);
         let started = started.get(..16).unwrap_or_default();
+        let mark = if summary.usage.source == UsageSource::Simulated { " (simulated)" } else { "" };
         sanitise::line(&format!(
-            "{:<15}  {:<state_width$}  {started:<16}  {agents:>9}  {}",
+            "{:<15}  {:<state_width$}  {started:<16}  {agents:>9}  {}{mark}",
             run.id.as_str(),
             state(run),
             summary.name
@@ -75,8 +77,9 @@ fn state(run: &RunSummary) -> String {
         }
         RunState::Ended(status) => status_word(*status).to_owned(),
         RunState::New | RunState::Open if driven => "running".to_owned(),
+        RunState::New => "killed before it began".to_owned(),
         // Its process is gone and did not say so.
-        RunState::New | RunState::Open => "killed, resumable".to_owned(),
+        RunState::Open => "killed, resumable".to_owned(),
         RunState::Paused if driven => "paused".to_owned(),
         RunState::Paused => "paused, resumable".to_owned(),
         RunState::Parked(_) => "parked, resumable".to_owned(),

@@ -40,24 +40,40 @@ pub struct ScriptSection {
 #[serde(deny_unknown_fields)]
 pub struct CommandSection {
     /// The program and its arguments; never a shell line.
-    pub argv: Vec<String>,
+    pub argv: Argv,
     #[serde(default)]
-    pub input: TextForm,
+    pub input: CommandInput,
     #[serde(default)]
-    pub output: TextForm,
-    /// Names of environment variables it gets.
+    pub output: CommandOutput,
+    /// Environment variables it gets beside the usual ones: `NAME` is passed on, `NAME=value` is set.
     #[serde(default)]
     pub env: Vec<String>,
     pub timeout: Option<Duration>,
 }
 
-/// What goes to a program or comes from it.
+/// At least the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Argv(pub Vec<String>);
+
+/// What goes to a program.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum TextForm {
+pub enum CommandInput {
+    /// The prompt.
     #[default]
     Text,
     Json,
+}
+
+/// What comes from a program.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CommandOutput {
+    Text,
+    Json,
+    /// The one or the other, as it looks.
+    #[default]
+    Auto,
 }
 
 /// `500k` or 500000.
@@ -85,6 +101,14 @@ fn read<'de, D: Deserializer<'de>, T>(input: D, parse: fn(&str) -> Result<T, Str
         NumberOrText::Text(text) => text,
     };
     parse(&text).map_err(D::Error::custom)
+}
+
+impl<'de> Deserialize<'de> for Argv {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Argv, D::Error> {
+        let words = Vec::<String>::deserialize(input)?;
+        let has_program = words.first().is_some_and(|program| !program.is_empty());
+        has_program.then_some(Argv(words)).ok_or_else(|| D::Error::custom("`argv` names no program"))
+    }
 }
 
 impl<'de> Deserialize<'de> for Count {

@@ -5,7 +5,7 @@
 
 mod file;
 
-pub use file::{CommandSection, SettingsFile, TextForm};
+pub use file::{CommandInput, CommandOutput, CommandSection, SettingsFile};
 
 use crate::failure::{Failure, in_words};
 use crate::folders::Folders;
@@ -48,11 +48,15 @@ impl Settings {
         let project = project.into_iter().find(|path| path.is_file());
         let user = Some(folders.config.join("config.toml")).filter(|path| path.is_file());
         let mut settings = Settings::default();
-        for path in [project, user].into_iter().flatten() {
+        let is_projects = |path: &PathBuf| Some(path) == project.as_ref();
+        for path in [project.clone(), user].into_iter().flatten() {
             let text = std::fs::read_to_string(&path).map_err(|error| {
                 Failure::usage(format!("cannot read the settings `{}`: {}", path.display(), in_words(&error)))
             })?;
             let file = SettingsFile::parse(&text, &path)?;
+            if is_projects(&path) {
+                keep_keys_at_home(&file, &path, folders)?;
+            }
             settings.fill(file, &path, folders);
         }
         Ok(settings)
@@ -75,7 +79,7 @@ impl Settings {
         self.memory_files = self.memory_files.or(file.memory_files);
         fill_map(&mut self.concurrency_by_model, file.concurrency_by_model, |count| count.0);
         fill_map(&mut self.providers, file.providers, |provider| provider);
-        fill_map(&mut self.commands, file.commands, |command| command);
+        fill_map(&mut self.commands, file.commands, |command| placed(command, folders, base));
         fill_map(&mut self.models, file.models, |model| model);
     }
 
@@ -91,6 +95,44 @@ impl Settings {
         limits.script.depth_max = self.script_depth.unwrap_or(limits.script.depth_max);
         limits
     }
+}
+
+/// A project is often somebody else's: it may not name a key of the user and where to send it.
+fn keep_keys_at_home(file: &SettingsFile, path: &Path, folders: &Folders) -> Result<(), Failure> {
+    let sends_a_key = |(_, provider): &(&String, &ProviderSettings)| {
+        let foreign = provider.base_url.as_deref().is_some_and(|url| !is_loopback(url));
+        foreign && provider.key_env.is_some()
+    };
+    let Some((name, _)) = file.providers.iter().find(sends_a_key) else { return Ok(()) };
+    let message = format!(
+        "settings `{}`: `[providers.{name}]` would send a key of yours to an address that a project chose",
+        path.display()
+    );
+    let own = folders.config.join("config.toml");
+    Err(Failure::usage(message).hint(format!("put the section into your own settings: {}", own.display())))
+}
+
+fn is_loopback(url: &str) -> bool {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+    if host.contains('@') {
+        return false;
+    }
+    let host = host.strip_prefix('[').and_then(|host| host.split(']').next()).unwrap_or(host);
+    let name = if host.parse::<std::net::Ipv6Addr>().is_ok() {
+        host
+    } else {
+        host.split(':').next().unwrap_or(host)
+    };
+    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// A program that is named by a path is meant from the file that names it.
+fn placed(mut command: CommandSection, folders: &Folders, base: &Path) -> CommandSection {
+    if let Some(program) = command.argv.0.first_mut().filter(|program| program.contains('/')) {
+        *program = folders.expand(program, base).display().to_string();
+    }
+    command
 }
 
 fn fill_map<A, B>(into: &mut BTreeMap<String, B>, from: BTreeMap<String, A>, convert: impl Fn(A) -> B) {

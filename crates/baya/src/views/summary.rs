@@ -4,7 +4,7 @@ use super::lines::cause_words;
 use super::palette::Palette;
 use super::sanitise;
 use super::words;
-use baya_core::agent::Cause;
+use baya_core::agent::{Cause, UsageSource};
 use baya_core::call::{ScriptError, Site};
 use baya_core::event::{Failures, RunStatus};
 use baya_core::view::{AgentState, AgentView, RunState, RunView};
@@ -102,6 +102,9 @@ fn totals(view: &RunView) -> String {
     let time = view.started_ms.map_or(0, |start| u64::try_from(end - start).unwrap_or(0));
     let agents = words::plural(counts.total().into(), "agent", "agents");
     let mut text = format!("{agents} in {}, {}", words::duration(time), words::tokens(&view.usage));
+    if view.agents.values().any(|agent| agent.usage.source == UsageSource::Estimated) {
+        text.push_str(" (partly estimated)");
+    }
     if counts.reused > 0 {
         text.push_str(&format!(", {} reused", counts.reused));
     }

@@ -7,14 +7,20 @@ use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::near;
 use crate::settings::Settings;
+use crate::wiring::commands;
 use baya_agents::agent_types::{self, AgentTypes};
-use baya_agents::api::{ApiBackend, ApiSettings, ProviderConfig, SelectError, discover, find_providers};
+use baya_agents::api::{
+    ApiBackend, ApiSettings, ProviderConfig, ProviderKind, SelectError, check_address, discover,
+    find_providers,
+};
 use baya_agents::backend::Backend;
+use baya_agents::command::end_survivor;
 use baya_agents::simulated::Simulated;
 use baya_core::agent::{AgentProcess, AgentTask, Cause, CauseKind};
 use baya_core::event::Surroundings;
 use baya_core::simulate::Rules;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,39 +50,62 @@ impl Choice {
 pub struct Backends {
     default: String,
     by_name: BTreeMap<String, Arc<dyn Backend>>,
+    /// Those that are programs.
+    programs: Vec<String>,
     types: Arc<AgentTypes>,
     choice: Choice,
 }
 
+type ByName = BTreeMap<String, Arc<dyn Backend>>;
+type Environment = BTreeMap<String, String>;
+
 /// Finds and builds them.
 pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Result<Backends, Failure> {
-    let env: BTreeMap<String, String> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
+    let env = environment();
     let types = Arc::new(find_types(folders));
-    let api = |name: &str, providers| {
+    let api = |name: &str, providers| -> Arc<dyn Backend> {
         let settings = api_settings(&choice, settings);
-        Arc::new(ApiBackend::new(name, providers, settings, types.clone())) as Arc<dyn Backend>
+        Arc::new(ApiBackend::new(name, providers, settings, types.clone()))
     };
-    let mut by_name: BTreeMap<String, Arc<dyn Backend>> = BTreeMap::new();
+    let mut by_name = ByName::new();
     by_name.insert(SIMULATED.to_owned(), Arc::new(Simulated::new(read_rules(choice.rules.as_deref())?)));
     let found = discover(&env, &settings.providers);
     for provider in &found {
         by_name.insert(provider.name.clone(), api(&provider.name, first(&found, &provider.name)));
     }
-    let wanted = choice.backend.clone().unwrap_or_else(|| API.to_owned());
-    let default = if by_name.contains_key(&wanted) {
-        wanted
-    } else {
-        let names = by_name.keys().cloned().collect::<Vec<_>>();
-        let providers = find_providers(&wanted, &env, &settings.providers).await;
-        let providers = providers.map_err(|error| none_usable(&error, &names))?;
+    add_programs(&mut by_name, settings, &env)?;
+    let mut default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
+    let mut provider = found.iter().find(|provider| provider.name == default).cloned();
+    if !by_name.contains_key(&default) {
+        let providers = find_providers(&default, &env, &settings.providers).await;
+        let providers = providers.map_err(|error| none_usable(&error, &by_name))?;
+        provider = providers.first().cloned();
         // By its own name, so that a resume asks the same one.
-        let name = providers.first().map_or(wanted, |provider| provider.name.clone());
-        by_name.entry(name.clone()).or_insert_with(|| api(&name, providers));
-        name
-    };
-    Ok(Backends { default, by_name, types, choice })
+        default = providers.first().map_or(default, |provider| provider.name.clone());
+        by_name.entry(default.clone()).or_insert_with(|| api(&default, providers));
+    }
+    provider.as_ref().map_or(Ok(()), check_address).map_err(|error| none_usable(&error, &by_name))?;
+    let programs = settings.commands.keys().cloned().collect();
+    Ok(Backends { default, by_name, programs, types, choice })
+}
+
+fn environment() -> Environment {
+    let texts =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    std::env::vars_os().filter_map(texts).collect()
+}
+
+fn add_programs(by_name: &mut ByName, settings: &Settings, env: &Environment) -> Result<(), Failure> {
+    for (name, section) in &settings.commands {
+        if by_name.contains_key(name) || ProviderKind::parse(name).is_some() || name == API {
+            let files: Vec<String> = settings.files.iter().map(|file| file.display().to_string()).collect();
+            let files = near::listed(files.iter().map(String::as_str), 2);
+            let message = format!("settings {files}: `[commands.{name}]` has the name of another backend");
+            return Err(Failure::usage(message).hint("give the command another name"));
+        }
+        by_name.insert(name.clone(), Arc::new(commands::build(name, section, env)));
+    }
+    Ok(())
 }
 
 /// The same providers with this one in front.
@@ -106,15 +135,16 @@ pub fn read_rules(path: Option<&Path>) -> Result<Rules, Failure> {
     Rules::parse(&text).map_err(|error| Failure::usage(format!("rules `{}`: {error}", path.display())))
 }
 
-fn none_usable(error: &SelectError, names: &[String]) -> Failure {
+fn none_usable(error: &SelectError, by_name: &ByName) -> Failure {
     let failure = match error {
         SelectError::Unknown { name, known } => {
-            let all: Vec<&str> = known.iter().chain(names).map(String::as_str).collect();
+            let all: Vec<&str> = known.iter().chain(by_name.keys()).map(String::as_str).collect();
             return Failure::usage(format!("there is no backend `{name}`"))
                 .hint_if_some(near::did_you_mean(name, all.iter().copied()))
                 .hint(format!("there is {}", near::listed(all, 20)));
         }
         SelectError::NoKey { .. }
+        | SelectError::NoAddress { .. }
         | SelectError::Nothing { .. }
         | SelectError::NoOllama { .. }
         | SelectError::NoModels { .. } => Failure::new(Exit::NoBackend, error.to_string()),
@@ -123,6 +153,14 @@ fn none_usable(error: &SelectError, names: &[String]) -> Failure {
 }
 
 impl Backends {
+    /// One backend and nobody else.
+    pub fn only(backend: Arc<dyn Backend>) -> Backends {
+        let default = backend.name().to_owned();
+        let by_name = ByName::from([(default.clone(), backend)]);
+        let types = Arc::new(AgentTypes::built_in());
+        Backends { default, by_name, programs: Vec::new(), types, choice: Choice::default() }
+    }
+
     /// Whose task it is.
     pub fn for_task(&self, task: &AgentTask) -> Result<Arc<dyn Backend>, Cause> {
         let name = task.options.backend.as_ref().unwrap_or(&self.default);
@@ -138,7 +176,7 @@ impl Backends {
             in_git_repository: folders.repository.is_some(),
             backend: self.default.clone(),
             backends: self.by_name.keys().cloned().collect(),
-            backends_with_tools: Vec::new(),
+            backends_with_tools: self.programs.clone(),
             simulated: self.by_name.get(&self.default).is_some_and(|backend| backend.is_simulated()),
             model: self.choice.model.clone(),
             rules: self.choice.rules.as_ref().map(|rules| rules.display().to_string()),
@@ -146,5 +184,12 @@ impl Backends {
     }
 
     /// Ends processes that an earlier driver left at work.
-    pub fn end_survivors(&self, _processes: &[AgentProcess]) {}
+    pub fn end_survivors(&self, processes: &[AgentProcess]) {
+        // All at once: each may take seconds, and the lease is not renewed meanwhile.
+        std::thread::scope(|scope| {
+            for process in processes {
+                scope.spawn(|| end_survivor(process));
+            }
+        });
+    }
 }

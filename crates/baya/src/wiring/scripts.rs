@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::folders::Folders;
+use crate::near;
 use crate::views::{sanitise, words};
 use baya_core::call::WorkflowTarget;
 use baya_core::event::ScriptRecord;
@@ -48,7 +49,7 @@ impl Workflows {
         match self.open_saved(target) {
             Ok(loading) => Ok(loading),
             // A file may lack the ending of a script.
-            Err(_) if Path::new(target).is_file() => open_file(),
+            Err(_) if Path::new(target).exists() => open_file(),
             Err(failure) => Err(failure),
         }
     }
@@ -147,7 +148,46 @@ pub fn refusal(name: &str, found: &[Diagnostic]) -> Failure {
 }
 
 fn of_load(error: &LoadError) -> Failure {
-    Failure::usage(error.to_string()).hint_if_some(error.hint().map(str::to_owned))
+    let failure = Failure::usage(error.to_string()).hint_if_some(error.hint().map(str::to_owned));
+    match error {
+        LoadError::NotFound { path } => failure.hint_if_some(what_is_there(path)),
+        LoadError::NotAFile { path } => failure.hint_if_some(scripts_in(path)),
+        LoadError::NotFoundIn { .. }
+        | LoadError::Unreadable { .. }
+        | LoadError::TooLarge { .. }
+        | LoadError::NotUtf8 { .. }
+        | LoadError::NotRelative { .. }
+        | LoadError::NotAScript { .. }
+        | LoadError::Outside { .. }
+        | LoadError::NoHome { .. } => failure,
+    }
+}
+
+/// For a path that leads nowhere: the script it may have meant.
+fn what_is_there(path: &Path) -> Option<String> {
+    let folder = path.parent()?;
+    if !folder.is_dir() {
+        return Some(format!("there is no folder `{}` either", folder.display()));
+    }
+    let wanted = path.file_name()?.to_string_lossy();
+    let names = script_names(folder);
+    near::did_you_mean(&wanted, names.iter().map(String::as_str)).or_else(|| scripts_in(folder))
+}
+
+fn scripts_in(folder: &Path) -> Option<String> {
+    let names = script_names(folder);
+    let listed = near::listed(names.iter().map(String::as_str), 8);
+    (!names.is_empty()).then(|| format!("the scripts in `{}` are {listed}", folder.display()))
+}
+
+fn script_names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let scripts =
+        entries.map(|entry| entry.path()).filter(|path| has_script_extension(path) && path.is_file());
+    let mut names: Vec<String> =
+        scripts.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+    names.sort();
+    names
 }
 
 fn of_lookup(error: &LookupError) -> Failure {
@@ -159,7 +199,7 @@ fn of_lookup(error: &LookupError) -> Failure {
             if names.is_empty() {
                 return failure.hint("to run a file, give its path: baya run ./FILE.js");
             }
-            failure.hint(format!("there is {}", crate::near::listed(names.iter().map(String::as_str), 12)))
+            failure.hint(format!("there is {}", near::listed(names.iter().map(String::as_str), 12)))
         }
         LookupError::Broken { .. } | LookupError::Conflict { .. } => {
             Failure::usage(error.to_string()).hint("baya list shows all saved workflows")

@@ -146,3 +146,45 @@ fn a_detached_run_that_is_refused_says_so_at_once() {
     baya.line("run slow.js --detach --backend anthropic").run().exits(6).says("ANTHROPIC_API_KEY").prints("");
     assert!(runs(&baya.home()).is_empty());
 }
+
+/// A program that does not listen to TERM, and one that says its pid.
+const STUBBORN: &str = "[commands.stubborn]
+argv = [\"sh\", \"-c\", \"trap '' TERM INT HUP; echo $$ > pid; cat > /dev/null; while :; do sleep 1; done\"]
+";
+
+fn is_alive(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    // One that waits to be reaped does nothing any more.
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+fn stubborn() -> (Baya, Child, String) {
+    let baya = Baya::new();
+    baya.write("baya.toml", STUBBORN);
+    baya.write("s.js", "export const meta = { name: 's', description: 'd' }\nawait agent('x')\n");
+    let child = baya.line("run s.js --backend stubborn").spawn();
+    let pid_file = baya.work().join("pid");
+    wait_for("the program", || std::fs::read_to_string(&pid_file).is_ok_and(|pid| pid.ends_with('\n')));
+    let pid = std::fs::read_to_string(pid_file).expect("a pid");
+    (baya, child, pid)
+}
+
+#[test]
+fn two_signals_kill_programs_that_do_not_listen() {
+    let (_baya, child, pid) = stubborn();
+    send(&child, Signal::INT);
+    send(&child, Signal::TERM);
+    Output::of(child).exits(130).says("baya resume wf_");
+    wait_for("the end of the program", || !is_alive(&pid));
+}
+
+#[test]
+fn a_program_that_outlived_a_kill_is_ended_before_the_run_goes_on() {
+    let (baya, mut child, pid) = stubborn();
+    child.kill().expect("a living child");
+    wait(&mut child);
+    assert!(is_alive(&pid));
+    baya.write("baya.toml", "[commands.stubborn]\nargv = [\"cat\"]\n");
+    baya.line("resume last").run().exits(0);
+    assert!(!is_alive(&pid));
+}

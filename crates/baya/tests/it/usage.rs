@@ -171,4 +171,7 @@ fn c80_a_saved_workflow_runs_by_its_name() {
     assert!(listed.contains("ok: d") && listed.contains("broken: "), "{listed}");
     baya.line("run okk").run().exits(2).says("did you mean `ok`?");
     baya.line("run bad").run().exits(2).says("cannot run");
+    baya.write(".baya/workflows/twin.js", OK);
+    baya.line("run ok").run().exits(2).says("files have the name `ok`");
+    assert!(baya.line("list").run().exits(0).stdout.contains("cannot run: the same name is in"));
 }

@@ -72,7 +72,9 @@ pub(super) fn from_library(error: &genai::Error, seen: &Seen) -> Failure {
 pub(super) fn without_end(seen: &Seen) -> Failure {
     match &seen.error {
         Some(body) => inside(body),
-        None if seen.data_frames == 0 => Failure::NotAStream("no event in it".to_owned()),
+        None if seen.data_frames == 0 => {
+            Failure::NotAStream("a good status, but no event in the answer".to_owned())
+        }
         None => Failure::Broken("the answer broke off in the middle".to_owned()),
     }
 }

@@ -179,6 +179,10 @@ impl Wire {
         let Ok(Ok(answer)) = tokio::time::timeout(self.connect_timeout, question.send()).await else {
             return failure;
         };
+        // A refusal of the empty request says nothing about the answer to the real one.
+        if !answer.status().is_success() {
+            return failure;
+        }
         let header =
             |name| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let kind = header("content-type").unwrap_or_else(|| "no content type".to_owned());

@@ -157,14 +157,26 @@ fn c13_a_new_generation_begins_with_the_first_clock_and_seed() {
 }
 
 #[test]
-fn c61_survivors_of_a_dead_driver_are_ended_before_anything_starts() {
+fn c61_a_run_knows_the_survivors_of_a_dead_driver_until_it_is_resumed() {
     let mut hand = Hand::new();
     hand.step(0, vec![agent(1, "a")]);
+    assert_eq!(hand.run.survivors(), []);
     let process = baya_core::agent::AgentProcess { pid: 77, started: 5, boot: "b".to_owned() };
     hand.input(Input::AgentProcessStarted { agent: AgentNumber(1), attempt: 1, process: process.clone() });
+    assert_eq!(Run::load(&hand.journal).survivors(), [process]);
     let resumed = Hand::resumed(&hand.journal, Resumption::default());
-    let place = |wanted: fn(&Effect) -> bool| resumed.effects.iter().position(wanted);
-    let ended = place(|effect| matches!(effect, Effect::EndSurvivors(processes) if processes[0].pid == 77));
-    let started = place(|effect| matches!(effect, Effect::StartAgent(_)));
-    assert!(ended.is_some() && ended < started);
+    assert_eq!(resumed.run.survivors(), []);
+}
+
+#[test]
+fn only_what_is_heard_again_may_wait_for_the_next_commit() {
+    let hand = ended(&["a", "b"]);
+    let mut resumed = Hand::resumed(&hand.journal, edited());
+    let mut step = |settled, calls: Vec<Call>| {
+        let step = Step { settled, calls, state: StepState::Waiting };
+        resumed.run.decide_all(vec![Input::Stepped { generation: 1, step }], 9_100).may_be_deferred
+    };
+    assert!(step(0, vec![agent(1, "a"), agent(2, "b")]), "two taken, the first heard");
+    assert!(step(1, vec![]), "the second heard");
+    assert!(!step(1, vec![agent(3, "new")]), "an agent starts");
 }

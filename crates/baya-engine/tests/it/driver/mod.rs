@@ -89,7 +89,7 @@ fn fresh(body: &str) -> Begin {
 }
 
 fn again() -> Begin {
-    Begin::Resume { script: None, args: None, retry_failed: false, limits: None }
+    Begin::Resume { past: None, script: None, args: None, retry_failed: false, limits: None }
 }
 
 impl Stage {
@@ -213,6 +213,31 @@ async fn an_append_that_fails_starts_no_agent() {
     assert!(end.unwrap_err().to_string().contains("/somewhere/journal.db"));
     assert!(stage.asked().is_empty());
     assert_eq!(run.events().len(), 2);
+}
+
+#[tokio::test]
+async fn c61_survivors_are_ended_before_a_new_driver_writes_anything() {
+    let run = MemoryRun::new();
+    let mut first = stage(&run);
+    let ops = first.ops.clone();
+    let (end, ()) = tokio::join!(first.play(fresh("return await agent('hang')")), async {
+        wait_for(&run, |event| matches!(event, Event::AgentStarted { .. })).await;
+        ops.send(Op::Interrupt { by: "ctrl-c".to_owned() }).unwrap();
+    });
+    end.unwrap();
+    let mut events = run.events();
+    let started = events.iter().position(|r| matches!(r.event, Event::AgentStarted { .. })).unwrap();
+    events.truncate(started + 1);
+    let process = AgentProcess { pid: 77, started: 5, boot: "b".to_owned() };
+    let event = Event::AgentProcessStarted { agent: AgentNumber(1), attempt: 1, process: process.clone() };
+    let (seq, at_ms) = (events.len() as u64 + 1, events[started].at_ms);
+    events.push(Recorded { seq, at_ms, event });
+    // The driver that comes next dies at its first event; the one after it knows of no process.
+    let rest = MemoryRun::with_events(events);
+    rest.fail_at(seq + 1, JournalError::DiskFull { path: "/somewhere/journal.db".into() });
+    let mut stage = stage(&rest);
+    stage.play(again()).await.unwrap_err();
+    assert_eq!(*stage.echo.survivors.lock().unwrap(), [process]);
 }
 
 #[tokio::test]

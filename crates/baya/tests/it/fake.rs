@@ -1,0 +1,67 @@
+//! A `baya fake-model` of the test's own, and what it was asked.
+
+use crate::harness::{Baya, Call};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::Child;
+
+/// A fake model that answers until it is dropped.
+pub struct FakeModel {
+    home: Baya,
+    process: Child,
+    url: String,
+}
+
+impl FakeModel {
+    /// Starts one with these rules.
+    pub fn start(rules: &Value) -> FakeModel {
+        let home = Baya::new();
+        home.write("rules.json", &rules.to_string());
+        let mut process = home.line("fake-model --rules rules.json --log requests.jsonl").spawn();
+        let mut line = String::new();
+        let stdout = process.stdout.as_mut().expect("a pipe");
+        BufReader::new(stdout).read_line(&mut line).expect("a first line");
+        let address = line.trim_end().strip_prefix("export ANTHROPIC_BASE_URL=");
+        let url = address.and_then(|rest| rest.strip_suffix(" ANTHROPIC_API_KEY=fake"));
+        let url = url.unwrap_or_else(|| panic!("{line:?}")).to_owned();
+        FakeModel { home, process, url }
+    }
+
+    /// A call whose agents ask this model.
+    pub fn serves<'a>(&self, call: Call<'a>) -> Call<'a> {
+        call.env("ANTHROPIC_BASE_URL", &self.url).env("ANTHROPIC_API_KEY", "fake")
+    }
+
+    /// How often each prompt was asked for so far. Prompts are shorter than what the log shows of them.
+    pub fn asked(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for prompt in self.prompts() {
+            *counts.entry(prompt).or_default() += 1;
+        }
+        counts
+    }
+
+    /// All prompts so far, in the order they came.
+    pub fn prompts(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+        // The last line may still be under way.
+        let whole = log.rfind('\n').map_or("", |end| &log[..end]);
+        let lines = whole.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
+        let received = lines.filter(|line| line["event"] == "received");
+        received.map(|line| line["prompt"].as_str().expect("a prompt").to_owned()).collect()
+    }
+
+    fn log(&self) -> PathBuf {
+        self.home.work().join("requests.jsonl")
+    }
+}
+
+impl Drop for FakeModel {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to end.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
