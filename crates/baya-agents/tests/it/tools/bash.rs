@@ -64,7 +64,14 @@ async fn a_temporary_folder_with_an_odd_name_is_no_command() {
 #[tokio::test]
 async fn a_flood_is_cut_in_the_middle_and_kept() {
     let place = Place::new();
-    place.bash("seq 1 20000", "1\n2\n…\n… (78…bytes cut) …\n…\n20000\n(exit status 0)\n(all 108894 bytes are in `TOP/kept/command-1.txt`)").await;
+    let cut = "1\n2\n…\n… (78…bytes cut) …\n…\n20000\n(exit status 0)\n\
+               (all 108894 bytes are in `TOP/kept/command-1.txt`)";
+    // In pieces that are larger than what is shown.
+    place.bash("seq 1 20000 | dd bs=60000 iflag=fullblock 2>/dev/null", cut).await;
+    let input = json!({"path": "../kept/command-1.txt", "offset": 10_000, "limit": 1});
+    place
+        .check("read", input, "10000\t10000\n(lines 10000–10000; the file goes on, read with offset 10001)")
+        .await;
     let kept = std::fs::read_to_string(place.outside("kept/command-1.txt")).unwrap();
     assert_eq!(kept.lines().count(), 20_000);
     assert!(kept.starts_with("1\n2\n") && kept.ends_with("\n19999\n20000\n"));
@@ -99,7 +106,8 @@ fn runs(pid_file: &Path) -> bool {
 async fn a_background_child_holds_up_no_call_and_ends_with_the_agent() {
     let place = Place::new();
     let note = "started\n(exit status 0)\n(something still runs; it writes to `TOP/kept/command-1.txt`)";
-    place.bash("mkfifo fifo; (echo $BASHPID >pid; read line <fifo; echo later; exec sleep 1000) & until [ -s pid ]; do :; done; echo started", note).await;
+    let server = "(echo $BASHPID >pid; read line <fifo; echo later; exec sleep 1000)";
+    place.bash(&format!("mkfifo fifo; {server} & until [ -s pid ]; do :; done; echo started"), note).await;
     assert!(runs(&place.path("pid")));
     // It goes on writing after the call.
     place
@@ -114,8 +122,9 @@ async fn a_background_child_holds_up_no_call_and_ends_with_the_agent() {
 #[tokio::test]
 async fn a_daemon_that_left_the_group_ends_with_the_agent() {
     let place = Place::new();
-    let daemon = "setsid sh -c 'echo $$ >pid; trap \"\" TERM HUP; while :; do sleep 1; done' >/dev/null 2>&1 & until [ -s pid ]; do :; done";
-    place.bash(daemon, "(no output, exit status 0)").await;
+    let daemon = "trap \"\" TERM HUP; echo $$ >pid; while :; do sleep 1; done";
+    let command = format!("setsid sh -c '{daemon}' >/dev/null 2>&1 & until [ -s pid ]; do :; done");
+    place.bash(&command, "(no output, exit status 0)").await;
     assert!(runs(&place.path("pid")));
     let other = Place::new();
     assert!(other.room.end().await);

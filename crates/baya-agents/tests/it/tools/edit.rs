@@ -22,7 +22,8 @@ async fn an_exact_text_is_replaced() {
 
 #[tokio::test]
 async fn a_text_that_is_not_unique_is_refused_with_its_lines() {
-    let many = "! `old` occurs 3 times in `file`, on lines 1, 3, 3\nhint: give more of the lines around it in `old`, or set `all`";
+    let many = "! `old` occurs 3 times in `file`, on lines 1, 3, 3\n\
+                hint: give more of the lines around it in `old`, or set `all`";
     check("x\ny\nx x\n", "x", "z", many, "x\ny\nx x\n").await;
     let place = Place::new();
     place.put("file", "x\ny\nx x\n");

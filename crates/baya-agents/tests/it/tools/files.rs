@@ -175,7 +175,8 @@ async fn an_agent_that_only_reads_writes_nothing() {
 #[tokio::test]
 async fn a_list_of_things_to_do_is_kept() {
     let place = Place::new();
-    let items = json!([{"text": "one", "status": "done"}, {"text": "two", "status": "doing"}, {"text": "three", "status": "open"}]);
+    let item = |text: &str, status: &str| json!({"text": text, "status": status});
+    let items = [item("one", "done"), item("two", "doing"), item("three", "open")];
     place.check("todo", json!({"items": items}), "[x] one\n[~] two\n[ ] three").await;
     assert_eq!(place.room.memory.remembered().todos.len(), 3);
     place

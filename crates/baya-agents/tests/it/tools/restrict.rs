@@ -47,7 +47,10 @@ fn all_declarations_together_are_small() {
     assert_eq!(tools.len(), NAMES.len());
     let declarations: Vec<Value> = tools
         .iter()
-        .map(|tool| json!({"name": tool.name(), "description": tool.description(), "input_schema": tool.input_schema()}))
+        .map(|tool| {
+            let (name, description) = (tool.name(), tool.description());
+            json!({"name": name, "description": description, "input_schema": tool.input_schema()})
+        })
         .collect();
     let bytes = Value::Array(declarations).to_string().len();
     assert!(bytes <= 2_200, "{bytes} bytes");
