@@ -12,7 +12,7 @@ mod repository;
 mod resolve;
 mod toolchains;
 
-pub use reach::{Reach, Refusal};
+pub use reach::{Access, Reach, Refusal};
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

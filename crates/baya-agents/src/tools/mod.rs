@@ -54,8 +54,8 @@ pub trait Tool: Send + Sync {
 pub struct ToolRoom {
     /// The agent's folder; relative paths start here.
     pub folder: PathBuf,
-    /// Where outputs that are too long for the model are kept whole: the agent's commands may read it;
-    /// they need not, and should not, be able to write it.
+    /// Where outputs that are too long for the model are kept whole; the agent may read it, and must not
+    /// be allowed to write it.
     pub kept: PathBuf,
     /// Runs commands; file tools ask it what may be read and written.
     pub sandbox: Arc<Sandbox>,
@@ -68,7 +68,8 @@ pub struct ToolRoom {
 }
 
 impl ToolRoom {
-    pub fn new(sandbox: Sandbox, kept: PathBuf, mark: String, cancel: CancellationToken) -> ToolRoom {
+    pub fn new(mut sandbox: Sandbox, kept: PathBuf, mark: String, cancel: CancellationToken) -> ToolRoom {
+        sandbox.readable.push(kept.clone());
         ToolRoom {
             folder: sandbox.folder.clone(),
             kept,

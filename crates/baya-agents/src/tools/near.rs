@@ -1,7 +1,8 @@
 //! What a model may have meant by a path that leads nowhere.
 
 use super::ToolRoom;
-use ignore::WalkBuilder;
+use super::walk::walk;
+use crate::sandbox::{Access, Reach};
 use std::ffi::OsStr;
 use std::path::Path;
 
@@ -27,12 +28,13 @@ pub(super) fn no_such_file(path: &str, room: &ToolRoom) -> String {
 }
 
 fn siblings(place: &Path, name: &OsStr, room: &ToolRoom) -> Vec<String> {
-    let Some(folder) = place.parent().filter(|folder| room.sandbox.may_read(folder).is_ok()) else {
-        return Vec::new();
-    };
+    let folder = place.parent().and_then(|folder| room.sandbox.may_read(folder).ok());
+    let Some(folder) = folder else { return Vec::new() };
+    let reach = Reach::of(&room.sandbox);
     let wanted = name.to_string_lossy().to_lowercase();
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(ENTRIES_MAX);
     let mut near: Vec<_> = entries
+        .filter(|entry| reach.access(&entry.path()) >= Access::Read)
         .map(|entry| {
             (strsim::jaro_winkler(&wanted, &entry.file_name().to_string_lossy().to_lowercase()), entry)
         })
@@ -43,8 +45,8 @@ fn siblings(place: &Path, name: &OsStr, room: &ToolRoom) -> Vec<String> {
 }
 
 fn elsewhere(name: &OsStr, room: &ToolRoom) -> Vec<String> {
-    let walk = WalkBuilder::new(&room.folder).require_git(false).git_global(false).build();
-    let entries = walk.flatten().take(ENTRIES_MAX);
+    let Ok(folder) = room.folder.canonicalize() else { return Vec::new() };
+    let entries = walk(&folder, room).flatten().take(ENTRIES_MAX);
     let mut same: Vec<_> = entries
         .filter(|entry| entry.depth() > 0 && entry.file_name() == name)
         .map(|entry| room.shown(entry.path()))

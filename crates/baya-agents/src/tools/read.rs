@@ -3,6 +3,7 @@
 use super::memory::Seen;
 use super::place::{one_line, open};
 use super::{Tool, ToolOutput, ToolRoom, near, on_disk};
+use crate::sandbox::{Access, Reach};
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -207,9 +208,10 @@ impl Line {
 
 fn list(folder: &Path, path: &str, room: &ToolRoom) -> Result<String, String> {
     let entries = std::fs::read_dir(folder).map_err(|error| format!("`{path}` cannot be listed: {error}"))?;
+    let reach = Reach::of(&room.sandbox);
     let mut names: Vec<String> = entries
         .flatten()
-        .filter(|entry| room.sandbox.may_read(&entry.path()).is_ok())
+        .filter(|entry| reach.access(&entry.path()) >= Access::Read)
         .map(|entry| {
             let mark = match entry.file_type() {
                 Ok(kind) if kind.is_dir() => "/",

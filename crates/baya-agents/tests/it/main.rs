@@ -6,3 +6,4 @@ mod attempts;
 mod command;
 mod fake_model;
 mod simulated;
+mod tools;

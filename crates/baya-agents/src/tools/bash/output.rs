@@ -49,10 +49,11 @@ impl Collected {
             return self.start.extend_from_slice(bytes);
         }
         if self.tail.is_empty() {
-            self.tail = self.start[self.start.len().min(HALF_BYTES)..].to_vec();
-            self.start.truncate(HALF_BYTES);
+            self.start.extend_from_slice(bytes);
+            self.tail = self.start.split_off(HALF_BYTES);
+        } else {
+            self.tail.extend_from_slice(bytes);
         }
-        self.tail.extend_from_slice(bytes);
         let surplus = self.tail.len().saturating_sub(HALF_BYTES);
         self.tail.drain(..surplus);
     }

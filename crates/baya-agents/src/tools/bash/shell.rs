@@ -131,7 +131,7 @@ fn script(command: &str, left_in: &Path) -> OsString {
 /// A byte of a word in double quotes inside of single ones.
 fn in_quotes(byte: &u8) -> &[u8] {
     match byte {
-        b'\'' => b"\\'\\''",
+        b'\'' => b"'\\''",
         b'$' => b"\\$",
         b'`' => b"\\`",
         b'"' => b"\\\"",
@@ -143,11 +143,8 @@ fn in_quotes(byte: &u8) -> &[u8] {
 fn remember_folder(left_in: &Path, room: &ToolRoom) {
     let mut bytes = Vec::new();
     // The shell may have ended without telling: then it is where it was.
-    let Ok(resolved) = left_in.parent().map_or_else(|| left_in.canonicalize(), Path::canonicalize) else {
-        return;
-    };
-    let Some(name) = left_in.file_name() else { return };
-    let Ok(file) = open(&resolved.join(name)) else { return };
+    let Ok(temporary) = room.sandbox.temporary.canonicalize() else { return };
+    let Ok(file) = open(&temporary.join(left_in.file_name().unwrap_or_default())) else { return };
     let read = file.take(PATH_BYTES_MAX).read_to_end(&mut bytes);
     // One that stays is overwritten by nobody: the number is not used again.
     let _ = std::fs::remove_file(left_in);

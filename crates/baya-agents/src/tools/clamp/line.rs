@@ -136,6 +136,7 @@ impl Reader<'_> {
         if self.quote == Quote::None || c == '`' || self.rest.peek() == Some(&'(') {
             // What stands inside is a command of its own for those who look for denied ones.
             self.end_command();
+            self.rest.next_if_eq(&'(');
         }
     }
 
@@ -198,7 +199,8 @@ impl Simple {
     /// The command as a denial looks at it: without quotes, and also behind assignments, keywords,
     /// runners and folders of programs.
     pub fn plain_forms(&self) -> Vec<String> {
-        let plain: String = self.text.chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).collect();
+        let plain: String =
+            self.text.chars().filter(|c| !matches!(c, '\'' | '"' | '\\' | '(' | ')')).collect();
         let words: Vec<&str> = plain.split_whitespace().collect();
         let passes =
             |word: &str| RUNNERS.contains(&base(word)) || word.starts_with('-') || is_assignment(word);
