@@ -37,6 +37,9 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == ISOLATE_WORD) {
         baya_js::child::main();
     }
+    if std::env::args_os().nth(1).is_some_and(|word| word == SANDBOX_WORD) {
+        baya_agents::sandbox::apply::main(std::env::args_os().skip(2));
+    }
     let words: Vec<OsString> = std::env::args_os().collect();
     match Cli::try_parse_from(&words) {
         Ok(cli) => run(cli).into(),
@@ -67,6 +70,7 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::Runs(args) => commands::runs::execute(&args),
         Command::Show(args) => commands::show::execute(&args),
         Command::List(args) => commands::list::execute(&args),
+        Command::Agents(args) => commands::agents::execute(&args),
         Command::Stop(args) => commands::stop::execute(&args),
         Command::New(args) => commands::new::execute(&args),
         Command::FakeModel(args) => commands::fake_model::execute(&args),
