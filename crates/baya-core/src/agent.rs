@@ -138,7 +138,7 @@ pub struct AttemptReport {
     pub model_asked: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_served: Option<String>,
-    /// Requests made, retries included; 0 for a backend that does not count.
+    /// Requests made, retries included, that no recorded turn carries; 0 for a backend that does not count.
     #[serde(default)]
     pub requests: u32,
     /// How the structured answer was got: `native`, `tool`, `text`, `repair`.

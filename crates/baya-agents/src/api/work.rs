@@ -253,7 +253,7 @@ impl Work<'_> {
                     return Ok((turn, partial));
                 }
                 Err(NoTurn::End(end)) => return Err(Stopped::End(end)),
-                Err(NoTurn::Reshape(said, _)) if talk.messages.len() == 1 => {
+                Err(NoTurn::Reshape(said, _)) if talk.messages.len() == 1 && is_about_tools(&said) => {
                     return Err(Stopped::NoTools(said));
                 }
                 Err(NoTurn::Reshape(_, end)) => return Err(Stopped::End(end)),
@@ -353,6 +353,12 @@ impl Work<'_> {
             Err(NoTurn::End(end) | NoTurn::Reshape(_, end)) => Err(Stopped::End(end)),
         }
     }
+}
+
+/// Any other refusal would hit the same request without tools just as well.
+fn is_about_tools(said: &str) -> bool {
+    let said = said.to_lowercase();
+    ["tool", "function"].iter().any(|word| said.contains(word))
 }
 
 /// What may be called.

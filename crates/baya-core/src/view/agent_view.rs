@@ -181,11 +181,18 @@ impl AgentStory {
             Event::AgentStarted { agent, attempt } if *agent == self.agent => {
                 self.attempt(*attempt).started_ms = Some(recorded.at_ms);
             }
+            Event::AgentTurn { agent, attempt, turn } if *agent == self.agent => {
+                let told = self.attempt(*attempt);
+                if let Some(cost) = turn.cost() {
+                    told.usage.add(&cost.usage);
+                    told.requests += cost.requests;
+                }
+            }
             Event::AttemptEnded { agent, attempt, end, usage, drafts } if *agent == self.agent => {
                 let told = self.attempt(*attempt);
                 told.duration_ms = told.started_ms.map(|start| recorded.at_ms.abs_diff(start));
                 told.end = Some(end.clone());
-                told.usage = *usage;
+                told.usage.add(usage);
                 told.drafts.clone_from(drafts);
             }
             Event::AgentFinished { agent, .. } if *agent == self.agent => self.finish(&recorded.event),
@@ -219,15 +226,17 @@ impl AgentStory {
             Outcome::Failed(cause) => (None, Some(cause.clone())),
         };
         let told = self.attempt(*attempt);
+        let mut all = told.usage;
+        all.add(usage);
         *told = AttemptStory {
             attempt: *attempt,
             started_ms: told.started_ms,
             duration_ms: Some(*duration_ms),
             end: Some(end),
-            usage: *usage,
+            usage: all,
             model_asked: model_asked.clone(),
             model_served: model_served.clone(),
-            requests: *requests,
+            requests: told.requests + requests,
             rung: rung.clone(),
             drafts: drafts.clone(),
             notes: notes.clone(),
