@@ -59,7 +59,7 @@ const ATTEMPTS: &[(&str, Row, &str)] = &[
     ("move the git folder away", Plain, "files rename ~/work/.git ~/work/moved"),
     ("our environment", Plain, "files read /proc/PID/environ"),
     ("our working folder", Plain, "files list /proc/PID/cwd/"),
-    ("our open files", Plain, "files list /proc/PID/fd/"),
+    ("our open files", Plain, "files follow /proc/PID/fd/0"),
     ("our memory map", Plain, "files read /proc/PID/maps"),
     ("our memory", Privileged, "process memory PID"),
     ("our memory by a call", Plain, "process read-memory PID"),
