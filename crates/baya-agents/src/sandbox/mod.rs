@@ -14,10 +14,13 @@ mod reach;
 mod refused;
 mod repository;
 mod resolve;
+pub mod seatbelt;
+mod strays;
 mod toolchains;
 
 pub use reach::{Reach, Refusal};
 pub use refused::{EXIT_NOT_FOUND, EXIT_NOT_RUNNABLE, EXIT_REFUSED};
+pub use strays::end_strays;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
