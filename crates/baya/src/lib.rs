@@ -37,6 +37,7 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == ISOLATE_WORD) {
         baya_js::child::main();
     }
+    // Applying a policy needs a process of one thread.
     if std::env::args_os().nth(1).is_some_and(|word| word == SANDBOX_WORD) {
         baya_agents::sandbox::apply::main(std::env::args_os().skip(2));
     }
@@ -73,6 +74,7 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::Agents(args) => commands::agents::execute(&args),
         Command::Stop(args) => commands::stop::execute(&args),
         Command::New(args) => commands::new::execute(&args),
+        Command::Sandbox(args) => commands::sandbox::execute(&args),
         Command::FakeModel(args) => commands::fake_model::execute(&args),
         Command::Completions(args) => commands::completions::execute(&args),
         Command::Unknown(words) => Err(unknown_command(&words)),

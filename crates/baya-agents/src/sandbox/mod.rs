@@ -8,14 +8,19 @@
 //! What cannot be enforced is refused: a command is never started bare, unless `best_effort` says so.
 
 pub mod apply;
+mod describe;
+mod environment;
 mod reach;
 mod refused;
 mod repository;
 mod resolve;
+pub mod seatbelt;
+mod strays;
 mod toolchains;
 
 pub use reach::{Access, Reach, Refusal};
 pub use refused::{EXIT_NOT_FOUND, EXIT_NOT_RUNNABLE, EXIT_REFUSED};
+pub use strays::end_strays;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -136,7 +141,9 @@ impl Sandbox {
         let mut command = tokio::process::Command::new(program);
         command.args(words);
         // What cannot be told is no policy, which the applier refuses.
-        command.arg(serde_json::to_string(self).unwrap_or_default());
+        let mut policy = self.clone();
+        policy.readable.extend(environment::tool_folders(self));
+        command.arg(serde_json::to_string(&policy).unwrap_or_default());
         command.args(argv);
         command.env_clear().envs(&self.environment).env("TMPDIR", &self.temporary);
         command.current_dir(cwd).process_group(0).kill_on_drop(true);

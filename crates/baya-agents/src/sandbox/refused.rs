@@ -15,6 +15,8 @@ pub enum Refused {
     Policy(String),
     #[error("the resource limits cannot be set: {0}")]
     Limits(#[source] Error),
+    #[error("the powers of root cannot be given up: {0}")]
+    Powers(#[source] Error),
     #[error("this system has no sandbox that Baya can use: {0}")]
     Unsupported(String),
     #[error("landlock refuses the policy: {0}")]

@@ -13,6 +13,7 @@ mod real_requests;
 mod results;
 mod resumed;
 mod run_views;
+mod sandbox;
 mod sanitise;
 mod scenarios;
 mod settings;

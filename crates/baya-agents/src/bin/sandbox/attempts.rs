@@ -45,6 +45,7 @@ fn unknown() -> Result<()> {
 fn files(words: &[&str]) -> Result<()> {
     match words {
         ["read", path] => fs::read(path).map(drop),
+        ["follow", path] => fs::read_link(path).map(drop),
         ["list", path] => fs::read_dir(path).map(drop),
         ["write", path] => fs::write(path, "x"),
         ["append", path] => OpenOptions::new().append(true).open(path).map(drop),
@@ -204,7 +205,7 @@ fn kernel(words: &[&str]) -> Result<()> {
 
 fn call(number: libc::c_long, [a, b, c, d]: [i64; 4]) -> Result<i64> {
     // SAFETY: pointers among the arguments are null or valid for the length of the call.
-    let answer = unsafe { libc::syscall(number, a, b, c, d) };
+    let answer = unsafe { libc::syscall(number, a, b, c, d, 0_i64, 0_i64) };
     done(answer).map(|()| answer)
 }
 

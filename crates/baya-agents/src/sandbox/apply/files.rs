@@ -69,10 +69,12 @@ fn allow(
         let kept = protected && (kept == Kept::ByMounts || sandbox.best_effort || hole.is_file());
         !kept && hole.symlink_metadata().is_ok()
     };
-    if !reach.holes(path, allowed).any(|(hole, _)| counts(hole)) {
+    let Some(least) = reach.holes(path, allowed).filter(|(hole, _)| counts(hole)).map(|(_, may)| may).min()
+    else {
         return rule(rules, path, allowed);
-    }
-    let mut rules = rules;
+    };
+    // What every hole may, the whole may.
+    let mut rules = if least == Allowed::None { rules } else { rule(rules, path, least)? };
     for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
         let child = entry.path();
         // What has a name of its own in the policy gets its own rule; a link is judged where it leads.

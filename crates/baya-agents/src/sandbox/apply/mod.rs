@@ -63,6 +63,10 @@ fn become_command(words: &[OsString]) -> Result<(String, std::io::Error), Refuse
 fn close_off(sandbox: &Sandbox) -> Result<(), Refused> {
     let kept = mounts::protect(sandbox);
     let sockets = files::close(sandbox, kept)?;
+    match process::drop_powers() {
+        Err(error) if !sandbox.best_effort => return Err(Refused::Powers(error)),
+        _ => {}
+    }
     match calls::filter(sandbox, sockets) {
         Err(_) if sandbox.best_effort => Ok(()),
         done => done,

@@ -46,6 +46,30 @@ pub(super) fn close_inherited_files() {
     }
 }
 
+/// Owning files is all that is left of root's powers: chown, ignore modes, change modes, keep set-id bits.
+/// The others lead around the rules: one that counts events, for one, may read anybody's environment.
+#[cfg(target_os = "linux")]
+const POWERS_KEPT: [libc::c_ulong; 4] = [0, 1, 3, 4];
+
+/// Takes from the command what it would get for being root, here or in a user space of its own.
+#[cfg(target_os = "linux")]
+pub(super) fn drop_powers() -> Result<()> {
+    let none: libc::c_ulong = 0;
+    let clear = libc::PR_CAP_AMBIENT_CLEAR_ALL as libc::c_ulong;
+    // SAFETY: no pointers, here and below.
+    unsafe { libc::prctl(libc::PR_CAP_AMBIENT, clear, none, none, none) };
+    let held =
+        |power: libc::c_ulong| unsafe { libc::prctl(libc::PR_CAPBSET_READ, power, none, none, none) == 1 };
+    for power in (0..64).filter(|power| !POWERS_KEPT.contains(power) && held(*power)) {
+        let failed = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, power, none, none, none) != 0 };
+        // Whoever is not root gets none of them anyway.
+        if failed && unsafe { libc::geteuid() } == 0 {
+            return Err(Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
 /// What the running kernel has of landlock; 0: nothing.
 #[cfg(target_os = "linux")]
 pub(in super::super) fn landlock_version() -> i64 {

@@ -1,7 +1,11 @@
 //! The sandbox, through the real applier: what must not work, what must, and what file tools are told.
 
+#[cfg(target_os = "linux")]
 mod attempts;
 mod paths;
+mod seatbelt;
+#[cfg(target_os = "linux")]
+mod strays;
 mod work;
 
 use baya_agents::sandbox::{Profile, Sandbox};

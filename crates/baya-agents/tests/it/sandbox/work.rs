@@ -83,6 +83,28 @@ async fn a_checkout_of_ones_own_is_worked_in_and_its_git_folder_kept() {
     }
 }
 
+/// Inside of a sandbox nobody gets mounts of their own, as on many systems: less is open then, never more.
+#[tokio::test]
+async fn without_mounts_the_git_folder_is_kept_all_the_same() {
+    let place = Place::new();
+    works(&place, Profile::Full, "git init -q . && mkdir sub").await;
+    let inner = place.sandbox(Profile::Workspace);
+    assert!(!inner.protected.is_empty());
+    let mut outer = inner.clone();
+    outer.protected.clear();
+    for (script, works) in [
+        ("echo x > sub/new && cat .git/config && ls .", true),
+        ("echo x > .git/hooks/post-checkout", false),
+        ("echo x > new", false),
+    ] {
+        let command = inner.command(&["sh", "-ec", script], &place.folder());
+        let mut words = vec![command.as_std().get_program().to_owned()];
+        words.extend(command.as_std().get_args().map(ToOwned::to_owned));
+        let output = outer.command(&words, &place.folder()).output().await.unwrap();
+        assert_eq!(output.status.success(), works, "{script}: {}", said(&output));
+    }
+}
+
 #[tokio::test]
 async fn toolchains_work() {
     let place = Place::new();
@@ -94,7 +116,8 @@ async fn toolchains_work() {
     .await;
     works(&place, Profile::Workspace, "if command -v npm; then npm --version; npm init -y >/dev/null; fi")
         .await;
-    let python = "import json,subprocess,tempfile,hashlib; open(\"x\",\"w\").write(\"x\"); subprocess.run([\"true\"],check=True)";
+    let python = "import json,subprocess,tempfile,hashlib; open(\"x\",\"w\").write(\"x\"); \
+        subprocess.run([\"true\"],check=True)";
     works(&place, Profile::Workspace, &format!("if command -v python3; then python3 -c '{python}'; fi"))
         .await;
 }
