@@ -10,7 +10,8 @@ use crate::settings::Settings;
 use crate::wiring::commands;
 use baya_agents::agent_types::{self, AgentTypes};
 use baya_agents::api::{
-    ApiBackend, ApiSettings, ProviderConfig, ProviderKind, SelectError, check_address, discover, find_providers,
+    ApiBackend, ApiSettings, ProviderConfig, ProviderKind, SelectError, check_address, discover,
+    find_providers,
 };
 use baya_agents::backend::Backend;
 use baya_agents::command::end_survivor;
