@@ -45,12 +45,22 @@ impl FakeModel {
 
     /// All prompts so far, in the order they came.
     pub fn prompts(&self) -> Vec<String> {
+        let prompt = |line: &Value| line["prompt"].as_str().expect("a prompt").to_owned();
+        self.received().iter().map(prompt).collect()
+    }
+
+    /// The log's lines of all requests so far.
+    pub fn received(&self) -> Vec<Value> {
         let log = std::fs::read_to_string(self.log()).unwrap_or_default();
         // The last line may still be under way.
         let whole = log.rfind('\n').map_or("", |end| &log[..end]);
         let lines = whole.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
-        let received = lines.filter(|line| line["event"] == "received");
-        received.map(|line| line["prompt"].as_str().expect("a prompt").to_owned()).collect()
+        lines.filter(|line| line["event"] == "received").collect()
+    }
+
+    /// Without a version at its end.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     fn log(&self) -> PathBuf {
