@@ -13,6 +13,7 @@ use crate::wiring::backends::{self, Choice};
 use crate::wiring::pool::LocalPool;
 use crate::wiring::scripts::Workflows;
 use baya_core::event::ScriptRecord;
+use baya_core::ids::RunId;
 use baya_core::limits::Limits;
 use baya_core::script::Options;
 use baya_core::view::RunView;
@@ -61,6 +62,9 @@ async fn go_on(args: &Args, folders: &Folders, settings: &Settings) -> Result<Ex
     let journal = store.drive(&run).map_err(|error| of_journal(&error))?;
     let events = journal.load().map_err(|error| of_journal(&error))?;
     let view = RunView::of(&events);
+    if view.run.is_none() {
+        return Err(never_began(&run));
+    }
     let script_args = new_args(args, script.as_deref(), &events)?;
     tell_folder(&view, folders);
     let backends = backends::build(choice(args, settings, &view), folders, settings).await?;
@@ -107,6 +111,12 @@ fn new_args(
         script_args::check(given.as_ref(), schema.as_ref(), &args.run)?;
     }
     Ok(given)
+}
+
+/// Between its folder and its first event, which has the script: a moment of a few milliseconds.
+fn never_began(run: &RunId) -> Failure {
+    Failure::usage(format!("the run `{run}` was killed before it began: it has no script and asked nothing"))
+        .hint("start it again with `baya run`")
 }
 
 fn last_script(events: &[baya_core::event::Recorded]) -> Option<&ScriptRecord> {

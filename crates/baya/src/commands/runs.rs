@@ -77,8 +77,9 @@ fn state(run: &RunSummary) -> String {
         }
         RunState::Ended(status) => status_word(*status).to_owned(),
         RunState::New | RunState::Open if driven => "running".to_owned(),
+        RunState::New => "killed before it began".to_owned(),
         // Its process is gone and did not say so.
-        RunState::New | RunState::Open => "killed, resumable".to_owned(),
+        RunState::Open => "killed, resumable".to_owned(),
         RunState::Paused if driven => "paused".to_owned(),
         RunState::Paused => "paused, resumable".to_owned(),
         RunState::Parked(_) => "parked, resumable".to_owned(),

@@ -56,6 +56,9 @@ fn tell_run(events: &[Recorded], summary: &RunSummary, as_json: bool) {
         value["driven"] = json!(summary.driver.is_some());
         return output::data(&sanitise::json(&value.to_string()));
     }
+    if view.run.is_none() && summary.driver.is_none() {
+        return output::data(&format!("{}: its process was killed before it began", summary.id));
+    }
     show::run(&view, Palette::of_stdout()).iter().for_each(|line| output::data(line));
     match (&view.state, &summary.driver) {
         (RunState::Ended { .. } | RunState::Interrupted { .. } | RunState::Parked { .. }, _) => {}

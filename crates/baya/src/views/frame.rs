@@ -161,7 +161,8 @@ fn agent_line(agent: &AgentView, canvas: Canvas) -> String {
     format!("    {text}{padding}  {}", canvas.palette.dim(&time))
 }
 
-fn progress_words(progress: &Progress) -> Option<String> {
+/// What a running agent does, if there is something to say.
+pub fn progress_words(progress: &Progress) -> Option<String> {
     match progress {
         Progress::Asked => None,
         Progress::Streaming { output_bytes } => Some(format!("{} bytes", words::count(*output_bytes))),

@@ -1,9 +1,10 @@
 //! A run told line by line, where there is no terminal to draw on.
 
-use super::sanitise;
 use super::words;
-use baya_core::agent::Cause;
+use super::{frame, sanitise};
+use baya_core::agent::{Cause, Progress};
 use baya_core::event::{Event, Outcome};
+use baya_core::ids::AgentNumber;
 use baya_core::view::RunView;
 
 /// Of one line; `show` has all.
@@ -56,6 +57,18 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         | Event::AttemptEnded { .. }
         | Event::Delivered { .. } => Vec::new(),
     }
+}
+
+/// Waits of a second and longer are told: nobody shall wonder what a silent run does.
+pub fn of_progress(agent: AgentNumber, progress: &Progress, view: &RunView) -> Option<String> {
+    let waits = match progress {
+        Progress::Retrying { wait_ms, .. } => *wait_ms >= 1_000,
+        Progress::Reasking { .. } => true,
+        Progress::Asked | Progress::Streaming { .. } => false,
+    };
+    let words = frame::progress_words(progress).filter(|_| waits)?;
+    let label = view.agents.get(&agent).map_or("", |agent| agent.label.as_str());
+    Some(clean(&format!("{agent} {label}: {words}")))
 }
 
 /// `provider error: 500 at …`

@@ -5,7 +5,7 @@ use super::palette::Palette;
 use super::sanitise;
 use super::words;
 use baya_core::agent::{Cause, UsageSource};
-use baya_core::call::{ScriptError, Site};
+use baya_core::call::{ScriptError, ScriptErrorKind, Site};
 use baya_core::event::{Failures, RunStatus};
 use baya_core::view::{AgentState, AgentView, RunState, RunView};
 
@@ -187,7 +187,10 @@ fn next_steps(view: &RunView) -> Vec<String> {
             lines.push(format!("retry:  baya resume {run} --retry-failed"));
         }
         RunState::Ended { status: RunStatus::Failed } => {
-            lines.push(format!("resume: baya resume {run} --script EDITED_FILE"));
+            // A script whose process was lost need not be at fault.
+            let lost = view.error.as_ref().is_some_and(|error| error.kind == ScriptErrorKind::IsolateLost);
+            let edited = if lost { "" } else { " --script EDITED_FILE" };
+            lines.push(format!("resume: baya resume {run}{edited}"));
         }
         RunState::Ended { .. }
         | RunState::Unknown

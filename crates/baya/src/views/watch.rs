@@ -59,7 +59,10 @@ pub async fn watch(
 fn see(view: &mut RunView, update: &ViewUpdate, watching: Watching) {
     match update {
         ViewUpdate::Progress { agent, attempt, progress } => {
-            view.note_progress(*agent, *attempt, progress.clone())
+            view.note_progress(*agent, *attempt, progress.clone());
+            if watching == Watching::Lines {
+                lines::of_progress(*agent, progress, view).iter().for_each(|line| output::talk(line));
+            }
         }
         ViewUpdate::Event(recorded) => {
             view.apply(recorded);

@@ -185,6 +185,7 @@ impl Backends {
 
     /// Ends processes that an earlier driver left at work.
     pub fn end_survivors(&self, processes: &[AgentProcess]) {
+        // All at once: each may take seconds, and the lease is not renewed meanwhile.
         std::thread::scope(|scope| {
             for process in processes {
                 scope.spawn(|| end_survivor(process));

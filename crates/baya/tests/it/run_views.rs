@@ -3,8 +3,10 @@
 use crate::harness::Baya;
 use baya::views::frame::{Canvas, draw};
 use baya::views::palette::Palette;
-use baya::views::{summary, words};
+use baya::views::{lines, summary, words};
+use baya_core::agent::Progress;
 use baya_core::event::Recorded;
+use baya_core::ids::AgentNumber;
 use baya_core::view::RunView;
 use serde_json::{Value, json};
 
@@ -225,4 +227,18 @@ fn without_a_terminal_nothing_is_coloured_or_drawn() {
     assert!(forced.stderr.contains("\u{1b}[32mcompleted"), "{:?}", forced.stderr);
     let both = baya.line("run f.js --backend simulated").env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1");
     assert!(!both.run().exits(0).stderr.contains('\u{1b}'));
+}
+
+#[test]
+fn a_long_wait_is_told_line_by_line_a_short_one_is_not() {
+    let told = |progress: Progress| lines::of_progress(AgentNumber(3), &progress, &busy());
+    let waits = |wait_ms| Progress::Retrying { why: "status 529\u{1b}[31m".to_owned(), wait_ms };
+    let line = told(waits(2_000)).expect("a line");
+    assert!(
+        line.starts_with("#3 look at the file number 3") && line.contains("tries again in 2.0s"),
+        "{line}"
+    );
+    assert!(!line.contains('\u{1b}'), "{line:?}");
+    assert_eq!(told(waits(200)), None);
+    assert_eq!(told(Progress::Asked), None);
 }
