@@ -143,7 +143,8 @@ fn c01_byte_order_mark_line_ends_and_a_fence_are_fine() {
 #[test]
 fn portable_warns_of_what_the_original_refuses_and_of_nothing_else() {
     let baya = Baya::new();
-    let body = "await agent('x', { timeoutMs: 3 })\nreturn [Date.now(), new Date(), Math.random(), new URL('http://x')]";
+    let body = "await agent('x', { timeoutMs: 3 })
+        return [Date.now(), new Date(), Math.random(), new URL('http://x')]";
     baya.write("x.js", &format!("{META}{body}\n"))
         .write("plain.js", &format!("{META}return await agent('x')\n"));
     baya.line("check x.js").run().exits(0).prints("x.js: ok\n");
@@ -157,8 +158,10 @@ fn portable_warns_of_what_the_original_refuses_and_of_nothing_else() {
     baya.line("check plain.js --portable").run().exits(0).prints("plain.js: ok\n");
 }
 
-const TAKES: &str = "export const meta = { name: 'takes', description: 'd', args: { type: 'object', properties: {
-  n: { type: 'integer' }, who: { type: 'string', enum: ['ann', 'bob'] } }, required: ['n'], additionalProperties: false } }
+const TAKES: &str =
+    "export const meta = { name: 'takes', description: 'd', args: { type: 'object', properties: {
+  n: { type: 'integer' }, who: { type: 'string', enum: ['ann', 'bob'] } },
+  required: ['n'], additionalProperties: false } }
 return args.n
 ";
 

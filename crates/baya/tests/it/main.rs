@@ -13,6 +13,7 @@ mod lease;
 mod pool;
 mod providers;
 mod quantities;
+mod readme;
 mod real_requests;
 mod results;
 mod resumed;
