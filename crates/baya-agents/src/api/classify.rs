@@ -187,6 +187,7 @@ fn refusal(status: u16, words: &str) -> Meaning {
         "request_too_large",
     ];
     const KEY: &[&str] = &["api key not valid", "api_key_invalid", "invalid api key", "invalid_api_key"];
+    const ADDRESS: &[&str] = &["unknown_url", "unknown request url", "invalid url"];
     const MODERATED: &[&str] = &["moderation", "flagged"];
     const MODEL: &[&str] = &[
         "model_not_found",
@@ -207,6 +208,7 @@ fn refusal(status: u16, words: &str) -> Meaning {
         400 if says(KEY) => Meaning::Key,
         413 => Meaning::ContextTooLong,
         400 | 422 if says(CONTEXT) => Meaning::ContextTooLong,
+        404 if says(ADDRESS) => Meaning::NoSuchAddress,
         400 | 404 | 422 if says_no_model => Meaning::UnknownModel,
         404 if words.contains("tool") => Meaning::Unfit,
         404 if words.contains("model") => Meaning::UnknownModel,

@@ -182,6 +182,16 @@ fn a_provider_that_is_down_parks_the_run() {
 }
 
 #[test]
+fn an_address_with_a_wrong_path_parks_the_run_and_says_how_it_is_given() {
+    let baya = Baya::new();
+    baya.write("x.js", &script("return await agent('hello')"));
+    let model = FakeModel::start(&json!({}));
+    let output = at(baya.line("run x.js"), &format!("{}/elsewhere", model.url())).run().exits(6);
+    let output = output.says("no API of `anthropic` at ").says("/elsewhere");
+    output.says("hint: `ANTHROPIC_BASE_URL` is given without `/v1`");
+}
+
+#[test]
 fn a_missing_key_is_exit_6_with_the_line_that_mends_it() {
     let baya = Baya::new();
     baya.write("x.js", &script("return await agent('hello')"));
