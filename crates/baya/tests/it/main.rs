@@ -14,6 +14,7 @@ mod quantities;
 mod real_requests;
 mod results;
 mod resumed;
+mod resumed_example;
 mod run_views;
 mod sanitise;
 mod scenarios;
