@@ -2,8 +2,10 @@
 
 mod args_rules;
 mod bad_input;
+mod disk;
 mod fake;
 mod harness;
+mod hostile;
 mod killed;
 mod killed_children;
 mod killed_process;
