@@ -103,8 +103,25 @@ fn home_of_worker() -> Baya {
     baya
 }
 
-/// Starts the worker under a driver, which is killed; the worker's pid.
-fn leave_survivor(baya: &Baya) -> u32 {
+/// A worker whose driver is dead; killed when dropped, should the test have failed.
+struct Survivor(u32);
+
+impl Survivor {
+    fn runs(&self) -> bool {
+        runs_as(self.0).is_some()
+    }
+}
+
+impl Drop for Survivor {
+    fn drop(&mut self) {
+        if self.runs() {
+            kill_now(self.0);
+        }
+    }
+}
+
+/// Starts the worker under a driver, which is killed.
+fn leave_survivor(baya: &Baya) -> Survivor {
     let driver = Driver::start(&baya.line("run x.js --backend worker"));
     let run = || runs(&baya.home()).pop();
     let recorded = |run: String| {
@@ -113,8 +130,8 @@ fn leave_survivor(baya: &Baya) -> u32 {
     };
     wait_for("the worker", || lines(baya, "pids") == 1 && run().is_some_and(recorded));
     driver.kill();
-    let survivor = read(baya, "pids").trim().parse().expect("a pid");
-    assert!(runs_as(survivor).is_some(), "it outlives a killed driver");
+    let survivor = Survivor(read(baya, "pids").trim().parse().expect("a pid"));
+    assert!(survivor.runs(), "it outlives a killed driver");
     survivor
 }
 
@@ -127,9 +144,9 @@ fn lines(baya: &Baya, file: &str) -> usize {
 }
 
 #[track_caller]
-fn check_resumed(baya: &Baya, survivor: u32) {
+fn check_resumed(baya: &Baya, survivor: &Survivor) {
     baya.line("resume last").run().exits(0).prints("did work\n");
-    assert!(runs_as(survivor).is_none(), "the survivor is ended");
+    assert!(!survivor.runs(), "the survivor is ended");
     assert_eq!((read(baya, "overlap"), lines(baya, "pids")), (String::new(), 2));
 }
 
@@ -137,7 +154,7 @@ fn check_resumed(baya: &Baya, survivor: u32) {
 fn c61_a_surviving_command_is_ended_before_its_agent_starts_again() {
     let baya = home_of_worker();
     let survivor = leave_survivor(&baya);
-    check_resumed(&baya, survivor);
+    check_resumed(&baya, &survivor);
 }
 
 #[test]
@@ -147,6 +164,6 @@ fn c61_a_survivor_is_not_forgotten_by_a_resume_that_is_killed() {
     let second = Driver::start(&baya.line("resume last"));
     wait_for("the first attempt to end it", || lines(&baya, "terms") == 1);
     second.kill();
-    assert!(runs_as(survivor).is_some(), "it withstands a TERM");
-    check_resumed(&baya, survivor);
+    assert!(survivor.runs(), "it withstands a TERM");
+    check_resumed(&baya, &survivor);
 }

@@ -17,6 +17,7 @@ mod readme;
 mod real_requests;
 mod results;
 mod resumed;
+mod resumed_example;
 mod run_views;
 mod sanitise;
 mod scenarios;
