@@ -161,7 +161,8 @@ fn portable_warns_of_what_the_original_refuses_and_of_nothing_else() {
 const TAKES: &str =
     "export const meta = { name: 'takes', description: 'd', args: { type: 'object', properties: {
   n: { type: 'integer' }, who: { type: 'string', enum: ['ann', 'bob'] } },
-  required: ['n'], additionalProperties: false } }
+  required: ['n'],
+  additionalProperties: false } }
 return args.n
 ";
 
