@@ -74,7 +74,8 @@ pub(super) fn end(failure: &Failure, asked: &Asked<'_>, tries: u32, now: SystemT
     let late = advice(failure).and_then(|advice| advice.wait_ms(now)).filter(|ms| *ms > RESET_MS_MAX);
     if let (Some(ms), Some(429)) = (late, status(failure)) {
         let message = format!("a usage limit of `{}` is reached: {}", asked.provider, said(failure));
-        let mut cause = Cause::new(CauseKind::Credit, message).hint("resume the run when the limit is reset");
+        let hint = format!("resume the run in {} minutes, when the limit is reset", ms.div_ceil(60_000));
+        let mut cause = Cause::new(CauseKind::Credit, message).hint(hint);
         cause.retry_at_ms = Some(epoch_ms(now).saturating_add_unsigned(ms));
         return AttemptEnd::Unusable(cause);
     }
