@@ -18,14 +18,22 @@ const LIST_USUAL: usize = 4;
 pub(super) const NULL_EVERY: usize = 4;
 /// From this round on a model that is asked again and again finds nothing more.
 const ROUND_DRY: u64 = 3;
+/// The same for a question that does not say its round. Independent samples of one question are fewer.
+const ASKED_DRY: u32 = 5;
 /// Lists down to this depth are empty then.
 const DEPTH_DRY: u32 = 1;
 /// Elements, keys and characters written however many are demanded.
 const COUNT_MAX: usize = 10_000;
 
 /// `variant` 0 is the usual shape; others vary what the schema leaves open.
-pub(super) fn shape(schema: &Value, prompt: &str, noise: &mut Noise, variant: u64) -> Value {
-    let is_dry = round(prompt).is_some_and(|round| round >= ROUND_DRY);
+pub(super) fn shape(
+    schema: &Value,
+    prompt: &str,
+    noise: &mut Noise,
+    variant: u64,
+    asked_before: u32,
+) -> Value {
+    let is_dry = asked_before >= ASKED_DRY || round(prompt).is_some_and(|round| round >= ROUND_DRY);
     let mut shaping = Shaping { root: schema, prompt, noise, variant, written: 0, position: 0, is_dry };
     shaping.value(schema, "", 0)
 }

@@ -2,7 +2,7 @@
 
 use baya_core::agent::Answer;
 use baya_core::schema::Schema;
-use baya_core::simulate::answer;
+use baya_core::simulate::{Counters, Request, Rules, answer};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -190,6 +190,21 @@ fn who_is_asked_for_a_third_round_finds_nothing_more() {
     assert_eq!(empty("ITERATION 12. Find bugs"), 200);
     let three = property(json!({"type": "array", "items": {"type": "string"}, "minItems": 3}));
     assert_eq!(how_often(&three, "round 9", |value| value["p"].as_array().map(Vec::len) == Some(3)), 200);
+}
+
+#[test]
+fn a_question_asked_for_the_sixth_time_finds_nothing_more() {
+    let bugs = property(json!({"type": "array", "items": {"type": "string"}}));
+    let found = |asked_before| {
+        let request =
+            Request { prompt: "Find bugs", schema: Some(&bugs), asked_before, ..Request::default() };
+        match Rules::default().decide(&mut Counters::default(), &request).answer {
+            Answer::Json(value) => value["p"].as_array().map(Vec::len).unwrap_or_default(),
+            Answer::Text(text) => panic!("text for a schema: {text}"),
+        }
+    };
+    assert!((0..5).all(|asked_before| found(asked_before) > 0));
+    assert!((5..9).all(|asked_before| found(asked_before) == 0));
 }
 
 #[test]
