@@ -19,6 +19,7 @@ mod results;
 mod resumed;
 mod resumed_example;
 mod run_views;
+mod sandbox;
 mod sanitise;
 mod scenarios;
 mod settings;
