@@ -85,7 +85,8 @@ impl Tree {
         let Some(held) = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else {
             return false;
         };
-        self.is_marked(pid) && signal.is_none_or(|signal| pidfd_send_signal(&held, signal) != Err(Errno::SRCH))
+        self.is_marked(pid)
+            && signal.is_none_or(|signal| pidfd_send_signal(&held, signal) != Err(Errno::SRCH))
     }
 
     #[cfg(target_os = "linux")]
