@@ -7,12 +7,15 @@
 //!
 //! What cannot be enforced is refused: a command is never started bare, unless `best_effort` says so.
 
+pub mod apply;
 mod reach;
+mod refused;
 mod repository;
 mod resolve;
 mod toolchains;
 
 pub use reach::{Access, Reach, Refusal};
+pub use refused::{EXIT_NOT_FOUND, EXIT_NOT_RUNNABLE, EXIT_REFUSED};
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -59,6 +62,14 @@ pub struct Sandbox {
     pub applier: Vec<String>,
 }
 
+/// The version of landlock that the running kernel offers; 0: none, and no sandbox on Linux.
+pub fn kernel_offers() -> i64 {
+    #[cfg(target_os = "linux")]
+    return apply::landlock_version();
+    #[cfg(not(target_os = "linux"))]
+    return 0;
+}
+
 impl Sandbox {
     /// A policy for an agent in this folder, with what the git repository around it needs.
     /// Environment, applier and home are the caller's to add. Call it before the agent's first command:
@@ -93,9 +104,9 @@ impl Sandbox {
         let real = self.resolve(path)?;
         match Reach::of(self).access(&real) {
             _ if self.profile == Profile::Full => Ok(real),
-            reach::Access::None => Err(Refusal::unreadable(&real)),
             // The files of the kernel tell of our own process when our process reads them.
-            reach::Access::Read if reach::is_kernel(&real) => Err(Refusal::unreadable(&real)),
+            _ if reach::is_kernel(&real) => Err(Refusal::unreadable(&real)),
+            reach::Access::None => Err(Refusal::unreadable(&real)),
             reach::Access::Read | reach::Access::Write => Ok(real),
         }
     }

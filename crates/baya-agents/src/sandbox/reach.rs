@@ -51,9 +51,8 @@ impl Reach {
         path.ancestors().find_map(|above| self.named.get(above).copied()).unwrap_or(Access::None)
     }
 
-    /// The paths below this one that may less than it.
-    pub(super) fn holes(&self, path: &Path) -> impl Iterator<Item = (&Path, Access)> {
-        let own = self.named.get(path).copied().unwrap_or(Access::None);
+    /// The paths below this one that may less than `own`.
+    pub(super) fn holes(&self, path: &Path, own: Access) -> impl Iterator<Item = (&Path, Access)> {
         self.named
             .range::<Path, _>((Bound::Excluded(path), Bound::Unbounded))
             .take_while(move |(below, _)| below.starts_with(path))

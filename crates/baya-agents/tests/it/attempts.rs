@@ -17,6 +17,7 @@ pub fn task(prompt: &str, options: AgentOptions) -> AgentTask {
         prompt: prompt.to_owned(),
         seed: 5,
         options,
+        turns: Vec::new(),
     }
 }
 
@@ -41,6 +42,9 @@ pub fn attempt(folder: PathBuf, cancel: CancellationToken) -> (Attempt, Arc<Told
         Signal::Progress(progress) => heard.progress.lock().expect("lock").push(progress),
         Signal::ProcessStarted { process, recorded } => {
             heard.processes.lock().expect("lock").push(process);
+            let _ = recorded.send(());
+        }
+        Signal::Turn { recorded, .. } => {
             let _ = recorded.send(());
         }
     });

@@ -5,5 +5,6 @@ mod api;
 mod attempts;
 mod command;
 mod fake_model;
+mod sandbox;
 mod simulated;
 mod tools;

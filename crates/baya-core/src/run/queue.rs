@@ -58,6 +58,7 @@ impl Run {
             prompt: agent.prompt.clone(),
             seed: self.seed_of(&agent.key, agent.occurrence),
             options: agent.options.clone(),
+            turns: agent.turns.clone(),
         };
         let model = self.model_of(number);
         self.at_work.insert((number, attempt), model);

@@ -45,12 +45,17 @@ impl FakeModel {
 
     /// All prompts so far, in the order they came.
     pub fn prompts(&self) -> Vec<String> {
+        let prompt = |entry: &Value| entry["prompt"].as_str().expect("a prompt").to_owned();
+        self.requests().iter().map(prompt).collect()
+    }
+
+    /// All requests so far, as the log has them.
+    pub fn requests(&self) -> Vec<Value> {
         let log = std::fs::read_to_string(self.log()).unwrap_or_default();
         // The last line may still be under way.
         let whole = log.rfind('\n').map_or("", |end| &log[..end]);
         let lines = whole.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
-        let received = lines.filter(|line| line["event"] == "received");
-        received.map(|line| line["prompt"].as_str().expect("a prompt").to_owned()).collect()
+        lines.filter(|line| line["event"] == "received").collect()
     }
 
     fn log(&self) -> PathBuf {

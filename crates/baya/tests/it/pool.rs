@@ -66,6 +66,7 @@ fn task(options: AgentOptions) -> AgentTask {
         prompt: "x".to_owned(),
         seed: 1,
         options,
+        turns: Vec::new(),
     }
 }
 
@@ -78,7 +79,9 @@ async fn end_of(manner: Manner, options: AgentOptions, then: impl FnOnce(&LocalP
     then(&pool);
     match reports.recv().await {
         Some(Report::Ended { report, .. }) => report.end,
-        Some(Report::Progress { .. } | Report::ProcessStarted { .. }) | None => panic!("no end was reported"),
+        Some(Report::Progress { .. } | Report::ProcessStarted { .. } | Report::Turn { .. }) | None => {
+            panic!("no end was reported")
+        }
     }
 }
 
