@@ -19,6 +19,8 @@ pub(super) enum Verdict {
     },
     /// The provider may have refused the form the answer was asked in.
     Reshape,
+    /// Less may fit.
+    TooLong,
     Final,
 }
 
@@ -55,11 +57,11 @@ pub(super) fn verdict(failure: &Failure, now: SystemTime) -> Verdict {
         Meaning::Transient if after_ms.is_some_and(|ms| ms > RESET_MS_MAX) => Verdict::Final,
         Meaning::Transient | Meaning::Unreachable | Meaning::Broken => Verdict::Retry { after_ms },
         Meaning::Unfit => Verdict::Reshape,
+        Meaning::ContextTooLong => Verdict::TooLong,
         Meaning::Key
         | Meaning::Credit
         | Meaning::UnknownModel
         | Meaning::NoSuchAddress
-        | Meaning::ContextTooLong
         | Meaning::Moderated
         | Meaning::Silent
         | Meaning::NotAStream

@@ -178,6 +178,8 @@ impl Service {
             model: Some(&ask.model),
             schema: ask.structured.schema(),
             compiled: compiled.as_ref(),
+            turn: Some(ask.turn),
+            offers_tools: !ask.tools.is_empty(),
             ..simulate::Request::default()
         };
         let selection = {
@@ -230,6 +232,8 @@ fn received<'a>(wire: Wire, path: &'a str, ask: Option<&'a Ask>, bytes: usize) -
         bytes,
         stream: ask.is_some_and(|ask| ask.delivery == Delivery::Streamed),
         schema: ask.is_some_and(|ask| ask.structured != Structured::No),
+        turn: ask.map_or(0, |ask| ask.turn),
+        tools: ask.map_or(&[], |ask| &ask.tools),
     }
 }
 

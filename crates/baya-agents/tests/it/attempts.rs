@@ -18,6 +18,7 @@ pub fn task(prompt: &str, options: AgentOptions) -> AgentTask {
         asked_before: 0,
         seed: 5,
         options,
+        turns: Vec::new(),
     }
 }
 
@@ -42,6 +43,9 @@ pub fn attempt(folder: PathBuf, cancel: CancellationToken) -> (Attempt, Arc<Told
         Signal::Progress(progress) => heard.progress.lock().expect("lock").push(progress),
         Signal::ProcessStarted { process, recorded } => {
             heard.processes.lock().expect("lock").push(process);
+            let _ = recorded.send(());
+        }
+        Signal::Turn { recorded, .. } => {
             let _ = recorded.send(());
         }
     });

@@ -59,6 +59,7 @@ impl Run {
             asked_before: agent.occurrence,
             seed: self.seed_of(&agent.key, agent.occurrence),
             options: agent.options.clone(),
+            turns: agent.turns.clone(),
         };
         let model = self.model_of(number);
         self.at_work.insert((number, attempt), model);

@@ -10,6 +10,7 @@ use crate::call::{Thrown, WorkflowTarget};
 use crate::event::{Delivered, Failures, Outcome, RunStatus, ScriptRecord, Surroundings};
 use crate::ids::{AgentNumber, CallId, FrameId, RunId};
 use crate::limits::Limits;
+use crate::turn::TurnRecord;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -49,6 +50,8 @@ pub struct Agent {
     /// Attempts that failed and are tried again.
     pub failed_attempts: u32,
     pub usage: Usage,
+    /// How far it came; the next attempt goes on from there.
+    pub turns: Vec<TurnRecord>,
     /// The call of the current generation that was asked for it, and did not just reuse it.
     pub call: Option<CallId>,
     /// The first time a script heard of it: place in the journal, clock, budget reading.

@@ -16,7 +16,7 @@ mod words;
 
 pub use decide::{Counters, Decision, Request, Selection};
 pub use invalid::unmet;
-pub use rules::{Fault, LatencyMs, Nth, Pattern, Rule, RuleUsage, Rules, RulesError, When};
+pub use rules::{Fault, LatencyMs, Nth, Pattern, Rule, RuleTool, RuleUsage, Rules, RulesError, When};
 
 use crate::agent::Answer;
 use crate::schema::Schema;

@@ -54,6 +54,7 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         | Event::AgentReused { .. }
         | Event::AgentStarted { .. }
         | Event::AgentProcessStarted { .. }
+        | Event::AgentTurn { .. }
         | Event::AttemptEnded { .. }
         | Event::Delivered { .. } => Vec::new(),
     }
@@ -64,7 +65,7 @@ pub fn of_progress(agent: AgentNumber, progress: &Progress, view: &RunView) -> O
     let waits = match progress {
         Progress::Retrying { wait_ms, .. } => *wait_ms >= 1_000,
         Progress::Reasking { .. } => true,
-        Progress::Asked | Progress::Streaming { .. } => false,
+        Progress::Asked | Progress::Streaming { .. } | Progress::Using { .. } => false,
     };
     let words = frame::progress_words(progress).filter(|_| waits)?;
     let label = view.agents.get(&agent).map_or("", |agent| agent.label.as_str());

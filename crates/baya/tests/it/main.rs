@@ -1,6 +1,7 @@
 //! Features of the program, through the program itself.
 
 mod args_rules;
+mod at_work;
 mod bad_input;
 mod disk;
 mod fake;

@@ -109,7 +109,7 @@ fn rules(sandbox: &Sandbox, sockets: Sockets) -> Result<(Rules, Rules), BackendE
     let unshare = spaces().into_iter().chain([when(&[has(0, NEW_TIME)?])]);
     forbidden.insert(libc::SYS_unshare, unshare.collect::<Result<_, _>>()?);
     // Typing into the terminal of whoever looks on.
-    let typing = [libc::TIOCSTI, libc::TIOCLINUX].map(|request| when(&[is(1, request as u64)?]));
+    let typing = [libc::TIOCSTI, libc::TIOCLINUX].map(|request| when(&[is(1, request)?]));
     forbidden.insert(libc::SYS_ioctl, typing.into_iter().collect::<Result<_, _>>()?);
     // The limits of another process.
     forbidden.insert(libc::SYS_prlimit64, vec![when(&[is_not(0, 0)?])?]);
