@@ -18,6 +18,9 @@ pub struct AgentTask {
     pub phase: Option<String>,
     /// Goes out verbatim, in a text block of its own.
     pub prompt: String,
+    /// How often the run has asked the same before.
+    #[serde(default)]
+    pub asked_before: u32,
     /// For randomness that must repeat: simulated answers, jitter.
     pub seed: u64,
     pub options: AgentOptions,

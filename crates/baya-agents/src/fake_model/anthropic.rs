@@ -37,7 +37,10 @@ pub(super) fn whole(reply: &Reply) -> Value {
         Content::Text(text) => json!([{"type": "text", "text": text}]),
         Content::Refusal(_) => json!([]),
         Content::Calls(calls) => {
-            let block = |(at, call): (usize, &Call)| json!({"type": "tool_use", "id": call_id(reply, at), "name": call.name, "input": parsed(&call.input)});
+            let block = |(at, call): (usize, &Call)| {
+                let (id, input) = (call_id(reply, at), parsed(&call.input));
+                json!({"type": "tool_use", "id": id, "name": call.name, "input": input})
+            };
             calls.iter().enumerate().map(block).collect()
         }
     };

@@ -5,6 +5,7 @@
 //! group is not found: no means of an ordinary user finds it without a cgroup.
 
 use crate::command::group::Group;
+use rustix::io::Errno;
 use rustix::process::Signal;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -38,42 +39,45 @@ impl Tree {
     }
 
     pub async fn end(&self) -> bool {
-        for (signal, grace) in [(Signal::TERM, TERM_GRACE), (Signal::KILL, KILL_GRACE)] {
-            if !self.signal(signal) {
-                return true;
-            }
-            let gone = async {
-                // Looking signals again: what was forked meanwhile hears of it too.
-                while self.signal(signal) {
-                    tokio::time::sleep(LOOK_EVERY).await;
-                }
-            };
-            if tokio::time::timeout(grace, gone).await.is_ok() {
-                return true;
-            }
+        if !self.signal(Signal::TERM) || self.is_gone_within(TERM_GRACE, None).await {
+            return true;
         }
-        !self.signal(Signal::KILL)
+        // Again and again: what was forked meanwhile is killed too.
+        self.is_gone_within(KILL_GRACE, Some(Signal::KILL)).await
+    }
+
+    async fn is_gone_within(&self, grace: Duration, signal: Option<Signal>) -> bool {
+        let gone = async {
+            while self.visit(signal) {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        tokio::time::timeout(grace, gone).await.is_ok()
     }
 
     /// Signals all that run; says whether any did.
     pub fn signal(&self, signal: Signal) -> bool {
+        self.visit(Some(signal))
+    }
+
+    fn visit(&self, signal: Option<Signal>) -> bool {
         let group = self.group.filter(Group::runs);
-        if let Some(group) = group {
+        if let (Some(group), Some(signal)) = (group, signal) {
             group.signal(signal);
         }
-        group.is_some() | self.signal_marked(signal)
+        group.is_some() | self.visit_marked(signal)
     }
 
     #[cfg(target_os = "linux")]
-    fn signal_marked(&self, signal: Signal) -> bool {
+    fn visit_marked(&self, signal: Option<Signal>) -> bool {
         let Ok(entries) = std::fs::read_dir("/proc") else { return false };
         let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-        pids.filter(|pid| self.signal_if_marked(*pid, signal)).count() > 0
+        pids.filter(|pid| self.visit_if_marked(*pid, signal)).count() > 0
     }
 
     /// Held by a descriptor first, so that the process that was looked at is the one that is signalled.
     #[cfg(target_os = "linux")]
-    fn signal_if_marked(&self, pid: i32, signal: Signal) -> bool {
+    fn visit_if_marked(&self, pid: i32, signal: Option<Signal>) -> bool {
         use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
         if !self.is_marked(pid) {
             return false;
@@ -81,7 +85,8 @@ impl Tree {
         let Some(held) = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else {
             return false;
         };
-        self.is_marked(pid) && pidfd_send_signal(&held, signal).is_ok()
+        self.is_marked(pid)
+            && signal.is_none_or(|signal| pidfd_send_signal(&held, signal) != Err(Errno::SRCH))
     }
 
     #[cfg(target_os = "linux")]
@@ -97,7 +102,7 @@ impl Tree {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn signal_marked(&self, _signal: Signal) -> bool {
+    fn visit_marked(&self, _signal: Option<Signal>) -> bool {
         false
     }
 }

@@ -4,7 +4,7 @@ use super::state::{
     Agent, AgentState, CallFate, ChildRecord, DeliveryRecord, Frame, Heard, Life, RunEnd, State,
 };
 use crate::agent::{AttemptEnd, CacheUse, CauseKind, Usage};
-use crate::call::{ThrowKind, Thrown};
+use crate::call::Thrown;
 use crate::event::{Delivered, Event, Outcome, Recorded};
 use crate::ids::{AgentNumber, CallId};
 
@@ -115,7 +115,7 @@ impl State {
         self.tokens_shown = 0;
         self.occurrences.clear();
         self.asked.clear();
-        self.limited.clear();
+        self.refused.clear();
         self.queue.clear();
         self.pool.clear();
         for agent in &mut self.agents {
@@ -171,12 +171,8 @@ impl State {
     }
 
     fn apply_refusal(&mut self, call: CallId, thrown: &Thrown) {
-        if thrown.kind.is_limit() {
-            let words = match thrown.kind {
-                ThrowKind::Budget => "budget reached",
-                _ => "agent limit reached",
-            };
-            *self.limited.entry(words).or_default() += 1;
+        if let Some(words) = thrown.kind.refused_agent() {
+            *self.refused.entry(words).or_default() += 1;
         }
         if let Some(number) = self.drop_queued(call) {
             self.asked.retain(|asked| *asked != number);

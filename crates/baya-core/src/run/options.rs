@@ -81,7 +81,10 @@ fn check_names(options: &AgentOptions, around: &Surroundings) -> Result<(), Thro
         && !around.agent_types.contains(agent_type)
     {
         let known = around.agent_types.join(", ");
-        let message = format!("there is no agent type `{agent_type}`; there are: {known}");
+        let message = format!(
+            "there is no agent type `{agent_type}`; there are: {known}; \
+             hint: `.baya/agents` and `.claude/agents` hold others, a Markdown file each"
+        );
         return Err(Thrown { kind: ThrowKind::AgentType, message });
     }
     if let Some(backend) = &options.backend

@@ -56,6 +56,7 @@ impl Run {
             label: agent.label.clone(),
             phase: agent.phase.clone(),
             prompt: agent.prompt.clone(),
+            asked_before: agent.occurrence,
             seed: self.seed_of(&agent.key, agent.occurrence),
             options: agent.options.clone(),
             turns: agent.turns.clone(),

@@ -164,8 +164,8 @@ pub struct State {
     pub occurrences: BTreeMap<String, u32>,
     /// Agents of this generation's calls, reused ones included.
     pub asked: Vec<AgentNumber>,
-    /// Calls refused by a limit of ours, by its words.
-    pub limited: BTreeMap<&'static str, u32>,
+    /// Calls for agents that were refused, by the reason's words.
+    pub refused: BTreeMap<&'static str, u32>,
     pub queue: VecDeque<AgentNumber>,
     /// Finished results that no call of this generation has taken, by key.
     pub pool: BTreeMap<String, BTreeSet<AgentNumber>>,
@@ -210,7 +210,7 @@ impl Default for State {
             tokens_shown: 0,
             occurrences: BTreeMap::new(),
             asked: Vec::new(),
-            limited: BTreeMap::new(),
+            refused: BTreeMap::new(),
             queue: VecDeque::new(),
             pool: BTreeMap::new(),
         }

@@ -2,7 +2,7 @@
 
 use super::noise::Noise;
 use super::rules::{Fault, LatencyMs, Nth, Pattern, Rule, RuleTool, RuleUsage, Rules};
-use super::{answer_shaped, invalid, words};
+use super::{invalid, shaped, words};
 use crate::agent::Answer;
 use crate::schema::Schema;
 use regex::Captures;
@@ -19,6 +19,8 @@ pub struct Request<'a> {
     pub schema: Option<&'a Value>,
     /// The same schema, compiled; without it one is compiled for this answer.
     pub compiled: Option<&'a Schema>,
+    /// How often the run has asked the same before: who is asked again and again finds nothing more.
+    pub asked_before: u32,
     /// Goes into the answer together with the rules' own seed.
     pub seed: u64,
     /// Which time this is asked, if the caller knows; else equal prompts are counted.
@@ -162,8 +164,8 @@ impl Rules {
             None => Schema::compile(schema).ok(),
         };
         let compiled = request.compiled.or(own.as_ref());
-        let shaped = || Answer::Json(answer_shaped(schema, compiled, request.prompt, seed));
-        match (as_object(said.unwrap_or_else(shaped)), fault, compiled) {
+        let made_up = || Answer::Json(shaped(schema, compiled, request.prompt, seed, request.asked_before));
+        match (as_object(said.unwrap_or_else(made_up)), fault, compiled) {
             (Answer::Json(value), Some(Fault::Invalid), Some(compiled)) if compiled.is_valid(&value) => {
                 Answer::Json(invalid::unmet(compiled, &value))
             }

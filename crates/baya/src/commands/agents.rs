@@ -74,6 +74,9 @@ fn json_lines(types: &AgentTypes, most: Profile) -> Vec<Value> {
             "origin": origin(&agent_type.origin), "tools": tools, "sandbox": profile, "notes": notes,
             "model": agent_type.model, "max_turns": agent_type.max_turns})
     };
-    let broken = |broken: &Broken| json!({"type": "broken", "location": broken.path.display().to_string(), "reason": broken.reason});
+    let broken = |broken: &Broken| {
+        let location = broken.path.display().to_string();
+        json!({"type": "broken", "location": location, "reason": broken.reason})
+    };
     types.iter().map(known).chain(types.broken().iter().map(broken)).collect()
 }

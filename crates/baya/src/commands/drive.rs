@@ -141,7 +141,11 @@ fn ended(view: &RunView, end: &DriveEnd) -> Ended {
 /// The journal failed under a running run: nothing new starts, and what is in it stays.
 fn tell_lost(run: &RunId, error: &DriveError, watching: Watching) -> Exit {
     let DriveError::Journal(error) = error;
-    let failure = of_journal(error).hint(format!("resume: baya resume {run}"));
+    let next = match matches!(error, JournalError::LeaseLost { .. }) {
+        true => format!("look: baya show {run}"),
+        false => format!("resume: baya resume {run}"),
+    };
+    let failure = of_journal(error).hint(next);
     crate::tell(&failure);
     if watching == Watching::Json {
         let end = Ended {

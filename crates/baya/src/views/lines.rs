@@ -7,6 +7,9 @@ use baya_core::event::{Event, Outcome};
 use baya_core::ids::AgentNumber;
 use baya_core::view::RunView;
 
+/// Of one line; `show` has all.
+const LINE_CHARS_MAX: usize = 4_000;
+
 /// What to say about an event, after `view` has applied it.
 pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
     match event {
@@ -75,5 +78,5 @@ pub fn cause_words(cause: &Cause) -> String {
 }
 
 fn clean(text: &str) -> String {
-    sanitise::line(text)
+    sanitise::line(&words::shortened(text, LINE_CHARS_MAX))
 }

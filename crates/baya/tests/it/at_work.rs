@@ -79,12 +79,12 @@ fn c61_an_agent_killed_in_its_fifth_turn_costs_one_further_request() {
         {"when": {"turn": 5}, "text": "five", "usage": usage()},
     ])));
     let mut child = with_model(&baya, &model, "run w.js").spawn();
-    wait_for("the fifth request", || model.requests().len() == 5);
+    wait_for("the fifth request", || model.received().len() == 5);
     child.kill().expect("a living child");
     wait(&mut child);
     let output = with_model(&baya, &model, "resume last --json").run().exits(0);
     assert_eq!(output.run_ended()["result"], json!({"text": "five", "spent": 50}));
-    assert_eq!(model.requests().len(), 6, "one further request");
+    assert_eq!(model.received().len(), 6, "one further request");
     let count = std::fs::read_to_string(baya.work().join("count.txt")).expect("a file");
     assert_eq!(count, "x\nx\nx\n", "nothing is done twice");
 }
@@ -105,7 +105,7 @@ fn c61_a_command_that_was_at_work_when_we_died_is_told_as_unknown() {
     let output = with_model(&baya, &model, "resume last --json").run().exits(0);
     assert_eq!(output.run_ended()["result"]["text"], "done");
     let begun = std::fs::read_to_string(baya.work().join("begun.txt")).expect("a file");
-    assert_eq!((begun.as_str(), model.requests().len()), ("x\n", 2));
+    assert_eq!((begun.as_str(), model.received().len()), ("x\n", 2));
     let told = output.json_lines().iter().any(|line| {
         line["turn"]["step"] == "tool_ended"
             && line["turn"]["text"].as_str().is_some_and(|text| text.contains("it may have run"))
@@ -120,7 +120,7 @@ fn an_isolated_agent_gets_tools_that_only_read() {
     script(&baya, "{ isolation: 'worktree' }");
     let model = FakeModel::start(&rules(json!([{"text": "done"}])));
     with_model(&baya, &model, "run w.js").run().exits(0).says("their tools only read");
-    assert_eq!(model.requests()[0]["tools"], json!(["read", "glob", "grep", "todo"]));
+    assert_eq!(model.received()[0]["tools"], json!(["read", "glob", "grep", "todo"]));
 }
 
 #[test]

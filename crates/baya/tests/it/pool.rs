@@ -64,6 +64,7 @@ fn task(options: AgentOptions) -> AgentTask {
         label: "x".to_owned(),
         phase: None,
         prompt: "x".to_owned(),
+        asked_before: 0,
         seed: 1,
         options,
         turns: Vec::new(),

@@ -33,14 +33,16 @@ struct Reader<'t> {
     rest: std::iter::Peekable<std::str::Chars<'t>>,
     quote: Quote,
     current: String,
+    /// A word has begun and not ended.
+    in_word: bool,
     line: Line,
 }
 
 impl Line {
     pub fn of(text: &str) -> Line {
         let line = Line { commands: Vec::new(), odd: None };
-        let mut reader =
-            Reader { rest: text.chars().peekable(), quote: Quote::None, current: String::new(), line };
+        let rest = text.chars().peekable();
+        let mut reader = Reader { rest, quote: Quote::None, current: String::new(), in_word: false, line };
         while let Some(c) = reader.rest.next() {
             match reader.quote {
                 Quote::None => reader.bare(c),
@@ -67,28 +69,29 @@ impl Reader<'_> {
                 self.odd("grouping");
                 self.end_command();
             }
-            '{' | '}' if self.at_word_start() => {
+            '{' | '}' if !self.in_word => {
                 self.odd("grouping");
                 self.end_command();
             }
-            '#' if self.at_word_start() => while self.rest.next_if(|c| *c != '\n').is_some() {},
+            '#' if !self.in_word => while self.rest.next_if(|c| *c != '\n').is_some() {},
             '`' | '$' => self.expansion(c),
             '>' => self.output(),
             '<' if self.rest.peek().is_some_and(|c| matches!(c, '<' | '(' | '>')) => {
                 self.odd("a here document or a substitution");
-                self.current.push(c);
+                self.push(c);
             }
-            c if c.is_whitespace() => {
-                if !self.at_word_start() {
+            // Other white space is an ordinary character to a shell.
+            ' ' | '\t' => {
+                if std::mem::take(&mut self.in_word) {
                     self.current.push(' ');
                 }
             }
-            c => self.current.push(c),
+            c => self.push(c),
         }
     }
 
     fn in_single(&mut self, c: char) {
-        self.current.push(c);
+        self.push(c);
         if c == '\'' {
             self.quote = Quote::None;
         }
@@ -99,21 +102,24 @@ impl Reader<'_> {
             '"' => self.open(Quote::None, c),
             '\\' => self.escaped(c),
             '`' | '$' => self.expansion(c),
-            c => self.current.push(c),
+            c => self.push(c),
         }
     }
 
     fn open(&mut self, quote: Quote, c: char) {
         self.quote = quote;
-        self.current.push(c);
+        self.push(c);
     }
 
     fn escaped(&mut self, c: char) {
         match self.rest.next() {
             // A line that goes on.
             Some('\n') => {}
-            Some(next) => self.current.extend([c, next]),
-            None => self.current.push(c),
+            Some(next) => {
+                self.push(c);
+                self.push(next);
+            }
+            None => self.push(c),
         }
     }
 
@@ -130,7 +136,7 @@ impl Reader<'_> {
             Some(_) | None => true,
         };
         if harmless {
-            return self.current.push(c);
+            return self.push(c);
         }
         self.odd("a substitution");
         if self.quote == Quote::None || c == '`' || self.rest.peek() == Some(&'(') {
@@ -160,6 +166,7 @@ impl Reader<'_> {
 
     /// The `2` of `2>&1` is no argument.
     fn drop_stream_number(&mut self) {
+        self.in_word = false;
         for number in [" 1", " 2"] {
             if let Some(before) = self.current.strip_suffix(number) {
                 self.current = format!("{before} ");
@@ -169,8 +176,9 @@ impl Reader<'_> {
         self.current.push(' ');
     }
 
-    fn at_word_start(&self) -> bool {
-        self.current.is_empty() || (self.current.ends_with(' ') && !self.current.ends_with("\\ "))
+    fn push(&mut self, c: char) {
+        self.in_word = true;
+        self.current.push(c);
     }
 
     fn odd(&mut self, what: &'static str) {
@@ -178,6 +186,7 @@ impl Reader<'_> {
     }
 
     fn end_command(&mut self) {
+        self.in_word = false;
         let text = std::mem::take(&mut self.current);
         let text = text.trim();
         if !text.is_empty() {

@@ -14,11 +14,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sink::Found;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Of one answer.
 const LINES_MAX: usize = 250;
 const BYTES_MAX: usize = 30_000;
 const CONTEXT_MAX: usize = 20;
+/// Of one search.
+const TIME_MAX: Duration = Duration::from_secs(60);
 /// One line of a file that is searched; longer ones are passed over with the file.
 const HEAP_BYTES: usize = 16 * 1024 * 1024;
 /// Of the compiled expression.
@@ -78,9 +81,16 @@ fn grep(input: Input, room: &ToolRoom) -> Result<String, String> {
     let regex = regex(&input.pattern)?;
     let glob = input.glob.as_deref().map(matcher).transpose()?;
     let mut search = Search { searcher: searcher(&input), mode: input.mode, answer: Answer::default() };
+    let begun = Instant::now();
     for path in files(&root, glob, room) {
         if room.cancel.is_cancelled() {
             return Err("the agent was stopped".to_owned());
+        }
+        if begun.elapsed() > TIME_MAX {
+            let seconds = TIME_MAX.as_secs();
+            return Err(format!(
+                "the search took more than {seconds} s\nhint: narrow it by `path` or `glob`"
+            ));
         }
         search.file(&path, &regex, room);
         if search.answer.is_full() {

@@ -51,6 +51,7 @@ fn task(options: AgentOptions) -> AgentTask {
         label: "a".to_owned(),
         phase: None,
         prompt: "  the prompt,\n\nverbatim \u{1F9F6} ".to_owned(),
+        asked_before: 0,
         seed: 7,
         options,
         turns: Vec::new(),

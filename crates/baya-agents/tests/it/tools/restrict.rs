@@ -80,6 +80,7 @@ fn c23_a_clamp_lets_only_some_commands_through() {
         "git commit -m \"a & b\"",
         "git log # rm\ngit show",
         "git show $HEAD ${HEAD}",
+        "git show HEAD@{1} a#b \\#c '#' d",
         "git \\\n status",
         "git log &> /dev/null",
         "",
@@ -117,6 +118,10 @@ fn c23_a_clamp_lets_only_some_commands_through() {
         "git log >|file",
         "git log >&file",
         "git log \\\\; rm x",
+        "git log \\\\ # '\nrm x # '",
+        "git log \\  # '\nrm x # '",
+        "git\u{a0}/evil",
+        "git\r/evil",
         "g\"it\" log",
     ];
     check(json!(["git"]), &allowed, &refused);

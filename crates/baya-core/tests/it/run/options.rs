@@ -41,7 +41,11 @@ fn c24_unknown_options_and_values_are_told_once_and_ignored() {
 fn c26_an_unknown_agent_type_throws_and_lists_what_there_is() {
     let thrown = thrown(json!({"agentType": "Explorer"}));
     assert_eq!(thrown.kind, ThrowKind::AgentType);
-    assert_eq!(thrown.message, "there is no agent type `Explorer`; there are: Explore, general-purpose");
+    assert_eq!(
+        thrown.message,
+        "there is no agent type `Explorer`; there are: Explore, general-purpose; \
+         hint: `.baya/agents` and `.claude/agents` hold others, a Markdown file each"
+    );
 }
 
 #[test]
