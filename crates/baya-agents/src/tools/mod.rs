@@ -75,18 +75,16 @@ impl ToolRoom {
             kept,
             sandbox: Arc::new(sandbox),
             cancel,
+            background: Background::new(&mark),
             mark,
             memory: Memory::default(),
-            background: Background::default(),
         }
     }
 
     /// Ends everything that the agent's commands left running; false if something withstands. Called
     /// when an agent is over, and before one that an earlier process of ours left is taken up again.
     pub async fn end(&self) -> bool {
-        let over = processes::end_all(&self.mark).await;
-        self.background.end().await;
-        over
+        self.background.end().await
     }
 }
 

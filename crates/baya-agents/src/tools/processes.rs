@@ -7,6 +7,7 @@
 use crate::command::group::Group;
 use rustix::io::Errno;
 use rustix::process::Signal;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -23,7 +24,7 @@ const READER_GRACE: Duration = Duration::from_millis(500);
 
 /// Ends whatever carries the mark of this agent; false if something withstands.
 pub async fn end_all(mark: &str) -> bool {
-    Tree { group: None, entry: format!("{VARIABLE}={mark}/"), is_prefix: true }.end().await
+    Tree::of_agent(mark).end().await
 }
 
 /// The processes of one command, or of all commands of an agent.
@@ -34,6 +35,10 @@ pub(super) struct Tree {
 }
 
 impl Tree {
+    fn of_agent(mark: &str) -> Tree {
+        Tree { group: None, entry: format!("{VARIABLE}={mark}/"), is_prefix: true }
+    }
+
     pub fn of_command(leader: u32, value: &str) -> Tree {
         Tree { group: Group::of_leader(leader), entry: format!("{VARIABLE}={value}"), is_prefix: false }
     }
@@ -121,23 +126,53 @@ impl Drop for Guard {
     }
 }
 
-/// Tasks that read what commands left in the background write.
-#[derive(Clone, Default)]
+/// What commands left in the background, and the tasks that read what it writes.
+#[derive(Clone)]
 pub(super) struct Background {
-    readers: Arc<Mutex<JoinSet<()>>>,
+    left: Arc<Left>,
+}
+
+struct Left {
+    readers: Mutex<JoinSet<()>>,
+    mark: String,
+    /// A command was started since the last end.
+    is_used: AtomicBool,
 }
 
 impl Background {
+    pub fn new(mark: &str) -> Background {
+        let left = Left { readers: Mutex::default(), mark: mark.to_owned(), is_used: AtomicBool::new(false) };
+        Background { left: Arc::new(left) }
+    }
+
+    pub fn starts(&self) {
+        self.left.is_used.store(true, Ordering::Relaxed);
+    }
+
     pub fn read(&self, reader: impl Future<Output = ()> + Send + 'static) {
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut readers = self.left.readers.lock().unwrap_or_else(PoisonError::into_inner);
         while readers.try_join_next().is_some() {}
         readers.spawn(reader);
     }
 
-    pub async fn end(&self) {
-        let mut readers = std::mem::take(&mut *self.readers.lock().unwrap_or_else(PoisonError::into_inner));
+    /// False if something withstands.
+    pub async fn end(&self) -> bool {
+        let over = end_all(&self.left.mark).await;
+        self.left.is_used.store(!over, Ordering::Relaxed);
+        let readers = &self.left.readers;
+        let mut readers = std::mem::take(&mut *readers.lock().unwrap_or_else(PoisonError::into_inner));
         // What is still open then is held by somebody else; dropping the readers closes our end.
         let _ =
             tokio::time::timeout(READER_GRACE, async { while readers.join_next().await.is_some() {} }).await;
+        over
+    }
+}
+
+/// A room that was given up without an end leaves nothing at work either.
+impl Drop for Left {
+    fn drop(&mut self) {
+        if *self.is_used.get_mut() {
+            Tree::of_agent(&self.mark).signal(Signal::KILL);
+        }
     }
 }

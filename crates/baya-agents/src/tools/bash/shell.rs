@@ -111,6 +111,7 @@ fn start(
     sandbox.environment.insert(VARIABLE.to_owned(), value.to_owned());
     let mut shell = sandbox.command(&[OsStr::new(shell), OsStr::new("-c"), &script], folder);
     shell.stdin(Stdio::null()).stdout(writer).stderr(other);
+    room.background.starts();
     let child = shell.spawn().map_err(failed)?;
     // Our copies of the pipe's other end go with the command.
     drop(shell);

@@ -134,6 +134,18 @@ async fn a_daemon_that_left_the_group_ends_with_the_agent() {
 }
 
 #[tokio::test]
+async fn a_room_that_is_given_up_leaves_nothing_at_work() {
+    let place = Place::new();
+    place.bash("sleep 1000 >/dev/null 2>&1 & echo $! >pid", "(no output, exit status 0)").await;
+    let pid = place.path("pid");
+    assert!(runs(&pid));
+    let Place { top, room } = place;
+    drop(room);
+    until(|| !runs(&pid)).await;
+    drop(top);
+}
+
+#[tokio::test]
 async fn a_time_out_ends_the_whole_group() {
     let place = Place::new();
     let command = "sh -c 'echo $$ >pid; trap \"\" TERM; while :; do sleep 1; done' & echo begun; wait";
