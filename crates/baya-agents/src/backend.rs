@@ -4,6 +4,7 @@
 //! cancelled, and says what it knows of usage and of the model that served.
 
 use baya_core::agent::{AgentProcess, AgentTask, AttemptReport, Progress};
+use baya_core::turn::TurnRecord;
 use futures_util::future::BoxFuture;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,6 +39,12 @@ pub enum Signal {
     /// ours leaves no process that nobody knows of.
     ProcessStarted {
         process: AgentProcess,
+        recorded: oneshot::Sender<()>,
+    },
+    /// The agent came one step further. It does not go on before `recorded` has answered, so that what
+    /// was paid for or done is never paid for or done again.
+    Turn {
+        turn: TurnRecord,
         recorded: oneshot::Sender<()>,
     },
 }

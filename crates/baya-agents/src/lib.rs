@@ -9,3 +9,4 @@ pub mod memory_files;
 pub mod models;
 pub mod sandbox;
 pub mod simulated;
+pub mod tools;

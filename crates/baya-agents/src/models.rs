@@ -266,6 +266,20 @@ pub fn thinks_unasked(model: &str) -> bool {
     PREFIXES.iter().any(|prefix| id.starts_with(prefix))
 }
 
+/// Tokens the context of a model holds, where that is known: prefixes of ids, the first that fits counts.
+pub fn context_tokens(model: &str) -> Option<u64> {
+    const WINDOWS: &[(&str, u64)] = &[
+        ("claude", 200_000),
+        ("gpt-4o", 128_000),
+        ("gpt-5", 272_000),
+        ("o3", 200_000),
+        ("o4", 200_000),
+        ("gemini", 1_000_000),
+    ];
+    let id = plain_id(model);
+    WINDOWS.iter().find(|(prefix, _)| id.starts_with(prefix)).map(|(_, tokens)| *tokens)
+}
+
 /// Without a provider in front; Claude's versions with dashes, as its own API writes them.
 fn plain_id(model: &str) -> String {
     let id = model.rsplit('/').next().unwrap_or(model).to_lowercase();

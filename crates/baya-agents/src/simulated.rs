@@ -160,8 +160,11 @@ impl Talk<'_> {
             phase: task.phase.as_deref(),
             schema: task.options.schema.as_ref(),
             compiled: schema,
+            asked_before: task.asked_before,
             seed: task.seed,
             occurrence: Some(u64::from(task.attempt) * REQUESTS_PER_ATTEMPT + asked_before),
+            turn: None,
+            offers_tools: false,
         };
         let selection = {
             let mut counters = self.backend.counters.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,6 +2,7 @@
 //! [`AttemptReport`]; the run decides what the script hears of it.
 
 use crate::ids::{AgentNumber, RunId};
+use crate::turn::TurnRecord;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -17,9 +18,15 @@ pub struct AgentTask {
     pub phase: Option<String>,
     /// Goes out verbatim, in a text block of its own.
     pub prompt: String,
+    /// How often the run has asked the same before.
+    #[serde(default)]
+    pub asked_before: u32,
     /// For randomness that must repeat: simulated answers, jitter.
     pub seed: u64,
     pub options: AgentOptions,
+    /// How far earlier attempts came; the attempt goes on from there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<TurnRecord>,
 }
 
 /// The options of `agent()`, parsed. Absent means: the backend's default.
@@ -54,6 +61,9 @@ pub struct AgentOptions {
     pub max_turns: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u64>,
+    /// Only these tools, of those that there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub disallowed_tools: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,6 +134,7 @@ pub enum AttemptEnd {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AttemptReport {
     pub end: AttemptEnd,
+    /// What no recorded turn carries.
     #[serde(default)]
     pub usage: Usage,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -328,4 +339,6 @@ pub enum Progress {
     Retrying { why: String, wait_ms: u64 },
     /// The answer did not meet the schema and is asked for again.
     Reasking { why: String, tries: u32 },
+    /// A tool is at work.
+    Using { tool: String },
 }

@@ -273,4 +273,22 @@ impl ThrowKind {
     pub fn is_limit(self) -> bool {
         matches!(self, ThrowKind::AgentLimit | ThrowKind::Budget)
     }
+
+    /// Why an agent was refused before it was there, in the words of a count; none: the refusal is of no
+    /// agent, or of one that counts itself.
+    pub fn refused_agent(self) -> Option<&'static str> {
+        match self {
+            ThrowKind::AgentLimit => Some("agent limit reached"),
+            ThrowKind::Budget => Some("budget reached"),
+            ThrowKind::AgentType => Some("no such agent type"),
+            ThrowKind::Schema => Some("unusable schema"),
+            ThrowKind::Isolation => Some("no worktree"),
+            ThrowKind::Option => Some("unusable option"),
+            ThrowKind::Stopped
+            | ThrowKind::SchemaUnmet
+            | ThrowKind::Stalled
+            | ThrowKind::Workflow
+            | ThrowKind::AgentFailed => None,
+        }
+    }
 }

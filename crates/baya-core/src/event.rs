@@ -7,6 +7,7 @@ use crate::agent::{AgentOptions, AgentProcess, Answer, AttemptEnd, Cause, Usage}
 use crate::call::{LogLevel, Program, ScriptError, Site, Thrown};
 use crate::ids::{AgentNumber, CallId, FrameId, RunId};
 use crate::limits::Limits;
+use crate::turn::TurnRecord;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -62,6 +63,9 @@ pub struct Surroundings {
     /// The file with the rules of simulated agents; a resume takes it over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<String>,
+    /// How much the tools of agents may do; a resume takes it over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -219,6 +223,12 @@ pub enum Event {
         agent: AgentNumber,
         attempt: u32,
         process: AgentProcess,
+    },
+    /// The agent came one step further.
+    AgentTurn {
+        agent: AgentNumber,
+        attempt: u32,
+        turn: TurnRecord,
     },
     /// A person wants the agent to end; its call gives null.
     AgentSkipRequested {

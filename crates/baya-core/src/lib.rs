@@ -14,4 +14,5 @@ pub mod run;
 pub mod schema;
 pub mod script;
 pub mod simulate;
+pub mod turn;
 pub mod view;

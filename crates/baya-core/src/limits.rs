@@ -32,6 +32,9 @@ pub const STALL_ATTEMPTS: u32 = 2;
 /// Tries of one request that fails in a way another try may cure.
 pub const REQUEST_RETRIES: u32 = 4;
 
+/// Answers of one agent that may call tools; `maxTurns`.
+pub const AGENT_TURNS_MAX: u32 = 100;
+
 /// The limits of a run, journaled with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {

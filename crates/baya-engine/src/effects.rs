@@ -112,6 +112,10 @@ fn reports_to(inbox: mpsc::UnboundedSender<Envelope>, views: mpsc::UnboundedSend
             let input = Input::AgentProcessStarted { agent, attempt, process };
             let _ = inbox.send(Envelope { input, ack: Some(recorded) });
         }
+        Report::Turn { agent, attempt, turn, recorded } => {
+            let input = Input::AgentTurn { agent, attempt, turn };
+            let _ = inbox.send(Envelope { input, ack: Some(recorded) });
+        }
         Report::Ended { agent, attempt, report } => {
             let _ = inbox.send(Envelope::of(Input::AgentEnded { agent, attempt, report: *report }));
         }

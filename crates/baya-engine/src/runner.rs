@@ -2,6 +2,7 @@
 
 use baya_core::agent::{AgentProcess, AgentTask, AttemptReport, Progress};
 use baya_core::ids::AgentNumber;
+use baya_core::turn::TurnRecord;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -22,5 +23,6 @@ pub type Reports = Arc<dyn Fn(Report) + Send + Sync>;
 pub enum Report {
     Progress { agent: AgentNumber, attempt: u32, progress: Progress },
     ProcessStarted { agent: AgentNumber, attempt: u32, process: AgentProcess, recorded: oneshot::Sender<()> },
+    Turn { agent: AgentNumber, attempt: u32, turn: TurnRecord, recorded: oneshot::Sender<()> },
     Ended { agent: AgentNumber, attempt: u32, report: Box<AttemptReport> },
 }

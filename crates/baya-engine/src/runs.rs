@@ -214,7 +214,7 @@ impl RunStore {
     /// Names the runs whose ids look most like what was asked for (C64).
     fn unknown(&self, wanted: &str, ids: &[RunId]) -> JournalError {
         let full = if wanted.starts_with("wf_") { wanted.to_owned() } else { format!("wf_{wanted}") };
-        let mut near: Vec<&RunId> = ids.iter().collect();
+        let mut near: Vec<&RunId> = ids.iter().filter(|id| id.as_str() != full).collect();
         near.sort_by_key(|id| strsim::levenshtein(id.as_str(), &full));
         JournalError::UnknownRun {
             wanted: wanted.to_owned(),

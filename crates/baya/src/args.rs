@@ -1,7 +1,7 @@
 //! The command line as clap reads it. What a command means stands in `commands/`.
 
 use crate::commands::{
-    bundle, check, completions, fake_model, list, new, resume, run, runs, sandbox, show, stop,
+    agents, bundle, check, completions, fake_model, list, new, resume, run, runs, sandbox, show, stop,
 };
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -35,6 +35,8 @@ pub enum Command {
     Show(show::Args),
     /// List the saved workflows
     List(list::Args),
+    /// List the agent types, with their tools
+    Agents(agents::Args),
     /// End a run, or one of its agents
     Stop(stop::Args),
     /// Write a commented script to start from
@@ -60,6 +62,7 @@ impl Command {
             | Command::Runs(_)
             | Command::Show(_)
             | Command::List(_)
+            | Command::Agents(_)
             | Command::Stop(_)
             | Command::New(_)
             | Command::Sandbox(_)

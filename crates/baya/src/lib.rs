@@ -71,6 +71,7 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::Runs(args) => commands::runs::execute(&args),
         Command::Show(args) => commands::show::execute(&args),
         Command::List(args) => commands::list::execute(&args),
+        Command::Agents(args) => commands::agents::execute(&args),
         Command::Stop(args) => commands::stop::execute(&args),
         Command::New(args) => commands::new::execute(&args),
         Command::Sandbox(args) => commands::sandbox::execute(&args),

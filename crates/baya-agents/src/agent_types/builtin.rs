@@ -26,6 +26,7 @@ fn built_in(name: &str, description: &str, body: &str, denied: Option<&[&str]>) 
     AgentType {
         name: name.to_owned(),
         description: description.to_owned(),
+        permission_mode: denied.map(|_| "plan".to_owned()),
         disallowed_tools: denied.unwrap_or_default().iter().map(|tool| (*tool).to_owned()).collect(),
         body: body.to_owned(),
         origin: Origin::BuiltIn,

@@ -1,11 +1,17 @@
 //! What an attempt has used and written so far. It lives outside the work, so that a cancel or a
 //! time-out loses neither usage nor text.
 
+use super::tape::{NotWritten, Tape};
+use super::toolbox::Place;
 use super::wire::{Partial, Turn};
+use crate::backend::Attempt;
 use baya_core::agent::{AttemptEnd, AttemptReport, Usage};
+use baya_core::turn::{TurnCost, TurnRecord};
+use serde_json::Value;
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Ledger {
+    /// What no turn in the journal carries.
     pub usage: Usage,
     pub requests: u32,
     pub model_asked: Option<String>,
@@ -15,6 +21,18 @@ pub(super) struct Ledger {
     pub notes: Vec<String>,
     /// Of the request that is out now.
     pub partial: Partial,
+    pub tape: Tape,
+    /// The last answer; it goes to the journal if something follows it, else it is the outcome.
+    pub last: Option<LastAnswer>,
+    /// Where the agent's tools are at work.
+    pub place: Option<Place>,
+}
+
+/// An answer that the journal does not have yet.
+#[derive(Debug)]
+pub(super) struct LastAnswer {
+    pub model: String,
+    pub content: Value,
 }
 
 impl Ledger {
@@ -42,6 +60,29 @@ impl Ledger {
         if !written.is_empty() {
             self.usage.add(&Usage::estimate(prompt, &written));
             self.drafts.push(written);
+        }
+    }
+
+    /// Hands the last answer to the journal, with all that was paid since the one before.
+    pub fn write_last(&mut self, attempt: &Attempt) {
+        if let Some(LastAnswer { model, content }) = self.last.take() {
+            let cost = self.take_cost();
+            self.tape.write(attempt, TurnRecord::Answered { model, content, cost });
+        }
+    }
+
+    /// As [`Ledger::write_last`], and waits until all that was handed over is durable.
+    pub async fn written(&mut self, attempt: &Attempt) -> Result<(), NotWritten> {
+        self.write_last(attempt);
+        self.tape.written().await
+    }
+
+    /// What the journal is told now, it is not told again by the report.
+    pub fn take_cost(&mut self) -> TurnCost {
+        TurnCost {
+            usage: std::mem::take(&mut self.usage),
+            model_served: self.model_served.clone(),
+            requests: std::mem::take(&mut self.requests),
         }
     }
 

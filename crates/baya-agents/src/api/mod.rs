@@ -2,41 +2,53 @@
 //!
 //! The binary hands over providers and settings; nothing here reads the environment. An agent is one
 //! conversation with one model: system text, the prompt verbatim in a text block of its own, and for
-//! a schema the ladder of [`structured`]. There are no tools in this version beside that one.
+//! a schema the ladder of [`structured`]. Given a [`Workbench`], agents have tools and go through the
+//! turns of [`work`].
 
 mod classify;
 mod discover;
 pub(crate) mod extract;
+mod job;
 mod ledger;
 mod provider;
 mod retry;
 mod structured;
 mod system_text;
+mod talk;
+mod tape;
+mod toolbox;
 mod wire;
+mod work;
 
 pub use discover::{
     ProviderSettings, SelectError, check_address, discover, find_providers, ollama_models, select,
 };
 pub use provider::{ProviderConfig, ProviderKind, Secret};
+pub use toolbox::{Rights, rights};
 
 use crate::agent_types::{AgentType, AgentTypes};
 use crate::backend::{Attempt, Backend};
 use crate::memory_files;
 use crate::models::{ModelTable, ProviderModels, clamp_effort, default_row};
-use baya_core::agent::{AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind, Effort};
+use crate::sandbox::Profile;
+use crate::tools::ToolRoom;
+use baya_core::agent::{AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind, Effort};
 use baya_core::ids::RunId;
 use baya_core::limits::ANSWER_BYTES_MAX;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use job::Job;
 use ledger::Ledger;
-use retry::{Asker, NoTurn};
+use retry::Asker;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
-use structured::Structured;
-use wire::{Message, Request, Shape, Wire};
+use tape::Tape;
+use toolbox::{Place, Toolbox};
+use wire::Wire;
+use work::Stopped;
 
 /// What can be set about the backend.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -56,6 +68,8 @@ pub struct ApiSettings {
     pub retry_delay_max_ms: u64,
     /// A longer answer fails the agent.
     pub answer_bytes_max: u64,
+    /// Tokens a model's context holds; absent: what is known of the model.
+    pub context_tokens: Option<u64>,
 }
 
 impl Default for ApiSettings {
@@ -69,6 +83,7 @@ impl Default for ApiSettings {
             retry_delay_ms: 500,
             retry_delay_max_ms: 30_000,
             answer_bytes_max: ANSWER_BYTES_MAX as u64,
+            context_tokens: None,
         }
     }
 }
@@ -80,6 +95,17 @@ pub fn install_crypto() {
     INSTALLED.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
 }
 
+/// What agents need to have tools.
+pub struct Workbench {
+    /// The most that any agent may do.
+    pub profile: Profile,
+    /// Makes the room that an agent works in, or says why there is none.
+    pub open: OpenRoom,
+}
+
+/// A room for this attempt at this agent, under this profile.
+pub type OpenRoom = Arc<dyn Fn(&AgentTask, &Attempt, Profile) -> Result<ToolRoom, String> + Send + Sync>;
+
 /// Agents as conversations with model APIs.
 pub struct ApiBackend {
     name: String,
@@ -87,6 +113,7 @@ pub struct ApiBackend {
     table: ModelTable,
     types: Arc<AgentTypes>,
     settings: ApiSettings,
+    bench: Option<Arc<Workbench>>,
     memory: Mutex<Option<Remembered>>,
 }
 
@@ -123,16 +150,26 @@ impl ApiBackend {
             default_model: settings.default_model.clone(),
         };
         let wires = providers.into_iter().map(|provider| Wire::new(provider, &settings)).collect();
-        ApiBackend { name: name.into(), wires, table, types, settings, memory: Mutex::new(None) }
+        let (name, memory) = (name.into(), Mutex::new(None));
+        ApiBackend { name, wires, table, types, settings, bench: None, memory }
+    }
+
+    /// Gives its agents tools.
+    #[must_use]
+    pub fn with_tools(self, bench: Arc<Workbench>) -> ApiBackend {
+        ApiBackend { bench: Some(bench), ..self }
     }
 
     async fn attempt(&self, task: &AgentTask, attempt: &Attempt) -> AttemptReport {
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger { tape: Tape::of(&task.turns), ..Ledger::default() };
         let end = tokio::select! {
             biased;
             () = attempt.cancel.cancelled() => AttemptEnd::Cancelled,
             end = within(task.options.timeout_ms, self.work(task, attempt, &mut ledger)) => end,
         };
+        if let Some(place) = ledger.place.take() {
+            place.leave(&end).await;
+        }
         ledger.into_report(&task.prompt, end)
     }
 
@@ -155,22 +192,55 @@ impl ApiBackend {
         let effort = effort.and_then(|asked| known_effort(&chosen.model, asked, ledger));
         let memory = self.memory(&task.run, &attempt.folder);
         memory.notes.iter().for_each(|note| ledger.note(note.as_str()));
-        let wire = &self.wires[chosen.provider];
-        let asker = Asker { wire, task, attempt, settings: &self.settings };
-        let body = agent_type.map(|known| known.body.as_str());
-        let idle = Duration::from_millis(self.idle_ms(task));
-        let max_tokens = options.max_tokens;
-        let Some(schema) = &options.schema else {
-            let system = system_text::for_text(body, &memory.text);
-            let messages = [Message::User(task.prompt.clone())];
-            let shape = Shape::Text;
-            let model = &chosen.model;
-            let request =
-                Request { model, system: &system, messages: &messages, shape, effort, max_tokens, idle };
-            return text(&asker, &request, ledger).await;
+        let asker = Asker { wire: &self.wires[chosen.provider], task, attempt, settings: &self.settings };
+        let job = Job {
+            asker,
+            model: &chosen.model,
+            small: self.table.small(chosen.provider),
+            agent_type,
+            memory: &memory.text,
+            effort,
+            idle: Duration::from_millis(self.idle_ms(task)),
         };
-        let (model, memory, small) = (&chosen.model, &memory.text, self.table.small(chosen.provider));
-        Structured { asker, model, small, body, memory, effort, max_tokens, idle, schema }.run(ledger).await
+        match self.toolbox(agent_type, task, attempt, ledger).await {
+            Err(end) => end,
+            Ok(None) => job.without_tools(ledger).await,
+            Ok(Some(mut tools)) => match job.with_tools(&mut tools, &self.settings, ledger).await {
+                Ok(end) | Err(Stopped::End(end)) => end,
+                Err(Stopped::NoTools(said)) => {
+                    ledger.note(format!("this model takes no tools, the agent worked without: {said}"));
+                    job.without_tools(ledger).await
+                }
+            },
+        }
+    }
+
+    /// The tools of an agent; none without a workbench, or if nothing is left of them.
+    async fn toolbox(
+        &self,
+        agent_type: Option<&AgentType>,
+        task: &AgentTask,
+        attempt: &Attempt,
+        ledger: &mut Ledger,
+    ) -> Result<Option<Toolbox>, AttemptEnd> {
+        let Some(bench) = &self.bench else { return Ok(None) };
+        let unusable = |why: String| AttemptEnd::Failed(Cause::new(CauseKind::Program, why));
+        let rights = rights(agent_type, &task.options, bench.profile).map_err(unusable)?;
+        rights.notes.into_iter().for_each(|note| ledger.note(note));
+        if rights.tools.is_empty() {
+            return Ok(None);
+        }
+        let room = (bench.open)(task, attempt, rights.profile).map_err(|why| {
+            let cause = Cause::new(CauseKind::Program, format!("no agent can work here: {why}"));
+            AttemptEnd::Unusable(cause.hint("`tools: []` in a call does without"))
+        })?;
+        let place = Place { room: room.clone(), ran_commands: !task.turns.is_empty() };
+        if place.ran_commands {
+            // What an earlier process of ours left at work.
+            room.end().await;
+        }
+        ledger.place = Some(place);
+        Toolbox::new(rights.tools, room).map(Some).map_err(unusable)
     }
 
     fn agent_type(&self, name: Option<&str>) -> Result<Option<&AgentType>, AttemptEnd> {
@@ -211,20 +281,6 @@ impl Backend for ApiBackend {
 
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport> {
         self.attempt(task, attempt).boxed()
-    }
-}
-
-/// An agent whose result is its last message.
-async fn text(asker: &Asker<'_>, request: &Request<'_>, ledger: &mut Ledger) -> AttemptEnd {
-    match asker.ask(request, ledger).await {
-        Ok((turn, partial)) => match structured::cut_off(&turn.stop) {
-            None => AttemptEnd::Answered(Answer::Text(partial.text)),
-            Some(end) => {
-                ledger.drafts.extend(Some(partial.text).filter(|text| !text.is_empty()));
-                end
-            }
-        },
-        Err(NoTurn::End(end) | NoTurn::Reshape(_, end)) => end,
     }
 }
 

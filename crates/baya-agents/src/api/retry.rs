@@ -6,8 +6,9 @@
 
 use super::ApiSettings;
 use super::classify::{self, Asked, Verdict};
-use super::ledger::Ledger;
-use super::wire::{Partial, Request, Shape, Turn, Wire};
+use super::ledger::{LastAnswer, Ledger};
+use super::tape::NotWritten;
+use super::wire::{Partial, Replay, Request, Stop, Turn, Wire};
 use crate::backend::Attempt;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use baya_core::agent::{AgentTask, AttemptEnd, Progress};
@@ -19,6 +20,7 @@ use std::time::{Duration, SystemTime};
 const PROGRESS_BYTES: u64 = 4 * 1024;
 
 /// Asks one provider for one agent.
+#[derive(Clone, Copy)]
 pub(super) struct Asker<'a> {
     pub wire: &'a Wire,
     pub task: &'a AgentTask,
@@ -30,11 +32,29 @@ pub(super) struct Asker<'a> {
 pub(super) enum NoTurn {
     /// The provider may accept another form of asking; what it said, and how to end otherwise.
     Reshape(String, AttemptEnd),
+    /// The conversation is longer than the model's context; how to end if it cannot be made shorter.
+    TooLong(AttemptEnd),
     End(AttemptEnd),
 }
 
 impl Asker<'_> {
+    /// The next answer: from the tape, as far as it goes, else from the model.
     pub async fn ask(&self, request: &Request<'_>, ledger: &mut Ledger) -> Result<(Turn, Partial), NoTurn> {
+        let model = format!("{}/{}", self.wire.config.name, request.model);
+        if let Some(old) = ledger.tape.answer() {
+            ledger.model_served = old.cost.model_served.clone();
+            let replay = Replay::read(old.content, old.model == model);
+            let partial = replay.written();
+            let (usage, served) = (Some(old.cost.usage), old.cost.model_served);
+            return Ok((Turn { stop: Stop::Done, usage, served, replay }, partial));
+        }
+        ledger.written(self.attempt).await.map_err(|NotWritten| NoTurn::End(AttemptEnd::Cancelled))?;
+        let (turn, partial) = self.ask_model(request, ledger).await?;
+        ledger.last = Some(LastAnswer { model, content: turn.replay.to_value() });
+        Ok((turn, partial))
+    }
+
+    async fn ask_model(&self, request: &Request<'_>, ledger: &mut Ledger) -> Result<(Turn, Partial), NoTurn> {
         let retries = self.task.options.retries.unwrap_or(REQUEST_RETRIES);
         let mut delays = self.delays();
         let mut tries = 0;
@@ -68,9 +88,10 @@ impl Asker<'_> {
                     self.attempt.tell(Progress::Retrying { why, wait_ms });
                     tokio::time::sleep(wait).await;
                 }
-                Verdict::Reshape if request.shape != Shape::Text => {
+                Verdict::Reshape if request.has_form() => {
                     return Err(NoTurn::Reshape(classify::why(&failure), end()));
                 }
+                Verdict::TooLong => return Err(NoTurn::TooLong(end())),
                 Verdict::Retry { .. } | Verdict::Reshape | Verdict::Final => return Err(NoTurn::End(end())),
             }
         }

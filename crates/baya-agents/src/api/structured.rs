@@ -9,7 +9,9 @@ use super::ledger::Ledger;
 use super::provider::ProviderKind;
 use super::retry::{Asker, NoTurn};
 use super::system_text;
-use super::wire::{Message, Partial, Request, STRUCTURED_OUTPUT, Shape, Stop, ToolAnswer, ToolForce, Turn};
+use super::wire::{
+    Message, Offer, Partial, Request, STRUCTURED_OUTPUT, Shape, Stop, ToolAnswer, ToolForce, ToolSpec, Turn,
+};
 use crate::models::thinks_unasked;
 use baya_core::agent::{Answer, AttemptEnd, Cause, CauseKind, Effort, Progress};
 use baya_core::limits::STRUCTURED_OUTPUT_TRIES;
@@ -32,7 +34,7 @@ pub(super) enum Rung {
 }
 
 impl Rung {
-    fn first(kind: ProviderKind, model: &str, effort: Option<Effort>) -> Rung {
+    pub fn first(kind: ProviderKind, model: &str, effort: Option<Effort>) -> Rung {
         match kind {
             ProviderKind::Ollama => Rung::Native,
             // A model that thinks cannot be forced to a tool on this wire.
@@ -58,7 +60,7 @@ impl Rung {
         }
     }
 
-    fn shape(self, schema: &Value) -> Shape<'_> {
+    pub fn shape(self, schema: &Value) -> Shape<'_> {
         match self {
             Rung::Native => Shape::Native(schema),
             Rung::ToolForced => Shape::Tool(schema, ToolForce::Forced),
@@ -85,7 +87,7 @@ impl Rung {
         }
     }
 
-    fn ask_again(self, error: &str) -> String {
+    pub fn ask_again(self, error: &str) -> String {
         match self {
             Rung::Native | Rung::Text => {
                 format!(
@@ -119,10 +121,16 @@ pub(super) struct Structured<'a> {
     pub max_tokens: Option<u64>,
     pub idle: std::time::Duration,
     pub schema: &'a Value,
+    /// What was said so far; at least the prompt.
+    pub said: Vec<Message>,
+    /// Tools in what was said.
+    pub tools: &'a [ToolSpec],
+    /// Wrong answers in what was said.
+    pub tried: u32,
 }
 
 /// What one turn was worth.
-enum Read {
+pub(super) enum Read {
     Found { value: Value, rung: &'static str },
     Wrong { error: String, reply: Vec<Message> },
 }
@@ -140,9 +148,9 @@ impl Structured<'_> {
         };
         let tries = STRUCTURED_OUTPUT_TRIES.min(self.asker.task.options.max_turns.unwrap_or(u32::MAX)).max(1);
         let mut rung = Rung::first(self.asker.wire.config.kind, self.model, self.effort);
-        let mut messages = vec![Message::User(self.asker.task.prompt.clone())];
+        let mut messages = self.said.clone();
         let mut last_error = String::new();
-        for tried in 1..=tries {
+        for tried in self.tried + 1..=tries.max(self.tried + 1) {
             let (turn, partial) = match self.climb_down(&mut rung, &mut messages, ledger).await {
                 Ok(answered) => answered,
                 Err(end) => return end,
@@ -175,13 +183,13 @@ impl Structured<'_> {
             let request = self.request(self.model, &system, messages, *rung, self.effort);
             match self.asker.ask(&request, ledger).await {
                 Ok(answered) => return Ok(answered),
-                Err(NoTurn::End(end)) => return Err(end),
+                Err(NoTurn::End(end) | NoTurn::TooLong(end)) => return Err(end),
                 Err(NoTurn::Reshape(said, end)) => {
                     let Some(next) = rung.next(&said) else { return Err(end) };
                     ledger.note(format!("the provider refused this form of a structured answer: {said}"));
                     *rung = next;
                     // A history with tool calls is refused where no tool is declared.
-                    messages.truncate(1);
+                    messages.truncate(self.said.len());
                 }
             }
         }
@@ -195,12 +203,27 @@ impl Structured<'_> {
         rung: Rung,
         effort: Option<Effort>,
     ) -> Request<'b> {
-        let shape = rung.shape(self.schema);
-        Request { model, system, messages, shape, effort, max_tokens: self.max_tokens, idle: self.idle }
+        let (shape, offer) = (rung.shape(self.schema), Offer::Closed(self.tools));
+        Request {
+            model,
+            system,
+            messages,
+            shape,
+            offer,
+            effort,
+            max_tokens: self.max_tokens,
+            idle: self.idle,
+        }
     }
 
     /// One request to a small model over what the agent wrote.
-    async fn repair(&self, rung: Rung, validator: &Schema, error: String, ledger: &mut Ledger) -> AttemptEnd {
+    pub async fn repair(
+        &self,
+        rung: Rung,
+        validator: &Schema,
+        error: String,
+        ledger: &mut Ledger,
+    ) -> AttemptEnd {
         let unmet = AttemptEnd::Failed(
             Cause::new(CauseKind::SchemaUnmet, format!("no answer met the schema: {error}"))
                 .hint("`baya show` has all that the agent wrote; a looser schema or a larger model may help"),
@@ -214,6 +237,7 @@ impl Structured<'_> {
         let system = format!("{REPAIR}\n\n{}", rung.instruction(self.schema));
         let messages = [Message::User(format!("What is wrong: {error}\n\nThe text:\n\n{}", tail(&written)))];
         let request = self.request(model, &system, &messages, rung, None);
+        let request = Request { offer: Offer::Open(&[]), ..request };
         match self.asker.ask(&request, ledger).await {
             Ok((turn, partial)) => match read(&turn, &partial, rung, validator) {
                 Read::Found { value, .. } => found(value, "repair", ledger),
@@ -227,7 +251,7 @@ impl Structured<'_> {
                 unmet
             }
             Err(NoTurn::End(AttemptEnd::Unusable(cause))) => AttemptEnd::Unusable(cause),
-            Err(NoTurn::End(_)) => {
+            Err(NoTurn::End(_) | NoTurn::TooLong(_)) => {
                 ledger.note("the repair pass failed");
                 unmet
             }
@@ -235,7 +259,7 @@ impl Structured<'_> {
     }
 }
 
-fn found(value: Value, rung: &'static str, ledger: &mut Ledger) -> AttemptEnd {
+pub(super) fn found(value: Value, rung: &'static str, ledger: &mut Ledger) -> AttemptEnd {
     ledger.rung = Some(rung);
     AttemptEnd::Answered(Answer::Json(value))
 }
@@ -255,7 +279,7 @@ pub(super) fn cut_off(stop: &Stop) -> Option<AttemptEnd> {
     }
 }
 
-fn read(turn: &Turn, partial: &Partial, rung: Rung, validator: &Schema) -> Read {
+pub(super) fn read(turn: &Turn, partial: &Partial, rung: Rung, validator: &Schema) -> Read {
     let mut error = None;
     let mut judge = |value: Value| match validator.validate(&value) {
         Ok(()) => Some(value),

@@ -11,7 +11,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// The group led by a process that was started as its leader.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Group {
+pub(crate) struct Group {
     leader: u32,
     pid: Pid,
 }

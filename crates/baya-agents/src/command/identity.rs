@@ -21,17 +21,17 @@ pub fn end_survivor(process: &AgentProcess) -> bool {
 }
 
 #[cfg(target_os = "linux")]
-pub(super) mod kernel {
+pub(crate) mod kernel {
     use std::path::Path;
 
     /// What `/proc/PID/stat` says.
-    pub(in super::super) struct Stat {
+    pub(crate) struct Stat {
         pub state: char,
         pub group: u32,
         pub started: u64,
     }
 
-    pub(in super::super) fn stat(proc_entry: &Path) -> Option<Stat> {
+    pub(crate) fn stat(proc_entry: &Path) -> Option<Stat> {
         let text = std::fs::read_to_string(proc_entry.join("stat")).ok()?;
         // The name stands in brackets and may hold anything; the fields after it are numbered from 3.
         let (_, fields) = text.rsplit_once(')')?;
@@ -68,7 +68,7 @@ pub(super) mod kernel {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) mod kernel {
+pub(crate) mod kernel {
     use std::process::Command;
 
     fn said(program: &str, arguments: &[&str]) -> Option<String> {

@@ -5,8 +5,8 @@
 //! only after its process is recorded, so that a crash of ours leaves no process that nobody knows of.
 //! When an attempt is over, its whole group is over: nothing that the program started lives on.
 
-mod group;
-mod identity;
+pub(crate) mod group;
+pub(crate) mod identity;
 mod output;
 mod process;
 mod stderr_tail;

@@ -1,8 +1,10 @@
 //! Anthropic Messages: `POST /v1/messages`.
 
-use super::ask::{Ask, Tool, ToolChoice, delivery, last_user_text, structured, text_at};
+use super::ask::{
+    Ask, Tool, ToolChoice, callable, delivery, is_assistant, last_user_text, structured, text_at, turn,
+};
 use super::failure::Failure;
-use super::reply::{Content, Finish, Reply, event};
+use super::reply::{Call, Content, Finish, Reply, event};
 use serde_json::{Value, json};
 
 pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
@@ -16,12 +18,15 @@ pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
         (Some("none"), _) => ToolChoice::Never,
         (_, _) => ToolChoice::Free,
     };
+    let tools: Vec<Tool> = tools.collect();
     let format = ["/output_config/format/schema", "/output_format/schema"];
     let format = format.iter().find_map(|place| body.pointer(place)).cloned();
     Ok(Ask {
         model: text_at(body, "model")?,
         prompt: last_user_text(&body["messages"], "content")?,
-        structured: structured(tools.collect(), choice, format),
+        tools: callable(&tools, &choice),
+        turn: turn(&body["messages"], is_assistant),
+        structured: structured(tools, choice, format),
         delivery: delivery(body["stream"] == json!(true)),
         wants_usage: true,
     })
@@ -31,8 +36,9 @@ pub(super) fn whole(reply: &Reply) -> Value {
     let content = match &reply.content {
         Content::Text(text) => json!([{"type": "text", "text": text}]),
         Content::Refusal(_) => json!([]),
-        Content::Call { name, input } => {
-            json!([{"type": "tool_use", "id": call_id(reply), "name": name, "input": parsed(input)}])
+        Content::Calls(calls) => {
+            let block = |(at, call): (usize, &Call)| json!({"type": "tool_use", "id": call_id(reply, at), "name": call.name, "input": parsed(&call.input)});
+            calls.iter().enumerate().map(block).collect()
         }
     };
     message(reply, content, json!(stop_reason(reply)), reply.tokens.output)
@@ -41,15 +47,20 @@ pub(super) fn whole(reply: &Reply) -> Value {
 pub(super) fn frames(reply: &Reply) -> Vec<String> {
     let start = message(reply, json!([]), Value::Null, 1);
     let mut frames = vec![event(Some("message_start"), &json!({"type": "message_start", "message": start}))];
-    let block = match &reply.content {
-        Content::Text(_) => Some(json!({"type": "text", "text": ""})),
-        Content::Call { name, .. } => {
-            Some(json!({"type": "tool_use", "id": call_id(reply), "name": name, "input": {}}))
+    match &reply.content {
+        Content::Text(text) => {
+            let block = json!({"type": "text", "text": ""});
+            frames.extend(block_frames(0, block, "text_delta", "text", &reply.pieces(text)));
         }
-        Content::Refusal(_) => None,
-    };
-    if let Some(block) = block {
-        frames.extend(block_frames(reply, block));
+        Content::Calls(calls) => {
+            for (at, call) in calls.iter().enumerate() {
+                let block =
+                    json!({"type": "tool_use", "id": call_id(reply, at), "name": call.name, "input": {}});
+                let pieces = reply.pieces(&call.input);
+                frames.extend(block_frames(at, block, "input_json_delta", "partial_json", &pieces));
+            }
+        }
+        Content::Refusal(_) => {}
     }
     let mut delta = json!({"type": "message_delta",
         "delta": {"stop_reason": stop_reason(reply), "stop_sequence": null}});
@@ -61,21 +72,15 @@ pub(super) fn frames(reply: &Reply) -> Vec<String> {
     frames
 }
 
-fn block_frames(reply: &Reply, block: Value) -> Vec<String> {
-    let is_call = matches!(reply.content, Content::Call { .. });
-    let start = json!({"type": "content_block_start", "index": 0, "content_block": block});
+fn block_frames(at: usize, block: Value, kind: &str, key: &str, pieces: &[&str]) -> Vec<String> {
+    let start = json!({"type": "content_block_start", "index": at, "content_block": block});
     let mut frames =
         vec![event(Some("content_block_start"), &start), event(Some("ping"), &json!({"type": "ping"}))];
-    for piece in reply.pieces() {
-        let delta = if is_call {
-            json!({"type": "input_json_delta", "partial_json": piece})
-        } else {
-            json!({"type": "text_delta", "text": piece})
-        };
-        let delta = json!({"type": "content_block_delta", "index": 0, "delta": delta});
+    for piece in pieces {
+        let delta = json!({"type": "content_block_delta", "index": at, "delta": {"type": kind, key: piece}});
         frames.push(event(Some("content_block_delta"), &delta));
     }
-    frames.push(event(Some("content_block_stop"), &json!({"type": "content_block_stop", "index": 0})));
+    frames.push(event(Some("content_block_stop"), &json!({"type": "content_block_stop", "index": at})));
     frames
 }
 
@@ -98,13 +103,13 @@ fn stop_reason(reply: &Reply) -> &'static str {
     match (&reply.content, reply.finish) {
         (_, Finish::Length) => "max_tokens",
         (Content::Text(_), Finish::Done) => "end_turn",
-        (Content::Call { .. }, Finish::Done) => "tool_use",
+        (Content::Calls(_), Finish::Done) => "tool_use",
         (Content::Refusal(_), Finish::Done) => "refusal",
     }
 }
 
-fn call_id(reply: &Reply) -> String {
-    format!("toolu_fake_{}", reply.n)
+fn call_id(reply: &Reply, at: usize) -> String {
+    format!("toolu_fake_{}_{at}", reply.n)
 }
 
 pub(super) fn parsed(input: &str) -> Value {

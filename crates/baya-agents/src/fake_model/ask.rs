@@ -36,6 +36,10 @@ pub(super) struct Ask {
     /// The last text of the user.
     pub prompt: String,
     pub structured: Structured,
+    /// Other tools that may be called.
+    pub tools: Vec<String>,
+    /// Which answer of its conversation this is, from 1.
+    pub turn: u64,
     pub delivery: Delivery,
     /// The answer shall say how many tokens were used.
     pub wants_usage: bool,
@@ -103,6 +107,29 @@ pub(super) fn read(wire: Wire, in_path: Option<InPath>, body: &[u8]) -> Result<A
         (Wire::Gemini, None) => Err(Failure::BadRequest("the path names no model".to_owned())),
         (Wire::Ollama, _) => ollama::read(&body),
     }
+}
+
+/// Tools that may be called, beside the one for structured answers.
+pub(super) fn callable(tools: &[Tool], choice: &ToolChoice) -> Vec<String> {
+    let free = matches!(choice, ToolChoice::Free | ToolChoice::Any);
+    let others = tools.iter().filter(|tool| free && tool.name != STRUCTURED_TOOL);
+    others.map(|tool| tool.name.clone()).collect()
+}
+
+/// Which answer the conversation asks for: what the model said stands between what it was told.
+pub(super) fn turn(said: &Value, is_model: impl Fn(&Value) -> bool) -> u64 {
+    let mut turn = 1;
+    let mut speaks = false;
+    for item in said.as_array().into_iter().flatten() {
+        let models = is_model(item);
+        turn += u64::from(models && !speaks);
+        speaks = models;
+    }
+    turn
+}
+
+pub(super) fn is_assistant(message: &Value) -> bool {
+    role(message) == "assistant"
 }
 
 /// The way a structured answer is asked for: our tool, a tool that must be called, or a text format.

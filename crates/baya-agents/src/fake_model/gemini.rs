@@ -1,9 +1,9 @@
 //! Gemini: `POST /v1beta/models/X:generateContent` and `:streamGenerateContent?alt=sse`.
 
 use super::anthropic::parsed;
-use super::ask::{Ask, InPath, Structured, Tool, ToolChoice, last_user_text, structured};
+use super::ask::{Ask, InPath, Structured, Tool, ToolChoice, callable, last_user_text, structured, turn};
 use super::failure::Failure;
-use super::reply::{Content, Finish, Reply, event};
+use super::reply::{Call, Content, Finish, Reply, event};
 use serde_json::{Value, json};
 
 pub(super) fn read(body: &Value, in_path: InPath) -> Result<Ask, Failure> {
@@ -17,8 +17,10 @@ pub(super) fn read(body: &Value, in_path: InPath) -> Result<Ask, Failure> {
     let config = ["generationConfig", "generation_config"].iter().find_map(|key| body.get(*key));
     let schema =
         ["responseJsonSchema", "responseSchema"].iter().find_map(|key| config.and_then(|c| c.get(*key)));
-    let asked =
-        structured(tools.collect(), choice(&body["toolConfig"]["functionCallingConfig"]), schema.cloned());
+    let (tools, choice): (Vec<Tool>, _) =
+        (tools.collect(), choice(&body["toolConfig"]["functionCallingConfig"]));
+    let callable = callable(&tools, &choice);
+    let asked = structured(tools, choice, schema.cloned());
     Ok(Ask {
         model: in_path.model,
         prompt: last_user_text(&body["contents"], "parts")?,
@@ -27,6 +29,8 @@ pub(super) fn read(body: &Value, in_path: InPath) -> Result<Ask, Failure> {
             Structured::Tool { name, schema } => Structured::Tool { name, schema: json_schema(schema) },
             Structured::Text { schema } => Structured::Text { schema: json_schema(schema) },
         },
+        tools: callable,
+        turn: turn(&body["contents"], |content| content["role"] == "model"),
         delivery: in_path.delivery,
         wants_usage: true,
     })
@@ -59,15 +63,19 @@ fn json_schema(schema: Value) -> Value {
 pub(super) fn whole(reply: &Reply) -> Value {
     let parts = match &reply.content {
         Content::Text(text) => json!([{"text": text}]),
-        Content::Call { name, input } => json!([{"functionCall": {"name": name, "args": parsed(input)}}]),
+        Content::Calls(calls) => {
+            let part =
+                |call: &Call| json!({"functionCall": {"name": call.name, "args": parsed(&call.input)}});
+            calls.iter().map(part).collect()
+        }
         Content::Refusal(_) => json!([]),
     };
     last(reply, parts)
 }
 
 pub(super) fn frames(reply: &Reply) -> Vec<String> {
-    let Content::Text(_) = &reply.content else { return vec![event(None, &whole(reply))] };
-    let pieces = reply.pieces();
+    let Content::Text(text) = &reply.content else { return vec![event(None, &whole(reply))] };
+    let pieces = reply.pieces(text);
     let mut frames: Vec<String> =
         pieces.iter().map(|piece| event(None, &body(reply, json!([{"text": piece}]), None))).collect();
     frames.push(event(None, &last(reply, json!([{"text": ""}]))));
@@ -78,7 +86,7 @@ fn last(reply: &Reply, parts: Value) -> Value {
     let finish = match (&reply.content, reply.finish) {
         (_, Finish::Length) => "MAX_TOKENS",
         (Content::Refusal(_), Finish::Done) => "SAFETY",
-        (Content::Text(_) | Content::Call { .. }, Finish::Done) => "STOP",
+        (Content::Text(_) | Content::Calls(_), Finish::Done) => "STOP",
     };
     let mut body = body(reply, parts, Some(finish));
     if reply.tells_tokens {

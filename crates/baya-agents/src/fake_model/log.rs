@@ -91,7 +91,8 @@ impl Log {
         inner.write(&json!({
             "event": "received", "n": n, "ms": now_ms(), "wire": request.wire, "path": request.path,
             "model": request.model, "prompt": shown, "hash": hash.as_str(), "bytes": request.bytes,
-            "stream": request.stream, "schema": request.schema,
+            "stream": request.stream, "schema": request.schema, "turn": request.turn,
+            "tools": request.tools,
         }));
         drop(inner);
         Ticket { log: self.clone(), n, status: 0, tokens: Tokens::default(), rule: None, ended: None }
@@ -123,6 +124,8 @@ pub(super) struct Received<'a> {
     pub bytes: usize,
     pub stream: bool,
     pub schema: bool,
+    pub turn: u64,
+    pub tools: &'a [String],
 }
 
 /// A request under way. Dropped before it was said to have ended, its client has gone.

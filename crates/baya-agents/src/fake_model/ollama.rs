@@ -1,10 +1,12 @@
 //! Ollama: `POST /api/chat`, in lines of JSON. It streams unless told not to.
 
 use super::anthropic::parsed;
-use super::ask::{Ask, ToolChoice, delivery, last_user_text, structured, text_at};
+use super::ask::{
+    Ask, ToolChoice, callable, delivery, is_assistant, last_user_text, structured, text_at, turn,
+};
 use super::failure::Failure;
 use super::openai_chat::tools;
-use super::reply::{Content, Finish, Reply};
+use super::reply::{Call, Content, Finish, Reply};
 use serde_json::{Value, json};
 
 /// What all answers say of the time.
@@ -12,10 +14,13 @@ pub(super) const CREATED: &str = "2025-06-15T15:06:40Z";
 
 pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
     let format = body.get("format").filter(|format| format.is_object()).cloned();
+    let tools = tools(&body["tools"]);
     Ok(Ask {
         model: text_at(body, "model")?,
         prompt: last_user_text(&body["messages"], "content")?,
-        structured: structured(tools(&body["tools"]), ToolChoice::Free, format),
+        tools: callable(&tools, &ToolChoice::Free),
+        turn: turn(&body["messages"], is_assistant),
+        structured: structured(tools, ToolChoice::Free, format),
         delivery: delivery(body["stream"] != json!(false)),
         wants_usage: true,
     })
@@ -24,7 +29,7 @@ pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
 pub(super) fn whole(reply: &Reply) -> Value {
     let message = match &reply.content {
         Content::Text(text) | Content::Refusal(text) => json!({"role": "assistant", "content": text}),
-        Content::Call { name, input } => call(name, input),
+        Content::Calls(calls) => called(calls),
     };
     last(reply, message)
 }
@@ -32,19 +37,19 @@ pub(super) fn whole(reply: &Reply) -> Value {
 pub(super) fn frames(reply: &Reply) -> Vec<String> {
     let part = |message: Value| json!({"model": reply.model, "created_at": CREATED, "message": message, "done": false});
     let mut lines: Vec<Value> = match &reply.content {
-        Content::Text(_) | Content::Refusal(_) => {
-            let pieces = reply.pieces();
+        Content::Text(text) | Content::Refusal(text) => {
+            let pieces = reply.pieces(text);
             pieces.iter().map(|piece| part(json!({"role": "assistant", "content": piece}))).collect()
         }
-        Content::Call { name, input } => vec![part(call(name, input))],
+        Content::Calls(calls) => vec![part(called(calls))],
     };
     lines.push(last(reply, json!({"role": "assistant", "content": ""})));
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-fn call(name: &str, input: &str) -> Value {
-    json!({"role": "assistant", "content": "",
-        "tool_calls": [{"function": {"name": name, "arguments": parsed(input)}}]})
+fn called(calls: &[Call]) -> Value {
+    let call = |call: &Call| json!({"function": {"name": call.name, "arguments": parsed(&call.input)}});
+    json!({"role": "assistant", "content": "", "tool_calls": calls.iter().map(call).collect::<Vec<_>>()})
 }
 
 fn last(reply: &Reply, message: Value) -> Value {

@@ -1,20 +1,21 @@
 //! OpenAI chat completions: `POST /v1/chat/completions`; Ollama and others speak it too.
 
-use super::ask::{Ask, Tool, ToolChoice, delivery, last_user_text, structured, text_at};
+use super::ask::{
+    Ask, Tool, ToolChoice, callable, delivery, is_assistant, last_user_text, structured, text_at, turn,
+};
 use super::failure::Failure;
-use super::reply::{CREATED_S, Content, Finish, Reply, event};
+use super::reply::{CREATED_S, Call, Content, Finish, Reply, event};
 use serde_json::{Value, json};
 
 pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
     let streamed = body["stream"] == json!(true);
+    let (tools, choice) = (tools(&body["tools"]), choice(&body["tool_choice"]));
     Ok(Ask {
         model: text_at(body, "model")?,
         prompt: last_user_text(&body["messages"], "content")?,
-        structured: structured(
-            tools(&body["tools"]),
-            choice(&body["tool_choice"]),
-            body.pointer("/response_format/json_schema/schema").cloned(),
-        ),
+        tools: callable(&tools, &choice),
+        turn: turn(&body["messages"], is_assistant),
+        structured: structured(tools, choice, body.pointer("/response_format/json_schema/schema").cloned()),
         delivery: delivery(streamed),
         wants_usage: !streamed || body["stream_options"]["include_usage"] == json!(true),
     })
@@ -45,9 +46,14 @@ pub(super) fn whole(reply: &Reply) -> Value {
     let message = match &reply.content {
         Content::Text(text) => json!({"role": "assistant", "content": text, "refusal": null}),
         Content::Refusal(text) => json!({"role": "assistant", "content": null, "refusal": text}),
-        Content::Call { name, input } => json!({"role": "assistant", "content": null, "refusal": null,
-            "tool_calls": [{"id": call_id(reply), "type": "function",
-                "function": {"name": name, "arguments": input}}]}),
+        Content::Calls(calls) => {
+            let called = |(at, call): (usize, &Call)| {
+                json!({"id": call_id(reply, at), "type": "function",
+                    "function": {"name": call.name, "arguments": call.input}})
+            };
+            let calls: Vec<Value> = calls.iter().enumerate().map(called).collect();
+            json!({"role": "assistant", "content": null, "refusal": null, "tool_calls": calls})
+        }
     };
     let choice =
         json!({"index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason(reply)});
@@ -63,21 +69,7 @@ pub(super) fn frames(reply: &Reply) -> Vec<String> {
         let choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish});
         event(None, &envelope(reply, "chat.completion.chunk", json!([choice])))
     };
-    let first = match &reply.content {
-        Content::Text(_) => json!({"role": "assistant", "content": ""}),
-        Content::Refusal(_) => json!({"role": "assistant", "content": null}),
-        Content::Call { name, .. } => json!({"role": "assistant", "content": null, "tool_calls": [
-            {"index": 0, "id": call_id(reply), "type": "function", "function": {"name": name, "arguments": ""}}]}),
-    };
-    let mut frames = vec![chunk(first, Value::Null)];
-    for piece in reply.pieces() {
-        let delta = match &reply.content {
-            Content::Text(_) => json!({"content": piece}),
-            Content::Refusal(_) => json!({"refusal": piece}),
-            Content::Call { .. } => json!({"tool_calls": [{"index": 0, "function": {"arguments": piece}}]}),
-        };
-        frames.push(chunk(delta, Value::Null));
-    }
+    let mut frames: Vec<String> = deltas(reply).into_iter().map(|delta| chunk(delta, Value::Null)).collect();
     frames.push(chunk(json!({}), json!(finish_reason(reply))));
     if reply.tells_tokens {
         let mut last = envelope(reply, "chat.completion.chunk", json!([]));
@@ -86,6 +78,29 @@ pub(super) fn frames(reply: &Reply) -> Vec<String> {
     }
     frames.push("data: [DONE]\n\n".to_owned());
     frames
+}
+
+fn deltas(reply: &Reply) -> Vec<Value> {
+    let streamed = |key: &str, first: Value, text: &str| {
+        let rest = reply.pieces(text).into_iter().map(|piece| json!({ key: piece })).collect::<Vec<_>>();
+        std::iter::once(first).chain(rest).collect()
+    };
+    let calls = match &reply.content {
+        Content::Text(text) => return streamed("content", json!({"role": "assistant", "content": ""}), text),
+        Content::Refusal(text) => {
+            return streamed("refusal", json!({"role": "assistant", "content": null}), text);
+        }
+        Content::Calls(calls) => calls,
+    };
+    let mut deltas = Vec::new();
+    for (at, call) in calls.iter().enumerate() {
+        let function = json!({"name": call.name, "arguments": ""});
+        deltas.push(json!({"role": "assistant", "content": null, "tool_calls": [
+            {"index": at, "id": call_id(reply, at), "type": "function", "function": function}]}));
+        let more = |piece: &str| json!({"tool_calls": [{"index": at, "function": {"arguments": piece}}]});
+        deltas.extend(reply.pieces(&call.input).into_iter().map(more));
+    }
+    deltas
 }
 
 fn envelope(reply: &Reply, object: &str, choices: Value) -> Value {
@@ -107,10 +122,10 @@ fn finish_reason(reply: &Reply) -> &'static str {
     match (&reply.content, reply.finish) {
         (_, Finish::Length) => "length",
         (Content::Text(_) | Content::Refusal(_), Finish::Done) => "stop",
-        (Content::Call { .. }, Finish::Done) => "tool_calls",
+        (Content::Calls(_), Finish::Done) => "tool_calls",
     }
 }
 
-fn call_id(reply: &Reply) -> String {
-    format!("call_fake_{}", reply.n)
+fn call_id(reply: &Reply, at: usize) -> String {
+    format!("call_fake_{}_{at}", reply.n)
 }

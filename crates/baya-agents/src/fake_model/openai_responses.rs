@@ -1,9 +1,9 @@
 //! OpenAI Responses: `POST /v1/responses`.
 
-use super::ask::{Ask, Tool, delivery, last_user_text, structured, text_at};
+use super::ask::{Ask, Tool, callable, delivery, last_user_text, structured, text_at, turn};
 use super::failure::Failure;
 use super::openai_chat::choice;
-use super::reply::{CREATED_S, Content, Finish, Reply, event};
+use super::reply::{CREATED_S, Call, Content, Finish, Reply, event};
 use serde_json::{Value, json};
 
 pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
@@ -20,21 +20,21 @@ pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
         }
         other => last_user_text(other, "content")?,
     };
+    let (tools, choice): (Vec<Tool>, _) = (tools.collect(), choice(&body["tool_choice"]));
+    let is_model = |item: &Value| item["type"] == "function_call" || item["role"] == "assistant";
     Ok(Ask {
         model: text_at(body, "model")?,
         prompt,
-        structured: structured(
-            tools.collect(),
-            choice(&body["tool_choice"]),
-            body.pointer("/text/format/schema").cloned(),
-        ),
+        tools: callable(&tools, &choice),
+        turn: turn(&body["input"], is_model),
+        structured: structured(tools, choice, body.pointer("/text/format/schema").cloned()),
         delivery: delivery(body["stream"] == json!(true)),
         wants_usage: true,
     })
 }
 
 pub(super) fn whole(reply: &Reply) -> Value {
-    let mut body = response(reply, status(reply), json!([item(reply, "completed", reply.content.text())]));
+    let mut body = response(reply, status(reply), json!(items(reply, "completed")));
     if reply.tells_tokens {
         body["usage"] = usage(reply);
     }
@@ -46,15 +46,15 @@ pub(super) fn frames(reply: &Reply) -> Vec<String> {
     let mut stream = Stream { frames: Vec::new() };
     stream.push(json!({"type": "response.created", "response": started}));
     stream.push(json!({"type": "response.in_progress", "response": started}));
-    let added = item(reply, "in_progress", "");
-    stream.push(json!({"type": "response.output_item.added", "output_index": 0, "item": added}));
     match &reply.content {
-        Content::Call { .. } => call_frames(reply, &mut stream),
-        Content::Text(_) => part_frames(reply, &mut stream, "output_text", "text"),
-        Content::Refusal(_) => part_frames(reply, &mut stream, "refusal", "refusal"),
+        Content::Calls(calls) => {
+            for (at, call) in calls.iter().enumerate() {
+                call_frames(reply, at, call, &mut stream);
+            }
+        }
+        Content::Text(text) => part_frames(reply, &mut stream, ["output_text", "text"], text),
+        Content::Refusal(text) => part_frames(reply, &mut stream, ["refusal", "refusal"], text),
     }
-    let done = item(reply, "completed", reply.content.text());
-    stream.push(json!({"type": "response.output_item.done", "output_index": 0, "item": done}));
     stream.push(json!({"type": format!("response.{}", status(reply)), "response": whole(reply)}));
     stream.frames
 }
@@ -71,24 +71,28 @@ impl Stream {
     }
 }
 
-fn call_frames(reply: &Reply, stream: &mut Stream) {
-    let place = json!({"output_index": 0, "item_id": item_id(reply)});
-    for piece in reply.pieces() {
+fn call_frames(reply: &Reply, at: usize, call: &Call, stream: &mut Stream) {
+    let place = json!({"output_index": at, "item_id": item_id(reply, at)});
+    let added = call_item(reply, at, call, "in_progress", "");
+    stream.push(with(&place, "response.output_item.added", "item", added));
+    for piece in reply.pieces(&call.input) {
         stream.push(with(&place, "response.function_call_arguments.delta", "delta", json!(piece)));
     }
-    let input = json!(reply.content.text());
-    stream.push(with(&place, "response.function_call_arguments.done", "arguments", input));
+    stream.push(with(&place, "response.function_call_arguments.done", "arguments", json!(call.input)));
+    let done = call_item(reply, at, call, "completed", &call.input);
+    stream.push(with(&place, "response.output_item.done", "item", done));
 }
 
-fn part_frames(reply: &Reply, stream: &mut Stream, kind: &str, member: &str) {
-    let place = json!({"output_index": 0, "content_index": 0, "item_id": item_id(reply)});
+fn part_frames(reply: &Reply, stream: &mut Stream, [kind, member]: [&str; 2], text: &str) {
+    let place = json!({"output_index": 0, "content_index": 0, "item_id": item_id(reply, 0)});
+    stream.push(with(&place, "response.output_item.added", "item", message(reply, "in_progress", "")));
     stream.push(with(&place, "response.content_part.added", "part", part(reply, "")));
-    for piece in reply.pieces() {
+    for piece in reply.pieces(text) {
         stream.push(with(&place, &format!("response.{kind}.delta"), "delta", json!(piece)));
     }
-    let text = reply.content.text();
     stream.push(with(&place, &format!("response.{kind}.done"), member, json!(text)));
     stream.push(with(&place, "response.content_part.done", "part", part(reply, text)));
+    stream.push(with(&place, "response.output_item.done", "item", message(reply, "completed", text)));
 }
 
 fn with(place: &Value, kind: &str, key: &str, value: Value) -> Value {
@@ -100,22 +104,30 @@ fn with(place: &Value, kind: &str, key: &str, value: Value) -> Value {
     event
 }
 
-fn item(reply: &Reply, status: &str, text: &str) -> Value {
+fn items(reply: &Reply, status: &str) -> Vec<Value> {
     match &reply.content {
-        Content::Call { name, .. } => json!({"type": "function_call", "id": item_id(reply), "status": status,
-            "call_id": format!("call_fake_{}", reply.n), "name": name, "arguments": text}),
-        Content::Text(_) | Content::Refusal(_) => {
-            let content = if text.is_empty() { json!([]) } else { json!([part(reply, text)]) };
-            json!({"type": "message", "id": item_id(reply), "status": status, "role": "assistant",
-                "content": content})
+        Content::Text(text) | Content::Refusal(text) => vec![message(reply, status, text)],
+        Content::Calls(calls) => {
+            let item = |(at, call): (usize, &Call)| call_item(reply, at, call, status, &call.input);
+            calls.iter().enumerate().map(item).collect()
         }
     }
+}
+
+fn call_item(reply: &Reply, at: usize, call: &Call, status: &str, input: &str) -> Value {
+    json!({"type": "function_call", "id": item_id(reply, at), "status": status,
+        "call_id": format!("call_fake_{}_{at}", reply.n), "name": call.name, "arguments": input})
+}
+
+fn message(reply: &Reply, status: &str, text: &str) -> Value {
+    let content = if text.is_empty() { json!([]) } else { json!([part(reply, text)]) };
+    json!({"type": "message", "id": item_id(reply, 0), "status": status, "role": "assistant", "content": content})
 }
 
 fn part(reply: &Reply, text: &str) -> Value {
     match &reply.content {
         Content::Refusal(_) => json!({"type": "refusal", "refusal": text}),
-        Content::Text(_) | Content::Call { .. } => {
+        Content::Text(_) | Content::Calls(_) => {
             json!({"type": "output_text", "text": text, "annotations": []})
         }
     }
@@ -148,6 +160,6 @@ fn status(reply: &Reply) -> &'static str {
     }
 }
 
-fn item_id(reply: &Reply) -> String {
-    format!("item_fake_{}", reply.n)
+fn item_id(reply: &Reply, at: usize) -> String {
+    format!("item_fake_{}_{at}", reply.n)
 }

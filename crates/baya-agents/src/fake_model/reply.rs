@@ -2,7 +2,7 @@
 
 use super::ask::{Ask, Structured};
 use baya_core::agent::Answer;
-use baya_core::simulate::{Decision, Fault};
+use baya_core::simulate::{Decision, Fault, RuleTool};
 
 /// What all answers say of the time, so that equal requests get equal answers.
 pub(super) const CREATED_S: u64 = 1_750_000_000;
@@ -26,12 +26,16 @@ pub(super) struct Reply {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Content {
     Text(String),
-    /// A call of the tool through which a structured answer is given; the input as JSON.
-    Call {
-        name: String,
-        input: String,
-    },
+    /// At least one.
+    Calls(Vec<Call>),
     Refusal(String),
+}
+
+/// A call of a tool, through which a structured answer may be given; the input as JSON.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Call {
+    pub name: String,
+    pub input: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +65,9 @@ impl Reply {
         let refuses = decision.fault == Some(Fault::Refuse);
         let content = match (&ask.structured, decision.answer) {
             _ if refuses => Content::Refusal("simulated: this request is refused".to_owned()),
+            _ if !decision.tools.is_empty() => Content::Calls(decision.tools.iter().map(Call::of).collect()),
             (Structured::Tool { name, .. }, Answer::Json(value)) => {
-                Content::Call { name: name.clone(), input: value.to_string() }
+                Content::Calls(vec![Call { name: name.clone(), input: value.to_string() }])
             }
             (_, Answer::Json(value)) => Content::Text(value.to_string()),
             (_, Answer::Text(text)) => Content::Text(text),
@@ -78,7 +83,7 @@ impl Reply {
             },
             None => Tokens {
                 input: estimate(request_bytes),
-                output: estimate(content.text().len()).max(1),
+                output: estimate(content.bytes()).max(1),
                 ..Tokens::default()
             },
         };
@@ -87,9 +92,8 @@ impl Reply {
         Reply { n, model: ask.model.clone(), content, finish, tokens, tells_tokens, pieces }
     }
 
-    /// The text, or the input of the call, in the pieces in which it is streamed.
-    pub fn pieces(&self) -> Vec<&str> {
-        let text = self.content.text();
+    /// A text, or the input of a call, in the pieces in which it is streamed.
+    pub fn pieces<'t>(&self, text: &'t str) -> Vec<&'t str> {
         let size = text.len().div_ceil(self.pieces).max(1);
         let mut rest = text;
         let mut pieces = Vec::with_capacity(self.pieces);
@@ -103,10 +107,17 @@ impl Reply {
 }
 
 impl Content {
-    pub fn text(&self) -> &str {
+    fn bytes(&self) -> usize {
         match self {
-            Content::Text(text) | Content::Refusal(text) | Content::Call { input: text, .. } => text,
+            Content::Text(text) | Content::Refusal(text) => text.len(),
+            Content::Calls(calls) => calls.iter().map(|call| call.input.len()).sum(),
         }
+    }
+}
+
+impl Call {
+    fn of(tool: &RuleTool) -> Call {
+        Call { name: tool.name.clone(), input: tool.input.to_string() }
     }
 }
 
@@ -118,7 +129,9 @@ fn halved(content: Content) -> Content {
     match content {
         Content::Text(text) => Content::Text(half(text)),
         // Half of an input is no JSON; not every wire can carry that.
-        Content::Call { name, .. } => Content::Call { name, input: "{}".to_owned() },
+        Content::Calls(calls) => {
+            Content::Calls(calls.into_iter().map(|call| Call { input: "{}".to_owned(), ..call }).collect())
+        }
         Content::Refusal(text) => Content::Refusal(text),
     }
 }

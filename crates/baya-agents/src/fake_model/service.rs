@@ -16,7 +16,7 @@ use baya_core::simulate::{self, Counters, Decision, Fault, Rules};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// A request's body, in bytes.
@@ -178,6 +178,8 @@ impl Service {
             model: Some(&ask.model),
             schema: ask.structured.schema(),
             compiled: compiled.as_ref(),
+            turn: Some(ask.turn),
+            offers_tools: !ask.tools.is_empty(),
             ..simulate::Request::default()
         };
         let selection = {
@@ -201,10 +203,25 @@ impl Service {
             return self.stop.cancelled().await;
         }
         if latency_ms > 0 {
-            tokio::time::sleep(Duration::from_millis(latency_ms)).await;
+            sleep_exactly(Duration::from_millis(latency_ms)).await;
         }
     }
 }
+
+/// The runtime's own timer counts whole milliseconds and is up to two late; who measures against this
+/// model would measure that. So a thread sleeps the rest.
+async fn sleep_exactly(time: Duration) {
+    let deadline = Instant::now() + time;
+    tokio::time::sleep(time.saturating_sub(TIMER_LATENESS)).await;
+    let rest = deadline.saturating_duration_since(Instant::now());
+    if !rest.is_zero() {
+        // A thread that cannot be had is a short wait less.
+        let _ = tokio::task::spawn_blocking(move || std::thread::sleep(rest)).await;
+    }
+}
+
+/// What the runtime's timer may add to a sleep.
+const TIMER_LATENESS: Duration = Duration::from_millis(3);
 
 fn received<'a>(wire: Wire, path: &'a str, ask: Option<&'a Ask>, bytes: usize) -> Received<'a> {
     Received {
@@ -215,6 +232,8 @@ fn received<'a>(wire: Wire, path: &'a str, ask: Option<&'a Ask>, bytes: usize) -
         bytes,
         stream: ask.is_some_and(|ask| ask.delivery == Delivery::Streamed),
         schema: ask.is_some_and(|ask| ask.structured != Structured::No),
+        turn: ask.map_or(0, |ask| ask.turn),
+        tools: ask.map_or(&[], |ask| &ask.tools),
     }
 }
 

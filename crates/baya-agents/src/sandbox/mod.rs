@@ -18,7 +18,7 @@ pub mod seatbelt;
 mod strays;
 mod toolchains;
 
-pub use reach::{Reach, Refusal};
+pub use reach::{Access, Reach, Refusal};
 pub use refused::{EXIT_NOT_FOUND, EXIT_NOT_RUNNABLE, EXIT_REFUSED};
 pub use strays::end_strays;
 

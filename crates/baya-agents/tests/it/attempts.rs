@@ -15,8 +15,10 @@ pub fn task(prompt: &str, options: AgentOptions) -> AgentTask {
         label: "a label".to_owned(),
         phase: Some("a phase".to_owned()),
         prompt: prompt.to_owned(),
+        asked_before: 0,
         seed: 5,
         options,
+        turns: Vec::new(),
     }
 }
 
@@ -41,6 +43,9 @@ pub fn attempt(folder: PathBuf, cancel: CancellationToken) -> (Attempt, Arc<Told
         Signal::Progress(progress) => heard.progress.lock().expect("lock").push(progress),
         Signal::ProcessStarted { process, recorded } => {
             heard.processes.lock().expect("lock").push(process);
+            let _ = recorded.send(());
+        }
+        Signal::Turn { recorded, .. } => {
             let _ = recorded.send(());
         }
     });

@@ -7,3 +7,4 @@ mod command;
 mod fake_model;
 mod sandbox;
 mod simulated;
+mod tools;

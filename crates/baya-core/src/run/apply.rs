@@ -4,7 +4,7 @@ use super::state::{
     Agent, AgentState, CallFate, ChildRecord, DeliveryRecord, Frame, Heard, Life, RunEnd, State,
 };
 use crate::agent::{AttemptEnd, CacheUse, CauseKind, Usage};
-use crate::call::{ThrowKind, Thrown};
+use crate::call::Thrown;
 use crate::event::{Delivered, Event, Outcome, Recorded};
 use crate::ids::{AgentNumber, CallId};
 
@@ -45,6 +45,7 @@ impl State {
             | Event::AgentReused { .. }
             | Event::AgentStarted { .. }
             | Event::AgentProcessStarted { .. }
+            | Event::AgentTurn { .. }
             | Event::AgentSkipRequested { .. }
             | Event::AttemptEnded { .. }
             | Event::AgentFinished { .. } => self.apply_to_agent(recorded),
@@ -114,7 +115,7 @@ impl State {
         self.tokens_shown = 0;
         self.occurrences.clear();
         self.asked.clear();
-        self.limited.clear();
+        self.refused.clear();
         self.queue.clear();
         self.pool.clear();
         for agent in &mut self.agents {
@@ -125,7 +126,10 @@ impl State {
                         self.pool.entry(agent.key.clone()).or_default().insert(agent.number);
                     }
                 }
-                AgentState::Queued | AgentState::Running { .. } => agent.state = AgentState::Dropped,
+                AgentState::Queued | AgentState::Running { .. } => {
+                    agent.state = AgentState::Dropped;
+                    agent.turns = Vec::new();
+                }
                 AgentState::Finished(Outcome::Failed(_)) | AgentState::Dropped => {}
             }
         }
@@ -167,12 +171,8 @@ impl State {
     }
 
     fn apply_refusal(&mut self, call: CallId, thrown: &Thrown) {
-        if thrown.kind.is_limit() {
-            let words = match thrown.kind {
-                ThrowKind::Budget => "budget reached",
-                _ => "agent limit reached",
-            };
-            *self.limited.entry(words).or_default() += 1;
+        if let Some(words) = thrown.kind.refused_agent() {
+            *self.refused.entry(words).or_default() += 1;
         }
         if let Some(number) = self.drop_queued(call) {
             self.asked.retain(|asked| *asked != number);
@@ -216,6 +216,13 @@ impl State {
                     *process = Some(started.clone());
                 }
             }
+            Event::AgentTurn { agent, turn, .. } => {
+                self.usage.add(&turn.usage());
+                if let Some(agent) = self.agent_mut(*agent) {
+                    agent.usage.add(&turn.usage());
+                    agent.turns.push(turn.clone());
+                }
+            }
             Event::AgentSkipRequested { agent, .. } => {
                 if let Some(AgentState::Running { skipped, .. }) =
                     self.agent_mut(*agent).map(|a| &mut a.state)
@@ -236,6 +243,7 @@ impl State {
                 self.usage.add(usage);
                 if let Some(agent) = self.agent_mut(*agent) {
                     agent.usage.add(usage);
+                    agent.turns = Vec::new();
                     agent.state = AgentState::Finished(outcome.clone());
                 }
             }
@@ -267,6 +275,7 @@ impl State {
             stalls: 0,
             failed_attempts: 0,
             usage: Usage::default(),
+            turns: Vec::new(),
             call: Some(*call),
             heard: None,
         });
@@ -310,7 +319,11 @@ impl State {
 fn count_failed_attempt(agent: &mut Agent, end: &AttemptEnd) {
     match end {
         AttemptEnd::Failed(cause) if cause.kind == CauseKind::Stalled => agent.stalls += 1,
-        AttemptEnd::Failed(_) => agent.failed_attempts += 1,
+        AttemptEnd::Failed(_) => {
+            agent.failed_attempts += 1;
+            // What led to a failure of its own is not gone on with.
+            agent.turns = Vec::new();
+        }
         AttemptEnd::Unusable(_) | AttemptEnd::Cancelled | AttemptEnd::Answered(_) => {}
     }
 }
@@ -340,6 +353,7 @@ fn call_of(event: &Event) -> Option<CallId> {
         | Event::ChildStarted { .. }
         | Event::AgentStarted { .. }
         | Event::AgentProcessStarted { .. }
+        | Event::AgentTurn { .. }
         | Event::AgentSkipRequested { .. }
         | Event::AttemptEnded { .. }
         | Event::AgentFinished { .. }

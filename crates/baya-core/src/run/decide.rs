@@ -28,6 +28,11 @@ impl Run {
                     self.record(Event::AgentProcessStarted { agent, attempt, process });
                 }
             }
+            Input::AgentTurn { agent, attempt, turn } => {
+                if self.is_current(agent, attempt) && !matches!(self.state.life, Life::Ended(_)) {
+                    self.record(Event::AgentTurn { agent, attempt, turn });
+                }
+            }
             Input::TimerDue { generation, call } => {
                 let pending = matches!(self.state.calls.get(&call), Some(CallFate::Timer { .. }));
                 if generation == self.state.generation && pending && self.hears() {

@@ -27,7 +27,7 @@ impl Run {
 
     pub(super) fn end_with_error(&mut self, error: ScriptError) {
         let budget =
-            error.kind == ScriptErrorKind::Limit && self.state.limited.contains_key("budget reached");
+            error.kind == ScriptErrorKind::Limit && self.state.refused.contains_key("budget reached");
         let status = if budget { RunStatus::Budget } else { RunStatus::Failed };
         let status = self.or_stopped(status);
         self.end_run(status, None, Some(error));
@@ -91,7 +91,7 @@ impl Run {
             }
         }
         let mut agents = self.state.asked.len() as u32;
-        for (words, count) in &self.state.limited {
+        for (words, count) in &self.state.refused {
             *causes.entry(words).or_default() += count;
             failed += count;
             agents += count;

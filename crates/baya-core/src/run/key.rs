@@ -28,6 +28,12 @@ pub fn call_key(prompt: &str, options: &AgentOptions) -> String {
     if options.worktree {
         part(&mut hash, "isolation", b"worktree");
     }
+    for tool in options.tools.iter().flatten() {
+        part(&mut hash, "tool", tool.as_bytes());
+    }
+    if options.tools.as_ref().is_some_and(Vec::is_empty) {
+        part(&mut hash, "tools", b"none");
+    }
     for tool in &options.disallowed_tools {
         part(&mut hash, "disallowed", tool.as_bytes());
     }

@@ -28,6 +28,7 @@ use crate::event::{Event, Recorded, ScriptRecord};
 use crate::ids::{AgentNumber, CallId};
 use crate::op::Op;
 use crate::schema::Schema;
+use crate::turn::TurnRecord;
 use std::collections::BTreeMap;
 
 /// All that can happen to a run from outside.
@@ -52,6 +53,11 @@ pub enum Input {
         agent: AgentNumber,
         attempt: u32,
         process: AgentProcess,
+    },
+    AgentTurn {
+        agent: AgentNumber,
+        attempt: u32,
+        turn: TurnRecord,
     },
     TimerDue {
         generation: u32,

@@ -16,7 +16,7 @@ pub struct ParsedOptions {
 }
 
 /// Known options that this version does not have; they are refused, never ignored.
-const LATER: [&str; 5] = ["tools", "quarantine", "cwd", "base", "work"];
+const LATER: [&str; 4] = ["quarantine", "cwd", "base", "work"];
 
 pub fn parse(
     prompt: &str,
@@ -55,6 +55,7 @@ fn set(parsed: &mut ParsedOptions, name: &str, value: &Value) -> Result<(), Thro
         "retries" => options.retries = Some(small(name, value)?),
         "maxTurns" => options.max_turns = Some(small(name, value)?),
         "maxTokens" => options.max_tokens = Some(whole(name, value)?),
+        "tools" => options.tools = Some(texts(name, value)?),
         "disallowedTools" => options.disallowed_tools = texts(name, value)?,
         "bashCommandClamp" => options.bash_command_clamp = Some(value.clone()),
         "effort" => match effort(value) {
@@ -80,7 +81,10 @@ fn check_names(options: &AgentOptions, around: &Surroundings) -> Result<(), Thro
         && !around.agent_types.contains(agent_type)
     {
         let known = around.agent_types.join(", ");
-        let message = format!("there is no agent type `{agent_type}`; there are: {known}");
+        let message = format!(
+            "there is no agent type `{agent_type}`; there are: {known}; \
+             hint: `.baya/agents` and `.claude/agents` hold others, a Markdown file each"
+        );
         return Err(Thrown { kind: ThrowKind::AgentType, message });
     }
     if let Some(backend) = &options.backend
@@ -88,6 +92,11 @@ fn check_names(options: &AgentOptions, around: &Surroundings) -> Result<(), Thro
     {
         let known = around.backends.join(", ");
         return Err(wrong(format!("there is no backend `{backend}`; there are: {known}")));
+    }
+    let backend = options.backend.as_ref().unwrap_or(&around.backend);
+    if options.tools.is_some() && around.backends_with_tools.contains(backend) {
+        let message = format!("the option `tools` for agents of backend `{backend}` is not in this version");
+        return Err(wrong(message));
     }
     Ok(())
 }
@@ -109,9 +118,9 @@ fn check_isolation(parsed: &mut ParsedOptions, around: &Surroundings) -> Result<
             format!("isolation: 'worktree' for agents of backend `{backend}` is not in this version");
         return Err(isolation(message));
     }
-    let sentence = "isolation: 'worktree' has no effect here: agents without tools change no files, \
-                    they run without a worktree";
-    parsed.warnings.push(("isolation without tools".to_owned(), sentence.to_owned()));
+    let sentence = "isolation: 'worktree' is not in this version: such agents run without a worktree, and \
+                    their tools only read";
+    parsed.warnings.push(("isolation without a worktree".to_owned(), sentence.to_owned()));
     Ok(())
 }
 

@@ -56,8 +56,10 @@ impl Run {
             label: agent.label.clone(),
             phase: agent.phase.clone(),
             prompt: agent.prompt.clone(),
+            asked_before: agent.occurrence,
             seed: self.seed_of(&agent.key, agent.occurrence),
             options: agent.options.clone(),
+            turns: agent.turns.clone(),
         };
         let model = self.model_of(number);
         self.at_work.insert((number, attempt), model);

@@ -10,6 +10,7 @@ use crate::call::{Thrown, WorkflowTarget};
 use crate::event::{Delivered, Failures, Outcome, RunStatus, ScriptRecord, Surroundings};
 use crate::ids::{AgentNumber, CallId, FrameId, RunId};
 use crate::limits::Limits;
+use crate::turn::TurnRecord;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -49,6 +50,8 @@ pub struct Agent {
     /// Attempts that failed and are tried again.
     pub failed_attempts: u32,
     pub usage: Usage,
+    /// How far it came; the next attempt goes on from there.
+    pub turns: Vec<TurnRecord>,
     /// The call of the current generation that was asked for it, and did not just reuse it.
     pub call: Option<CallId>,
     /// The first time a script heard of it: place in the journal, clock, budget reading.
@@ -161,8 +164,8 @@ pub struct State {
     pub occurrences: BTreeMap<String, u32>,
     /// Agents of this generation's calls, reused ones included.
     pub asked: Vec<AgentNumber>,
-    /// Calls refused by a limit of ours, by its words.
-    pub limited: BTreeMap<&'static str, u32>,
+    /// Calls for agents that were refused, by the reason's words.
+    pub refused: BTreeMap<&'static str, u32>,
     pub queue: VecDeque<AgentNumber>,
     /// Finished results that no call of this generation has taken, by key.
     pub pool: BTreeMap<String, BTreeSet<AgentNumber>>,
@@ -207,7 +210,7 @@ impl Default for State {
             tokens_shown: 0,
             occurrences: BTreeMap::new(),
             asked: Vec::new(),
-            limited: BTreeMap::new(),
+            refused: BTreeMap::new(),
             queue: VecDeque::new(),
             pool: BTreeMap::new(),
         }

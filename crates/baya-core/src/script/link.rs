@@ -80,7 +80,9 @@ impl Linker<'_, '_, '_> {
         let file = match (self.load)(&parsed.file.name, specifier) {
             Ok(file) => file,
             Err(why) => {
-                return self.refuse(parsed, import, format!("`{specifier}` cannot be imported: {why}"), None);
+                let hint = "a path begins at the file it stands in, and stays inside the project";
+                let message = format!("`{specifier}` cannot be imported: {why}");
+                return self.refuse(parsed, import, message, Some(hint.to_owned()));
             }
         };
         if let Some(index) = self.done.get(&file.name) {

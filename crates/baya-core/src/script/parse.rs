@@ -197,8 +197,7 @@ fn syntax_errors(parsed: &ParserReturn<'_>, role: Role, typescript: bool, findin
 }
 
 const UNCLOSED: &str = "something that was opened is not closed before the end of the file";
-const LOOK_BEFORE: &str =
-    "look at what stands right before this place too: what is missing is often missing there";
+const LOOK_BEFORE: &str = "something may be missing right before this place";
 
 fn refuse_types(span: Range, findings: &mut Findings<'_>) {
     let hint = "name the file `.ts`, or give `--ts`: then types are removed";

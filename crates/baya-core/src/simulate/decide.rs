@@ -1,8 +1,8 @@
 //! What a request gets: the first rule that matches, else an answer made up by seed.
 
 use super::noise::Noise;
-use super::rules::{Fault, LatencyMs, Nth, Pattern, Rule, RuleUsage, Rules, When};
-use super::{answer_shaped, invalid, words};
+use super::rules::{Fault, LatencyMs, Nth, Pattern, Rule, RuleTool, RuleUsage, Rules};
+use super::{invalid, shaped, words};
 use crate::agent::Answer;
 use crate::schema::Schema;
 use regex::Captures;
@@ -19,10 +19,16 @@ pub struct Request<'a> {
     pub schema: Option<&'a Value>,
     /// The same schema, compiled; without it one is compiled for this answer.
     pub compiled: Option<&'a Schema>,
+    /// How often the run has asked the same before: who is asked again and again finds nothing more.
+    pub asked_before: u32,
     /// Goes into the answer together with the rules' own seed.
     pub seed: u64,
     /// Which time this is asked, if the caller knows; else equal prompts are counted.
     pub occurrence: Option<u64>,
+    /// Which answer of its conversation it asks for, from 1; absent: the first.
+    pub turn: Option<u64>,
+    /// Tools may be called, others than the one for structured answers.
+    pub offers_tools: bool,
 }
 
 /// How often rules have matched. Belongs to one [`Rules`]; a new one starts counting anew.
@@ -49,6 +55,8 @@ pub struct Decision {
     pub rule: Option<usize>,
     /// JSON only if the request has a schema; then it may be text too, as a model may answer.
     pub answer: Answer,
+    /// If not empty, the model calls these tools instead of answering.
+    pub tools: Vec<RuleTool>,
     pub latency_ms: u64,
     pub fault: Option<Fault>,
     /// Seconds.
@@ -97,7 +105,7 @@ impl Rules {
         request: &Request<'_>,
         occurrence: u64,
     ) -> Option<u64> {
-        if !fits(&rule.when, request) {
+        if !fits(rule, request) {
             return None;
         }
         let fitted = counters.fitted.entry(index).or_insert(0);
@@ -135,6 +143,7 @@ impl Rules {
         Decision {
             rule: selection.rule,
             answer: self.answer(rule, selection.n, request, fault),
+            tools: rule.map(|rule| called(rule, selection.n, request)).unwrap_or_default(),
             latency_ms: latency.least + noise.below((latency.most - latency.least) as usize + 1) as u64,
             fault,
             retry_after: rule.and_then(|rule| rule.retry_after),
@@ -155,8 +164,8 @@ impl Rules {
             None => Schema::compile(schema).ok(),
         };
         let compiled = request.compiled.or(own.as_ref());
-        let shaped = || Answer::Json(answer_shaped(schema, compiled, request.prompt, seed));
-        match (as_object(said.unwrap_or_else(shaped)), fault, compiled) {
+        let made_up = || Answer::Json(shaped(schema, compiled, request.prompt, seed, request.asked_before));
+        match (as_object(said.unwrap_or_else(made_up)), fault, compiled) {
             (Answer::Json(value), Some(Fault::Invalid), Some(compiled)) if compiled.is_valid(&value) => {
                 Answer::Json(invalid::unmet(compiled, &value))
             }
@@ -183,20 +192,38 @@ fn as_text(answer: Answer) -> Answer {
     }
 }
 
-fn fits(when: &When, request: &Request<'_>) -> bool {
+fn fits(rule: &Rule, request: &Request<'_>) -> bool {
+    let when = &rule.when;
     let found = |pattern: &Option<Pattern>, text: Option<&str>| {
         pattern.as_ref().is_none_or(|Pattern(regex)| text.is_some_and(|text| regex.is_match(text)))
     };
-    when.schema.is_none_or(|wanted| wanted == request.schema.is_some())
+    let turn = request.turn.unwrap_or(1);
+    (rule.tool.is_empty() || request.offers_tools)
+        && when.turn.as_ref().is_none_or(|Nth(list)| list.contains(&turn))
+        && when.schema.is_none_or(|wanted| wanted == request.schema.is_some())
         && found(&when.label, request.label)
         && found(&when.model, request.model)
         && found(&when.phase, request.phase)
         && found(&when.prompt, Some(request.prompt))
 }
 
+fn captures<'t>(rule: &Rule, request: &Request<'t>) -> Option<Captures<'t>> {
+    rule.when.prompt.as_ref().and_then(|Pattern(regex)| regex.captures(request.prompt))
+}
+
+/// The calls of tools a rule spells out, with their places filled in.
+fn called(rule: &Rule, n: u64, request: &Request<'_>) -> Vec<RuleTool> {
+    let captures = captures(rule, request);
+    let fill = |tool: &RuleTool| RuleTool {
+        name: tool.name.clone(),
+        input: filled_json(&tool.input, captures.as_ref(), n, request.prompt),
+    };
+    rule.tool.iter().map(fill).collect()
+}
+
 /// The answer a rule spells out, with its places filled in.
 fn said(rule: &Rule, n: u64, request: &Request<'_>) -> Option<Answer> {
-    let captures = || rule.when.prompt.as_ref().and_then(|Pattern(regex)| regex.captures(request.prompt));
+    let captures = || captures(rule, request);
     match (&rule.text, &rule.json, rule.echo) {
         (Some(text), _, _) => Some(Answer::Text(filled(text, captures().as_ref(), n, request.prompt))),
         (None, Some(json), _) => {

@@ -2,6 +2,7 @@
 //! and `if` taken.
 
 use super::noise::Noise;
+use super::shape::NULL_EVERY;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ const PARTS_MAX: u32 = 256;
 /// Which branch is taken where a schema leaves the choice.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Branch {
-    /// Any, but null last.
+    /// Any, null less often.
     Any,
     /// The one that leads to the smallest value: recursion must end.
     Smallest,
@@ -90,6 +91,9 @@ impl Flattening<'_> {
             return branches.iter().min_by_key(|branch| weight(branch));
         }
         let solid: Vec<&Value> = branches.iter().filter(|branch| !is_null(branch)).collect();
+        if solid.len() < branches.len() && self.noise.below(NULL_EVERY) == 0 {
+            return branches.iter().find(|branch| is_null(branch));
+        }
         match solid.is_empty() {
             true => branches.first(),
             false => self.noise.pick(&solid).copied(),

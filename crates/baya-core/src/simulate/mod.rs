@@ -16,7 +16,7 @@ mod words;
 
 pub use decide::{Counters, Decision, Request, Selection};
 pub use invalid::unmet;
-pub use rules::{Fault, LatencyMs, Nth, Pattern, Rule, RuleUsage, Rules, RulesError, When};
+pub use rules::{Fault, LatencyMs, Nth, Pattern, Rule, RuleTool, RuleUsage, Rules, RulesError, When};
 
 use crate::agent::Answer;
 use crate::schema::Schema;
@@ -39,10 +39,14 @@ pub fn answer(schema: Option<&Value>, prompt: &str, seed: u64) -> Answer {
 
 /// As [`answer`], for a schema that is compiled already. Valid wherever the schema can be met.
 pub fn answer_shaped(schema: &Value, compiled: Option<&Schema>, prompt: &str, seed: u64) -> Value {
+    shaped(schema, compiled, prompt, seed, 0)
+}
+
+fn shaped(schema: &Value, compiled: Option<&Schema>, prompt: &str, seed: u64, asked_before: u32) -> Value {
     let mut first = None;
     for shape in 0..SHAPES_TRIED {
         let mut noise = Noise::new(seed.wrapping_add(shape), &["shape", prompt]);
-        let value = shape::shape(schema, prompt, &mut noise, shape);
+        let value = shape::shape(schema, prompt, &mut noise, shape, asked_before);
         if compiled.is_none_or(|compiled| compiled.is_valid(&value)) {
             return value;
         }

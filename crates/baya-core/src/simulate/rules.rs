@@ -41,6 +41,9 @@ pub struct Rule {
     pub text: Option<String>,
     #[serde(deserialize_with = "present")]
     pub json: Option<Value>,
+    /// The model calls these tools; only for requests that offer some.
+    #[serde(deserialize_with = "one_or_more")]
+    pub tool: Vec<RuleTool>,
     /// The prompt comes back.
     pub echo: bool,
     /// The answer is made up from the schema or the prompt; also if nothing else is said.
@@ -66,6 +69,17 @@ pub struct When {
     pub nth: Option<Nth>,
     /// Each so-manieth of the requests that fit.
     pub every: Option<u64>,
+    /// Which answer of its conversation it asks for, from 1.
+    pub turn: Option<Nth>,
+}
+
+/// A call of a tool, as a rule says it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleTool {
+    pub name: String,
+    #[serde(default)]
+    pub input: Value,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -185,6 +199,15 @@ fn last_line(text: &str) -> &str {
     text.lines().last().unwrap_or(text).trim_start_matches("error: ")
 }
 
+fn one_or_more<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Vec<RuleTool>, D::Error> {
+    let list = match Value::deserialize(input)? {
+        Value::Array(list) => list,
+        single => vec![single],
+    };
+    let tools = list.into_iter().map(serde_json::from_value).collect::<Result<_, _>>();
+    tools.map_err(serde::de::Error::custom)
+}
+
 fn present<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(input).map(Some)
 }
@@ -244,6 +267,7 @@ fn read_rule(index: usize, rule: Value) -> Result<Rule, RulesError> {
     let said = [
         ("text", rule.text.is_some()),
         ("json", rule.json.is_some()),
+        ("tool", !rule.tool.is_empty()),
         ("echo", rule.echo),
         ("shape", rule.shape),
     ];

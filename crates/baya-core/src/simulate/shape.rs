@@ -14,12 +14,27 @@ const DEPTH_MAX: u32 = 48;
 const VALUES_FULL: u32 = 400;
 /// Elements of a list that no bound forbids.
 const LIST_USUAL: usize = 4;
+/// Of so many values that may be null too, one is.
+pub(super) const NULL_EVERY: usize = 4;
+/// From this round on a model that is asked again and again finds nothing more.
+const ROUND_DRY: u64 = 3;
+/// The same for a question that does not say its round. Independent samples of one question are fewer.
+const ASKED_DRY: u32 = 5;
+/// Lists down to this depth are empty then.
+const DEPTH_DRY: u32 = 1;
 /// Elements, keys and characters written however many are demanded.
 const COUNT_MAX: usize = 10_000;
 
 /// `variant` 0 is the usual shape; others vary what the schema leaves open.
-pub(super) fn shape(schema: &Value, prompt: &str, noise: &mut Noise, variant: u64) -> Value {
-    let mut shaping = Shaping { root: schema, prompt, noise, variant, written: 0 };
+pub(super) fn shape(
+    schema: &Value,
+    prompt: &str,
+    noise: &mut Noise,
+    variant: u64,
+    asked_before: u32,
+) -> Value {
+    let is_dry = asked_before >= ASKED_DRY || round(prompt).is_some_and(|round| round >= ROUND_DRY);
+    let mut shaping = Shaping { root: schema, prompt, noise, variant, written: 0, position: 0, is_dry };
     shaping.value(schema, "", 0)
 }
 
@@ -29,6 +44,9 @@ struct Shaping<'a> {
     noise: &'a mut Noise,
     variant: u64,
     written: u32,
+    /// Of the nearest list's element that is being written, from 1; 0 outside of lists.
+    position: i64,
+    is_dry: bool,
 }
 
 impl Shaping<'_> {
@@ -48,8 +66,9 @@ impl Shaping<'_> {
         match self.kind(&flat, depth) {
             "object" => self.object(&flat, depth),
             "array" => self.array(&flat, name, depth),
-            "integer" => number(&flat, Whole::Integer, self.noise),
-            "number" => number(&flat, Whole::Any, self.noise),
+            "integer" => self.number(&flat, name, Whole::Integer),
+            "number" if counts(name) => self.number(&flat, name, Whole::Integer),
+            "number" => self.number(&flat, name, Whole::Any),
             "boolean" => Value::Bool(self.noise.below(2) == 0),
             "null" => Value::Null,
             _ => Value::String(self.string(&flat, name)),
@@ -67,10 +86,24 @@ impl Shaping<'_> {
         self.noise.pick(&fitting).map(|value| (*value).clone()).unwrap_or_default()
     }
 
-    /// The type to write: null only where the schema allows nothing else, or to end a recursion.
+    /// An index within a list says which element it stands in, as an answer about numbered things does.
+    fn number(&mut self, flat: &Map<String, Value>, name: &str, whole: Whole) -> Value {
+        let is_index = matches!(words::last_word(name).as_str(), "index" | "idx" | "i" | "n" | "rank");
+        let mut flat = flat.clone();
+        if is_index && self.position > 0 && !flat.contains_key("minimum") && !flat.contains_key("maximum") {
+            flat.insert("minimum".to_owned(), self.position.into());
+            flat.insert("maximum".to_owned(), self.position.into());
+        }
+        number(&flat, whole, self.noise)
+    }
+
+    /// The type to write: null now and then, and where the schema allows nothing else or a recursion must end.
     fn kind<'f>(&mut self, flat: &'f Map<String, Value>, depth: u32) -> &'f str {
         let types = kinds(flat);
         if types.contains(&"null") && !self.is_full(depth) {
+            return "null";
+        }
+        if types.len() > 1 && types.contains(&"null") && self.noise.below(NULL_EVERY) == 0 {
             return "null";
         }
         let solid: Vec<&str> = types.iter().copied().filter(|name| *name != "null").collect();
@@ -100,7 +133,7 @@ impl Shaping<'_> {
         let (prefix, rest) = elements(flat);
         let least = size(flat, "minItems").unwrap_or(0).max(size(flat, "minContains").unwrap_or(0));
         let most = size(flat, "maxItems").unwrap_or(usize::MAX);
-        let count = if self.is_full(depth) {
+        let count = if self.is_full(depth) && !(self.is_dry && depth <= DEPTH_DRY) {
             let usual = least.max(prefix.len()).max(1);
             self.noise.within(usual as i64, usual.max(LIST_USUAL) as i64) as usize
         } else {
@@ -118,7 +151,10 @@ impl Shaping<'_> {
                 (None, _) if rest == Some(&Value::Bool(false)) => break,
                 (None, _) => rest.unwrap_or(&Value::Bool(true)),
             };
-            match self.element(schema, singular, depth, unique.then_some(&list)) {
+            let outer = std::mem::replace(&mut self.position, index as i64 + 1);
+            let element = self.element(schema, singular, depth, unique.then_some(&list));
+            self.position = outer;
+            match element {
                 Some(value) => list.push(value),
                 None => break,
             }
@@ -219,6 +255,39 @@ impl Shaping<'_> {
             None => words::two_words(self.noise, "_"),
         }
     }
+}
+
+/// The number after the first `round`, `iteration` or the like in the prompt.
+fn round(prompt: &str) -> Option<u64> {
+    const NAMES: [&str; 5] = ["round", "iteration", "iter", "pass", "cycle"];
+    let is_mark = |letter: char| !letter.is_alphanumeric();
+    let mut words = prompt.split(is_mark).filter(|word| !word.is_empty()).peekable();
+    while let Some(word) = words.next() {
+        if NAMES.iter().any(|name| word.eq_ignore_ascii_case(name))
+            && let Some(number) = words.peek().and_then(|next| next.parse().ok())
+        {
+            return Some(number);
+        }
+    }
+    None
+}
+
+/// Whether a number of this name counts or numbers something, so that a fraction makes no sense.
+fn counts(name: &str) -> bool {
+    matches!(
+        words::last_word(name).as_str(),
+        "number"
+            | "line"
+            | "count"
+            | "total"
+            | "index"
+            | "issue"
+            | "pr"
+            | "passed"
+            | "failed"
+            | "id"
+            | "rank"
+    )
 }
 
 /// The schemas of the first elements, and of the rest.

@@ -60,12 +60,44 @@ pub(super) fn for_property(name: &str, prompt: &str, noise: &mut Noise) -> Strin
     if has(&["title", "name", "label", "key", "tag"]) {
         return format!("simulated {}", two_words(noise, " "));
     }
+    if let Some(text) = term(name, noise) {
+        return text;
+    }
     let about = opening(prompt);
     let about = if about.is_empty() { String::new() } else { format!(" about \"{about}\"") };
     if name.is_empty() {
         return format!("simulated {}", two_words(noise, " "));
     }
     format!("Simulated {name}{about}: {}.", two_words(noise, " "))
+}
+
+/// Properties whose values are one word or a mark, by the last word of their name: scripts put them into
+/// labels, keys and branch names.
+fn term(name: &str, noise: &mut Noise) -> Option<String> {
+    let text = match last_word(name).as_str() {
+        "branch" | "ref" => format!("fix/{}", two_words(noise, "-")),
+        "sha" | "hash" | "commit" | "digest" => format!("{:010x}", noise.next() & 0xff_ffff_ffff),
+        "date" | "day" => formatted("date", noise),
+        "timestamp" => formatted("date-time", noise),
+        "version" => format!("{}.{}.{}", noise.below(9), noise.below(20), noise.below(20)),
+        "line" => noise.within(1, 400).to_string(),
+        "location" | "where" => format!("src/{}.rs:{}", two_words(noise, "_"), noise.within(1, 400)),
+        "group" | "module" | "area" | "lane" | "variant" | "item" | "category" | "kind" | "plugin"
+        | "dimension" | "section" | "topic" | "slug" | "team" | "owner" | "component" | "package"
+        | "symbol" | "type" => two_words(noise, "-"),
+        _ => return None,
+    };
+    Some(text)
+}
+
+/// `headSha`, `head_sha` and `sha` all end in the word `sha`.
+pub(super) fn last_word(name: &str) -> String {
+    let start = name
+        .char_indices()
+        .rev()
+        .find(|(_, letter)| letter.is_uppercase() || !letter.is_alphanumeric())
+        .map_or(0, |(at, letter)| if letter.is_uppercase() { at } else { at + letter.len_utf8() });
+    name[start..].to_lowercase()
 }
 
 pub(super) fn two_words(noise: &mut Noise, between: &str) -> String {

@@ -38,6 +38,7 @@ impl RunView {
             | Event::AgentReused { .. }
             | Event::AgentStarted { .. }
             | Event::AgentProcessStarted { .. }
+            | Event::AgentTurn { .. }
             | Event::AgentSkipRequested { .. }
             | Event::AttemptEnded { .. }
             | Event::AgentFinished { .. } => self.apply_to_agent(recorded),
@@ -130,6 +131,10 @@ impl RunView {
                 shown.started_ms = Some(recorded.at_ms);
                 shown.progress = None;
             }
+            Event::AgentTurn { agent, turn, .. } => {
+                self.usage.add(&turn.usage());
+                self.agent(*agent).usage.add(&turn.usage());
+            }
             Event::AttemptEnded { agent, end, usage, .. } => self.end_attempt(*agent, end, usage),
             Event::AgentFinished { agent, .. } => self.finish(*agent, &recorded.event),
             _ => {}
@@ -161,6 +166,7 @@ impl RunView {
         self.simulated = surroundings.simulated;
         self.model.clone_from(&surroundings.model);
         self.rules.clone_from(&surroundings.rules);
+        self.sandbox.clone_from(&surroundings.sandbox);
     }
 
     /// The run moves again: what an earlier end said holds no more.

@@ -39,6 +39,8 @@ pub struct RunView {
     pub model: Option<String>,
     /// The rules of simulated agents.
     pub rules: Option<String>,
+    /// What the tools of agents may do.
+    pub sandbox: Option<String>,
     pub limits: Limits,
     pub groups: Vec<GroupView>,
     /// The phase the main script is in.

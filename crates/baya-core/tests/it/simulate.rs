@@ -2,7 +2,7 @@
 
 use baya_core::agent::Answer;
 use baya_core::schema::Schema;
-use baya_core::simulate::answer;
+use baya_core::simulate::{Counters, Request, Rules, answer};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -158,6 +158,80 @@ fn answers_of_different_seeds_and_prompts_differ() {
         (0..50).map(|seed| made_up(&schema, seed).to_string()).collect();
     assert!(all.len() > 40, "{}", all.len());
     assert_ne!(answer(Some(&schema), "one", 1), answer(Some(&schema), "two", 1));
+}
+
+/// How many of 200 answers, for as many prompts, fulfil a condition.
+fn how_often(schema: &Value, prompt: &str, condition: impl Fn(&Value) -> bool) -> usize {
+    let said = |seed| match answer(Some(schema), prompt, seed) {
+        Answer::Json(value) => value,
+        Answer::Text(text) => panic!("text for a schema: {text}"),
+    };
+    (0..200).filter(|seed| condition(&said(*seed))).count()
+}
+
+#[test]
+fn a_queue_that_may_be_empty_is_empty_now_and_then() {
+    for next in [
+        json!({"type": ["string", "null"]}),
+        json!({"anyOf": [{"type": "object", "required": ["task"]}, {"type": "null"}]}),
+    ] {
+        let empty = how_often(&property(next), "Take the next task", |value| value["p"].is_null());
+        assert!((20..100).contains(&empty), "{empty}");
+    }
+}
+
+#[test]
+fn who_is_asked_for_a_third_round_finds_nothing_more() {
+    let bugs = property(json!({"type": "array", "items": {"type": "string"}}));
+    let empty = |prompt: &str| how_often(&bugs, prompt, |value| value["p"] == json!([]));
+    assert_eq!(empty("Find bugs"), 0);
+    assert_eq!(empty("Round 2: find bugs around 3 places"), 0);
+    assert_eq!(empty("Find bugs (round #3)"), 200);
+    assert_eq!(empty("ITERATION 12. Find bugs"), 200);
+    let three = property(json!({"type": "array", "items": {"type": "string"}, "minItems": 3}));
+    assert_eq!(how_often(&three, "round 9", |value| value["p"].as_array().map(Vec::len) == Some(3)), 200);
+}
+
+#[test]
+fn a_question_asked_for_the_sixth_time_finds_nothing_more() {
+    let bugs = property(json!({"type": "array", "items": {"type": "string"}}));
+    let found = |asked_before| {
+        let request =
+            Request { prompt: "Find bugs", schema: Some(&bugs), asked_before, ..Request::default() };
+        match Rules::default().decide(&mut Counters::default(), &request).answer {
+            Answer::Json(value) => value["p"].as_array().map(Vec::len).unwrap_or_default(),
+            Answer::Text(text) => panic!("text for a schema: {text}"),
+        }
+    };
+    assert!((0..5).all(|asked_before| found(asked_before) > 0));
+    assert!((5..9).all(|asked_before| found(asked_before) == 0));
+}
+
+#[test]
+fn an_index_in_a_list_says_which_element_it_stands_in() {
+    let verdicts = property(json!({"type": "array", "minItems": 3, "maxItems": 3, "items": {
+        "type": "object", "required": ["index"], "properties": {"index": {"type": "integer"}}}}));
+    let counted = json!([{"index": 1}, {"index": 2}, {"index": 3}]);
+    assert_eq!(how_often(&verdicts, "Judge each", |value| value["p"] == counted), 200);
+    check(property(json!({"type": "array", "items": {"type": "object", "required": ["index"],
+        "properties": {"index": {"type": "integer", "minimum": 40}}}})));
+}
+
+#[test]
+fn numbers_that_count_are_whole_and_terms_are_short() {
+    let whole = property(json!({"type": "object", "required": ["prNumber"],
+        "properties": {"prNumber": {"type": "number"}}}));
+    assert_eq!(how_often(&whole, "Open it", |value| value["p"]["prNumber"].is_i64()), 200);
+    let named = |name: &str| {
+        let schema = json!({"type": "object", "required": [name], "properties": {name: {"type": "string"}}});
+        let Value::String(text) = made_up(&schema, 7)[name].clone() else { panic!("no text") };
+        text
+    };
+    assert!(named("head_sha").chars().all(|letter| letter.is_ascii_hexdigit()), "{}", named("head_sha"));
+    assert!(named("baseBranch").starts_with("fix/"), "{}", named("baseBranch"));
+    assert!(named("line").parse::<u32>().is_ok(), "{}", named("line"));
+    assert!(named("kind").len() < 20, "{}", named("kind"));
+    assert!(named("outline").starts_with("Simulated outline"), "{}", named("outline"));
 }
 
 fn leaf() -> impl Strategy<Value = Value> {

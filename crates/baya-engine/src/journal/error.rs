@@ -104,6 +104,8 @@ impl JournalError {
             io::ErrorKind::PermissionDenied
             | io::ErrorKind::ReadOnlyFilesystem
             | io::ErrorKind::NotADirectory
+            // A file stands where a folder of ours would.
+            | io::ErrorKind::AlreadyExists
             | io::ErrorKind::NotFound => JournalError::NotWritable { path, why },
             _ => JournalError::Storage { path, why },
         }

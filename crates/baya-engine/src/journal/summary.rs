@@ -114,6 +114,7 @@ impl Summary {
             | Event::CallRefused { .. }
             | Event::AgentSkipRequested { .. }
             | Event::AgentProcessStarted { .. }
+            | Event::AgentTurn { .. }
             | Event::Delivered { .. } => {}
         }
     }

@@ -7,8 +7,10 @@ use crate::views::json::Ended;
 use crate::views::palette::Palette;
 use crate::views::watch::{Watching, watch};
 use crate::views::{json, sanitise, show, summary};
+use crate::wiring::bench;
 use crate::wiring::pool::LocalPool;
 use crate::wiring::signals;
+use baya_agents::sandbox::Profile;
 use baya_core::event::{RunStatus, Surroundings};
 use baya_core::ids::RunId;
 use baya_core::view::RunView;
@@ -31,6 +33,9 @@ pub struct DriveFlags {
     /// Answers for simulated agents
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
+    /// What the tools of agents may do: `read-only`, `workspace` (change the working folder) or `full`
+    #[arg(long, value_name = "PROFILE", value_parser = bench::profile)]
+    pub sandbox: Option<Profile>,
     /// One JSON line per event on stdout; the last is always `run_ended`
     #[arg(long)]
     pub json: bool,
@@ -136,7 +141,11 @@ fn ended(view: &RunView, end: &DriveEnd) -> Ended {
 /// The journal failed under a running run: nothing new starts, and what is in it stays.
 fn tell_lost(run: &RunId, error: &DriveError, watching: Watching) -> Exit {
     let DriveError::Journal(error) = error;
-    let failure = of_journal(error).hint(format!("resume: baya resume {run}"));
+    let next = match matches!(error, JournalError::LeaseLost { .. }) {
+        true => format!("look: baya show {run}"),
+        false => format!("resume: baya resume {run}"),
+    };
+    let failure = of_journal(error).hint(next);
     crate::tell(&failure);
     if watching == Watching::Json {
         let end = Ended {

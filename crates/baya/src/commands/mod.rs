@@ -1,5 +1,6 @@
 //! One file per command: its arguments and what it does.
 
+pub mod agents;
 pub mod bundle;
 pub mod check;
 pub mod completions;

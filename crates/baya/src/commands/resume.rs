@@ -10,6 +10,7 @@ use crate::output;
 use crate::script_args::{self, Given};
 use crate::settings::Settings;
 use crate::wiring::backends::{self, Choice};
+use crate::wiring::bench;
 use crate::wiring::pool::LocalPool;
 use crate::wiring::scripts::Workflows;
 use baya_core::event::ScriptRecord;
@@ -134,12 +135,14 @@ fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
         backend: Some(view.backend.clone()).filter(|name| !name.is_empty()),
         model: view.model.clone(),
         rules: view.rules.as_ref().map(PathBuf::from),
+        sandbox: view.sandbox.as_deref().and_then(|name| bench::profile(name).ok()),
     };
     let set = Choice::of_flags(&args.drive, settings);
     Choice {
         backend: args.drive.backend.clone().or(had.backend).or(set.backend),
         model: args.drive.model.clone().or(had.model).or(set.model),
         rules: args.drive.rules.clone().or(had.rules).or(set.rules),
+        sandbox: args.drive.sandbox.or(had.sandbox).or(set.sandbox),
     }
 }
 

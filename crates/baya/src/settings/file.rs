@@ -3,7 +3,9 @@
 use crate::failure::Failure;
 use crate::near::did_you_mean;
 use crate::quantity;
+use crate::wiring::bench;
 use baya_agents::api::ProviderSettings;
+use baya_agents::sandbox::Profile;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,6 +27,8 @@ pub struct SettingsFile {
     pub rules: Option<String>,
     /// Whether agents see the project's memory files.
     pub memory_files: Option<bool>,
+    /// What the tools of agents may do.
+    pub sandbox: Option<ProfileName>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -86,6 +90,17 @@ pub struct Bytes(pub u64);
 /// Milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Duration(pub u64);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ProfileName(pub Profile);
+
+impl TryFrom<String> for ProfileName {
+    type Error = String;
+    fn try_from(name: String) -> Result<ProfileName, String> {
+        bench::profile(&name).map(ProfileName)
+    }
+}
 
 /// A number, or a text that says one.
 #[derive(Deserialize)]

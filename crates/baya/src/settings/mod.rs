@@ -10,6 +10,7 @@ pub use file::{CommandInput, CommandOutput, CommandSection, SettingsFile};
 use crate::failure::{Failure, in_words};
 use crate::folders::Folders;
 use baya_agents::api::ProviderSettings;
+use baya_agents::sandbox::Profile;
 use baya_core::limits::Limits;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,8 @@ pub struct Settings {
     pub rules: Option<PathBuf>,
     /// Whether agents see the project's memory files; unset: they do.
     pub memory_files: Option<bool>,
+    /// What the tools of agents may do.
+    pub sandbox: Option<Profile>,
 }
 
 impl Settings {
@@ -76,6 +79,7 @@ impl Settings {
         self.script_cpu_ms = self.script_cpu_ms.or(file.script.cpu.map(|time| time.0));
         self.script_depth = self.script_depth.or(file.script.depth);
         self.rules = self.rules.take().or(file.rules.map(|rules| folders.expand(&rules, base)));
+        self.sandbox = self.sandbox.or(file.sandbox.map(|name| name.0));
         self.memory_files = self.memory_files.or(file.memory_files);
         fill_map(&mut self.concurrency_by_model, file.concurrency_by_model, |count| count.0);
         fill_map(&mut self.providers, file.providers, |provider| provider);

@@ -166,6 +166,7 @@ pub fn progress_words(progress: &Progress) -> Option<String> {
     match progress {
         Progress::Asked => None,
         Progress::Streaming { output_bytes } => Some(format!("{} bytes", words::count(*output_bytes))),
+        Progress::Using { tool } => Some(sanitise::line(tool)),
         Progress::Retrying { why, wait_ms } => {
             Some(format!("tries again in {}: {}", words::duration(*wait_ms), sanitise::line(why)))
         }

@@ -7,6 +7,9 @@ use baya_core::event::{Event, Outcome};
 use baya_core::ids::AgentNumber;
 use baya_core::view::RunView;
 
+/// Of one line; `show` has all.
+const LINE_CHARS_MAX: usize = 4_000;
+
 /// What to say about an event, after `view` has applied it.
 pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
     match event {
@@ -51,6 +54,7 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         | Event::AgentReused { .. }
         | Event::AgentStarted { .. }
         | Event::AgentProcessStarted { .. }
+        | Event::AgentTurn { .. }
         | Event::AttemptEnded { .. }
         | Event::Delivered { .. } => Vec::new(),
     }
@@ -61,7 +65,7 @@ pub fn of_progress(agent: AgentNumber, progress: &Progress, view: &RunView) -> O
     let waits = match progress {
         Progress::Retrying { wait_ms, .. } => *wait_ms >= 1_000,
         Progress::Reasking { .. } => true,
-        Progress::Asked | Progress::Streaming { .. } => false,
+        Progress::Asked | Progress::Streaming { .. } | Progress::Using { .. } => false,
     };
     let words = frame::progress_words(progress).filter(|_| waits)?;
     let label = view.agents.get(&agent).map_or("", |agent| agent.label.as_str());
@@ -74,5 +78,5 @@ pub fn cause_words(cause: &Cause) -> String {
 }
 
 fn clean(text: &str) -> String {
-    sanitise::line(text)
+    sanitise::line(&words::shortened(text, LINE_CHARS_MAX))
 }

@@ -5,13 +5,15 @@ use super::palette::Palette;
 use super::sanitise;
 use super::words;
 use baya_core::agent::{Cause, UsageSource};
-use baya_core::call::{ScriptError, Site};
+use baya_core::call::{ScriptError, ScriptErrorKind, Site};
 use baya_core::event::{Failures, RunStatus};
 use baya_core::view::{AgentState, AgentView, RunState, RunView};
 
 /// Failed agents named in a summary; `show` names all.
 const FAILED_SHOWN: usize = 5;
 const WARNINGS_SHOWN: usize = 5;
+/// Of an error's message; `show --json` has all.
+const ERROR_CHARS_MAX: usize = 4_000;
 
 /// The lines; the first says how it ended.
 pub fn draw(view: &RunView, palette: Palette) -> Vec<String> {
@@ -113,12 +115,23 @@ fn totals(view: &RunView) -> String {
 
 /// The error and where it was thrown.
 pub fn error_lines(error: &ScriptError) -> Vec<String> {
-    let mut lines: Vec<String> =
-        sanitise::block(&format!("{}: {}", error.name, error.message)).lines().map(str::to_owned).collect();
+    let text = sanitise::block(&words::shortened(&error_words(error), ERROR_CHARS_MAX));
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let places: Vec<&Site> =
         if error.stack.is_empty() { error.site.iter().collect() } else { error.stack.iter().collect() };
     lines.extend(places.iter().take(8).map(|site| format!("  at {}", place(site))));
     lines
+}
+
+/// What was thrown; whatever is no `Error` has the name of its type.
+fn error_words(error: &ScriptError) -> String {
+    match error.name.as_str() {
+        "null" | "undefined" => format!("the script threw {}", error.name),
+        "object" | "function" | "string" | "number" | "boolean" | "bigint" | "symbol" => {
+            format!("the script threw what is no Error: {}", error.message)
+        }
+        name => format!("{name}: {}", error.message),
+    }
 }
 
 /// `tour.js:12:4`
@@ -174,7 +187,10 @@ fn next_steps(view: &RunView) -> Vec<String> {
             lines.push(format!("retry:  baya resume {run} --retry-failed"));
         }
         RunState::Ended { status: RunStatus::Failed } => {
-            lines.push(format!("resume: baya resume {run} --script EDITED_FILE"));
+            // A script whose process was lost need not be at fault.
+            let lost = view.error.as_ref().is_some_and(|error| error.kind == ScriptErrorKind::IsolateLost);
+            let edited = if lost { "" } else { " --script EDITED_FILE" };
+            lines.push(format!("resume: baya resume {run}{edited}"));
         }
         RunState::Ended { .. }
         | RunState::Unknown

@@ -1,6 +1,7 @@
 //! Numbers and times in words, and texts cut to the width of a terminal.
 
 use baya_core::agent::Usage;
+use std::borrow::Cow;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// `40ms`, `1.2s`, `12s`, `3m 04s`, `2h 05m`
@@ -81,6 +82,14 @@ pub fn fit(text: &str, columns: usize) -> String {
         out.push('…');
     }
     out
+}
+
+/// At most so many characters, and how many there are in all.
+pub fn shortened(text: &str, chars: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(chars) {
+        None => Cow::Borrowed(text),
+        Some((at, _)) => Cow::Owned(format!("{}… ({} characters)", &text[..at], text.chars().count())),
+    }
 }
 
 /// Broken at spaces into lines of at most `columns` columns.

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::near;
 use crate::settings::Settings;
-use crate::wiring::commands;
+use crate::wiring::{bench, commands};
 use baya_agents::agent_types::{self, AgentTypes};
 use baya_agents::api::{
     ApiBackend, ApiSettings, ProviderConfig, ProviderKind, SelectError, check_address, discover,
@@ -15,6 +15,7 @@ use baya_agents::api::{
 };
 use baya_agents::backend::Backend;
 use baya_agents::command::end_survivor;
+use baya_agents::sandbox::Profile;
 use baya_agents::simulated::Simulated;
 use baya_core::agent::{AgentProcess, AgentTask, Cause, CauseKind};
 use baya_core::event::Surroundings;
@@ -34,6 +35,8 @@ pub struct Choice {
     pub backend: Option<String>,
     pub model: Option<String>,
     pub rules: Option<PathBuf>,
+    /// How much the tools of agents may do.
+    pub sandbox: Option<Profile>,
 }
 
 impl Choice {
@@ -42,6 +45,7 @@ impl Choice {
             backend: flags.backend.clone().or_else(|| settings.backend.clone()),
             model: flags.model.clone().or_else(|| settings.model.clone()),
             rules: flags.rules.clone().or_else(|| settings.rules.clone()),
+            sandbox: flags.sandbox.or(settings.sandbox),
         }
     }
 }
@@ -63,9 +67,11 @@ type Environment = BTreeMap<String, String>;
 pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Result<Backends, Failure> {
     let env = environment();
     let types = Arc::new(find_types(folders));
+    let bench = bench::build(choice.sandbox.unwrap_or_default(), folders, &env)?;
     let api = |name: &str, providers| -> Arc<dyn Backend> {
         let settings = api_settings(&choice, settings);
-        Arc::new(ApiBackend::new(name, providers, settings, types.clone()))
+        let backend = ApiBackend::new(name, providers, settings, types.clone());
+        Arc::new(backend.with_tools(bench.clone()))
     };
     let mut by_name = ByName::new();
     by_name.insert(SIMULATED.to_owned(), Arc::new(Simulated::new(read_rules(choice.rules.as_deref())?)));
@@ -123,7 +129,8 @@ fn api_settings(choice: &Choice, settings: &Settings) -> ApiSettings {
     }
 }
 
-fn find_types(folders: &Folders) -> AgentTypes {
+/// The agent types that can be named here.
+pub fn find_types(folders: &Folders) -> AgentTypes {
     let user = [folders.home.join(".claude/agents"), folders.config.join("agents")];
     agent_types::find(&folders.working, folders.repository.as_deref(), &user, &[])
 }
@@ -180,6 +187,7 @@ impl Backends {
             simulated: self.by_name.get(&self.default).is_some_and(|backend| backend.is_simulated()),
             model: self.choice.model.clone(),
             rules: self.choice.rules.as_ref().map(|rules| rules.display().to_string()),
+            sandbox: Some(bench::profile_name(self.choice.sandbox.unwrap_or_default()).to_owned()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Puts the parts together: who works, where scripts come from, what a signal does.
 
 pub mod backends;
+pub mod bench;
 pub mod commands;
 pub mod pool;
 pub mod randomness;

@@ -99,6 +99,7 @@ fn signals((agent, attempt): AttemptId, reports: &Reports) -> Arc<dyn Fn(Signal)
             Signal::ProcessStarted { process, recorded } => {
                 Report::ProcessStarted { agent, attempt, process, recorded }
             }
+            Signal::Turn { turn, recorded } => Report::Turn { agent, attempt, turn, recorded },
         });
     })
 }

@@ -34,6 +34,11 @@ impl FakeModel {
         call.env("ANTHROPIC_BASE_URL", &self.url).env("ANTHROPIC_API_KEY", "fake")
     }
 
+    /// The same over OpenAI's wire.
+    pub fn serves_openai<'a>(&self, call: Call<'a>) -> Call<'a> {
+        call.env("OPENAI_BASE_URL", &format!("{}/v1", self.url)).env("OPENAI_API_KEY", "fake")
+    }
+
     /// How often each prompt was asked for so far. Prompts are shorter than what the log shows of them.
     pub fn asked(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
@@ -45,15 +50,29 @@ impl FakeModel {
 
     /// All prompts so far, in the order they came.
     pub fn prompts(&self) -> Vec<String> {
-        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
-        // The last line may still be under way.
-        let whole = log.rfind('\n').map_or("", |end| &log[..end]);
-        let lines = whole.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
-        let received = lines.filter(|line| line["event"] == "received");
-        received.map(|line| line["prompt"].as_str().expect("a prompt").to_owned()).collect()
+        let prompt = |line: &Value| line["prompt"].as_str().expect("a prompt").to_owned();
+        self.received().iter().map(prompt).collect()
     }
 
-    fn log(&self) -> PathBuf {
+    /// The log's lines of all requests so far.
+    pub fn received(&self) -> Vec<Value> {
+        self.log().into_iter().filter(|line| line["event"] == "received").collect()
+    }
+
+    /// Without a version at its end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The request log so far.
+    pub fn log(&self) -> Vec<Value> {
+        let log = std::fs::read_to_string(self.log_file()).unwrap_or_default();
+        // The last line may still be under way.
+        let whole = log.rfind('\n').map_or("", |end| &log[..end]);
+        whole.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    }
+
+    fn log_file(&self) -> PathBuf {
         self.home.work().join("requests.jsonl")
     }
 }

@@ -151,7 +151,7 @@ fn check(script: &str) {
     println!("seed {seed}");
     let mut random = Random(seed);
     let whole = Play::new(script);
-    whole.go_on().wait();
+    whole.go_on().end();
     let expected = whole.result().expect("a run that nobody kills has a result");
     assert!(whole.model.asked().values().all(|times| *times == 1), "each prompt is asked once");
     let (mut kills, mut plays) = (0, 0);

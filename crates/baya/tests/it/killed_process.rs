@@ -6,9 +6,10 @@ use baya_core::ids::{AgentNumber, RunId};
 use baya_engine::runs::RunStore;
 use rustix::process::Signal;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::process::{Child, ExitStatus, Stdio};
 
-/// A `baya run` or `baya resume` that nobody listens to; killed when dropped.
+/// A `baya run` or `baya resume`, killed when dropped. It writes less than a pipe holds.
 pub struct Driver {
     process: Child,
 }
@@ -16,7 +17,7 @@ pub struct Driver {
 impl Driver {
     pub fn start(call: &Call<'_>) -> Driver {
         let mut command = call.command();
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         Driver { process: command.spawn().expect("the program starts") }
     }
 
@@ -32,9 +33,13 @@ impl Driver {
         self.process.try_wait().expect("a child").is_some()
     }
 
-    /// Waits for its own end.
-    pub fn wait(mut self) -> ExitStatus {
-        wait(&mut self.process)
+    /// Waits for its own end: the exit code, and what it said.
+    pub fn end(mut self) -> (Option<i32>, String) {
+        let code = wait(&mut self.process).code();
+        let mut said = String::new();
+        let stderr = self.process.stderr.as_mut().expect("a pipe");
+        stderr.read_to_string(&mut said).expect("UTF-8");
+        (code, said)
     }
 
     /// SIGKILL, unless it has ended by itself; its status.

@@ -64,8 +64,10 @@ fn task(options: AgentOptions) -> AgentTask {
         label: "x".to_owned(),
         phase: None,
         prompt: "x".to_owned(),
+        asked_before: 0,
         seed: 1,
         options,
+        turns: Vec::new(),
     }
 }
 
@@ -78,7 +80,9 @@ async fn end_of(manner: Manner, options: AgentOptions, then: impl FnOnce(&LocalP
     then(&pool);
     match reports.recv().await {
         Some(Report::Ended { report, .. }) => report.end,
-        Some(Report::Progress { .. } | Report::ProcessStarted { .. }) | None => panic!("no end was reported"),
+        Some(Report::Progress { .. } | Report::ProcessStarted { .. } | Report::Turn { .. }) | None => {
+            panic!("no end was reported")
+        }
     }
 }
 

@@ -1,51 +1,12 @@
 //! Providers that refuse, break, lie or are not there, on the wire: the fake model of the program itself,
 //! with one fault at a time.
 
+use crate::fake::FakeModel;
 use crate::harness::{Baya, Call, Output};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
 
 /// A port of this machine where nothing listens.
 const NOBODY: &str = "http://127.0.0.1:1";
-
-/// A fake model that ends with the test.
-struct Model {
-    child: Child,
-    url: String,
-    log: std::path::PathBuf,
-}
-
-impl Model {
-    /// Starts it with these rules, which are JSON.
-    fn start(baya: &Baya, name: &str, rules: &str) -> Model {
-        baya.write(&format!("{name}.json"), rules);
-        let line = format!("fake-model --rules {name}.json --log {name}.log");
-        let mut command = baya.line(&line).command();
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
-        let mut first = String::new();
-        let out = child.stdout.take().expect("a pipe");
-        BufReader::new(out).read_line(&mut first).expect("a line");
-        let url = first.split_whitespace().find_map(|word| word.strip_prefix("ANTHROPIC_BASE_URL="));
-        let url = url.unwrap_or_else(|| panic!("no address in {first:?}")).to_owned();
-        Model { child, url, log: baya.work().join(format!("{name}.log")) }
-    }
-
-    /// The requests it has received.
-    fn received(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
-        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of the log"));
-        lines.filter(|line| line["event"] == "received").collect()
-    }
-}
-
-impl Drop for Model {
-    fn drop(&mut self) {
-        // Gone already is as good.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn script(body: &str) -> String {
     format!(
@@ -68,10 +29,10 @@ fn at<'a>(call: Call<'a>, url: &str) -> Call<'a> {
 fn faulty(rule: &str, body: &str, flags: &str) -> (Baya, Output) {
     let baya = Baya::new();
     baya.write("x.js", &script(body));
-    let rules =
-        format!(r#"{{"rules": [{{"when": {{"prompt": "bad|usable result|What is wrong"}}, {rule}}}]}}"#);
-    let model = Model::start(&baya, "model", &rules);
-    let output = at(baya.line(&format!("run x.js {flags}")), &model.url).run();
+    let rule = format!(r#"{{"when": {{"prompt": "bad|usable result|What is wrong"}}, {rule}}}"#);
+    let rule: Value = serde_json::from_str(&rule).expect("a rule");
+    let model = FakeModel::start(&json!({"rules": [rule]}));
+    let output = at(baya.line(&format!("run x.js {flags}")), model.url()).run();
     (baya, output)
 }
 
@@ -171,9 +132,8 @@ fn parks(fault: &str, kind: &str, said: &[&str]) {
     let many =
         "return (await parallel(Array.from({ length: 200 }, (_, i) => () => agent(`ask ${i}`)))).length";
     baya.write("x.js", &script(&format!("await agent('first')\n{many}")));
-    let rules = format!(r#"{{"rules": [{{"when": {{"prompt": "ask"}}, "fault": "{fault}"}}]}}"#);
-    let refusing = Model::start(&baya, "refusing", &rules);
-    let output = at(baya.line("run x.js --json"), &refusing.url).run().exits(6);
+    let refusing = FakeModel::start(&json!({"rules": [{"when": {"prompt": "ask"}, "fault": fault}]}));
+    let output = at(baya.line("run x.js --json"), refusing.url()).run().exits(6);
     let ended = output.run_ended();
     assert_eq!((&ended["status"], &ended["result"]), (&json!("needs_person"), &Value::Null), "{fault}");
     let run = ended["run"].as_str().expect("an id").to_owned();
@@ -187,8 +147,8 @@ fn parks(fault: &str, kind: &str, said: &[&str]) {
     assert_eq!(finished, 1, "{fault}: no agent is failed by what hits all of them");
     baya.line("runs").run().exits(0).prints_line("parked");
 
-    let healed = Model::start(&baya, "healed", "{}");
-    let resumed = at(baya.args(["resume", &run, "--json"]), &healed.url).run().exits(0).run_ended();
+    let healed = FakeModel::start(&json!({}));
+    let resumed = at(baya.args(["resume", &run, "--json"]), healed.url()).run().exits(0).run_ended();
     assert_eq!((&resumed["result"], &resumed["failures"]["failed"]), (&json!(200), &json!(0)), "{fault}");
     assert_eq!(healed.received().len(), 200, "{fault}: the finished one is not asked again");
 }
@@ -201,6 +161,17 @@ fn a_refused_key_parks_the_run() {
 #[test]
 fn a_lack_of_credit_parks_the_run() {
     parks("402", "no credit", &["credit balance is too low", "hint: add credit"]);
+}
+
+/// A limit that is reset only after long is not waited for: the person decides.
+#[test]
+fn a_usage_limit_parks_the_run_and_says_for_how_long() {
+    let baya = Baya::new();
+    baya.write("x.js", &script("return await agent('hello')"));
+    let model = FakeModel::start(&json!({"rules": [{"fault": "429", "retry_after": 900}]}));
+    let output = at(baya.line("run x.js"), model.url()).run().exits(6);
+    output.says("a usage limit of `anthropic` is reached").says("hint: resume the run in 15 minutes");
+    assert_eq!(model.received().len(), 1);
 }
 
 #[test]
@@ -216,9 +187,19 @@ fn a_provider_that_is_down_parks_the_run() {
     assert_eq!(output.run_ended()["status"], "needs_person");
     let output = output.says("provider down").says("cannot be reached at http://127.0.0.1:1");
     output.says("hint: check the address and the network").says("baya resume wf_");
-    let model = Model::start(&baya, "model", "{}");
-    let output = at(baya.line("resume last"), &model.url).run().exits(0);
+    let model = FakeModel::start(&json!({}));
+    let output = at(baya.line("resume last"), model.url()).run().exits(0);
     assert!(output.stdout.contains("hello"), "{}", output.stdout);
+}
+
+#[test]
+fn an_address_with_a_wrong_path_parks_the_run_and_says_how_it_is_given() {
+    let baya = Baya::new();
+    baya.write("x.js", &script("return await agent('hello')"));
+    let model = FakeModel::start(&json!({}));
+    let output = at(baya.line("run x.js"), &format!("{}/elsewhere", model.url())).run().exits(6);
+    let output = output.says("no API of `anthropic` at ").says("/elsewhere");
+    output.says("hint: `ANTHROPIC_BASE_URL` is given without `/v1`");
 }
 
 #[test]
@@ -288,15 +269,15 @@ fn answers_of_5_megabytes_are_kept_whole() {
 fn proxy_variables_do_not_matter_for_this_machine() {
     let baya = Baya::new();
     baya.write("x.js", &script("return await agent('hello', { retries: 0 })"));
-    let model = Model::start(&baya, "model", "{}");
+    let model = FakeModel::start(&json!({}));
     let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-    for address in [model.url.clone(), model.url.replace("127.0.0.1", "localhost")] {
+    for address in [model.url().to_owned(), model.url().replace("127.0.0.1", "localhost")] {
         let call = at(baya.line("run x.js"), &address);
         let call = names.iter().fold(call, |call, name| call.env(name, NOBODY));
         call.run().exits(0);
     }
     let ollama = names.iter().fold(baya.line("run x.js"), |call, name| call.env(name, NOBODY));
-    ollama.env("OLLAMA_HOST", &model.url).run().exits(0);
+    ollama.env("OLLAMA_HOST", model.url()).run().exits(0);
 }
 
 /// Each wire once, the whole way: `examples/review.js` with real requests and validated answers.
@@ -305,10 +286,10 @@ fn reviews(wire: &str, line: &str, variables: &[(&str, &str)]) {
     let baya = Baya::new();
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/review.js");
     baya.write("review.js", &std::fs::read_to_string(example).expect("the example"));
-    let model = Model::start(&baya, "model", "{}");
+    let model = FakeModel::start(&json!({}));
     let call =
         variables.iter().fold(baya.line(&format!("run review.js --json {line}")), |call, (name, value)| {
-            call.env(name, &value.replace("URL", &model.url))
+            call.env(name, &value.replace("URL", model.url()))
         });
     let output = call.run().exits(0);
     let ended = output.run_ended();

@@ -166,6 +166,9 @@ fn stubborn() -> (Baya, Child, String) {
     let pid_file = baya.work().join("pid");
     wait_for("the program", || std::fs::read_to_string(&pid_file).is_ok_and(|pid| pid.ends_with('\n')));
     let pid = std::fs::read_to_string(pid_file).expect("a pid");
+    // It runs a moment before it is recorded, and gets its prompt only then.
+    let recorded = || baya.line("show last --events").run().stdout.contains("agent_process_started");
+    wait_for("its record", recorded);
     (baya, child, pid)
 }
 

@@ -11,7 +11,9 @@ mod frames;
 mod request;
 
 pub(super) use failure::{Failure, RetryAdvice, one_line};
-pub(super) use request::{Message, Replay, Request, STRUCTURED_OUTPUT, Shape, ToolAnswer, ToolForce};
+pub(super) use request::{
+    Message, Offer, Replay, Request, STRUCTURED_OUTPUT, Shape, ToolAnswer, ToolForce, ToolSpec,
+};
 
 use super::ApiSettings;
 use super::provider::{ProviderConfig, ProviderKind, is_loopback};

@@ -1,13 +1,13 @@
 //! One request in our own types, and how it looks to the client library.
 
 use super::frames::Frames;
-use super::{Partial, adapter};
+use super::{Partial, ToolUse, adapter};
 use crate::api::provider::{ProviderConfig, ProviderKind};
 use baya_core::agent::Effort;
 use genai::adapter::AdapterKind;
 use genai::chat::{
-    ChatMessage, ChatOptions, ChatRequest, ContentPart, MessageContent, ReasoningEffort, StreamEnd, Tool,
-    ToolCall, ToolChoice, ToolResponse,
+    CacheControl, ChatMessage, ChatOptions, ChatRequest, ContentPart, MessageContent, ReasoningEffort,
+    StreamEnd, Tool, ToolCall, ToolChoice, ToolResponse,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -21,6 +21,7 @@ pub(in crate::api) struct Request<'a> {
     pub system: &'a str,
     pub messages: &'a [Message],
     pub shape: Shape<'a>,
+    pub offer: Offer<'a>,
     pub effort: Option<Effort>,
     pub max_tokens: Option<u64>,
     /// No byte for this long: silent.
@@ -35,6 +36,23 @@ pub(in crate::api) enum Shape<'a> {
     Tool(&'a Value, ToolForce),
     /// The provider holds the model to the schema.
     Native(&'a Value),
+}
+
+/// Tools beside `StructuredOutput`.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::api) enum Offer<'a> {
+    /// The model may call these; may be none.
+    Open(&'a [ToolSpec]),
+    /// They stand in the history, so they are declared, but none is to be called now.
+    Closed(&'a [ToolSpec]),
+}
+
+/// A tool as the model is told of it.
+#[derive(Debug, Clone)]
+pub(in crate::api) struct ToolSpec {
+    pub name: String,
+    pub description: String,
+    pub schema: Value,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +104,43 @@ impl Replay {
         Replay(MessageContent::from_parts(parts))
     }
 
+    /// Words of ours that stand for what the model said.
+    pub fn of_text(text: String) -> Replay {
+        Replay(MessageContent::from_parts(vec![ContentPart::Text(text)]))
+    }
+
+    pub fn to_value(&self) -> Value {
+        serde_json::to_value(&self.0).unwrap_or_default()
+    }
+
+    /// As [`Replay::to_value`] wrote it; thoughts and signatures only for the model that made them.
+    pub fn read(value: Value, same_model: bool) -> Replay {
+        let content: MessageContent = serde_json::from_value(value).unwrap_or_default();
+        let mut parts = content.into_parts();
+        if !same_model {
+            parts.retain(|part| matches!(part, ContentPart::Text(_) | ContentPart::ToolCall(_)));
+            for part in &mut parts {
+                if let ContentPart::ToolCall(call) = part {
+                    call.thought_signatures = None;
+                }
+            }
+        }
+        Replay(MessageContent::from_parts(parts))
+    }
+
+    /// The text and the calls in it.
+    pub fn written(&self) -> Partial {
+        let mut written = Partial::default();
+        for part in self.0.parts() {
+            match part {
+                ContentPart::Text(text) => written.text.push_str(text),
+                ContentPart::ToolCall(call) => written.calls.push(ToolUse::of(call.clone())),
+                _ => {}
+            }
+        }
+        written
+    }
+
     /// Nothing that could be sent back.
     pub fn is_empty(&self) -> bool {
         !self.0.parts().iter().any(|part| matches!(part, ContentPart::Text(_) | ContentPart::ToolCall(_)))
@@ -102,18 +157,36 @@ fn make_input_an_object(part: &mut ContentPart) {
 }
 
 impl Request<'_> {
+    /// Whether the provider may dislike the form of the answer rather than what is asked.
+    pub fn has_form(&self) -> bool {
+        let offers = match self.offer {
+            Offer::Open(specs) | Offer::Closed(specs) => !specs.is_empty(),
+        };
+        self.shape != Shape::Text || offers
+    }
+
     pub(super) fn body(&self, config: &ProviderConfig) -> ChatRequest {
-        let messages = self.messages.iter().map(Message::to_library).collect();
-        let mut body = ChatRequest::new(messages).with_system(self.system);
-        if let Shape::Tool(schema, _) = self.shape {
-            let mut tool = Tool::new(STRUCTURED_OUTPUT)
-                .with_description("Takes your result. Call it once, with the whole result as its input.")
-                .with_schema(schema.clone());
-            // Otherwise this wire rewrites schemas by itself where it can.
-            if config.kind == ProviderKind::OpenAiResponses {
-                tool = tool.with_strict(false);
+        let (Offer::Open(specs) | Offer::Closed(specs)) = self.offer;
+        let mut messages: Vec<ChatMessage> = self.messages.iter().map(Message::to_library).collect();
+        let mut body = match (config.kind, messages.last_mut()) {
+            // What goes out again with the next turn is marked to be kept; the system's mark covers tools.
+            (ProviderKind::Anthropic, Some(last)) if !specs.is_empty() => {
+                last.options = Some(CacheControl::Ephemeral.into());
+                let mut system = ChatMessage::system(self.system);
+                system.options = Some(CacheControl::Ephemeral.into());
+                messages.insert(0, system);
+                ChatRequest::new(messages)
             }
-            body = body.with_tools([tool]);
+            _ => ChatRequest::new(messages).with_system(self.system),
+        };
+        let mut tools: Vec<Tool> = specs.iter().map(|spec| spec.to_library(config.kind)).collect();
+        if let Shape::Tool(schema, _) = self.shape {
+            let description = "Takes your result. Call it once, with the whole result as its input.";
+            let (name, description) = (STRUCTURED_OUTPUT.to_owned(), description.to_owned());
+            tools.push(ToolSpec { name, description, schema: schema.clone() }.to_library(config.kind));
+        }
+        if !tools.is_empty() {
+            body = body.with_tools(tools);
         }
         body
     }
@@ -130,13 +203,21 @@ impl Request<'_> {
         options.capture_reasoning_content = Some(adapter == AdapterKind::Anthropic);
         options.max_tokens = self.max_tokens.map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX));
         options.reasoning_effort = self.reasoning(adapter);
+        let offered = match self.offer {
+            Offer::Closed([_, ..]) => Some(ToolChoice::None),
+            Offer::Open([_, ..]) => Some(ToolChoice::Auto),
+            Offer::Open([]) | Offer::Closed([]) => None,
+        };
         match self.shape {
-            Shape::Text => {}
+            Shape::Text => options.tool_choice = offered,
             Shape::Tool(_, ToolForce::Forced) => {
                 options.tool_choice = Some(ToolChoice::tool(STRUCTURED_OUTPUT))
             }
             Shape::Tool(_, ToolForce::Asked) => options.tool_choice = Some(ToolChoice::Auto),
-            Shape::Native(schema) => options.extra_body = Some(native_format(schema)),
+            Shape::Native(schema) => {
+                options.tool_choice = offered;
+                options.extra_body = Some(native_format(schema));
+            }
         }
         if !config.headers.is_empty() {
             options.extra_headers = Some(genai::Headers::from(config.headers.clone()));
@@ -158,6 +239,16 @@ impl Request<'_> {
             }
             None => None,
         }
+    }
+}
+
+impl ToolSpec {
+    fn to_library(&self, kind: ProviderKind) -> Tool {
+        let tool = Tool::new(self.name.as_str())
+            .with_description(self.description.as_str())
+            .with_schema(self.schema.clone());
+        // Otherwise this wire rewrites schemas by itself where it can.
+        if kind == ProviderKind::OpenAiResponses { tool.with_strict(false) } else { tool }
     }
 }
 

@@ -7,12 +7,14 @@ mod fake_model;
 mod faults;
 mod server;
 mod structured;
+mod work;
 
 use baya_agents::agent_types::AgentTypes;
 use baya_agents::api::{ApiBackend, ApiSettings, ProviderConfig, ProviderKind, Secret};
 use baya_agents::backend::{Attempt, Backend, Signal};
 use baya_core::agent::{AgentOptions, AgentTask, AttemptReport, Progress};
 use baya_core::ids::{AgentNumber, RunId};
+use baya_core::turn::TurnRecord;
 use server::Server;
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
@@ -49,8 +51,10 @@ fn task(options: AgentOptions) -> AgentTask {
         label: "a".to_owned(),
         phase: None,
         prompt: "  the prompt,\n\nverbatim \u{1F9F6} ".to_owned(),
+        asked_before: 0,
         seed: 7,
         options,
+        turns: Vec::new(),
     }
 }
 
@@ -70,16 +74,25 @@ async fn run(backend: &ApiBackend, task: &AgentTask) -> Ran {
 
 async fn run_cancelled_by(backend: &ApiBackend, task: &AgentTask, cancel: CancellationToken) -> Ran {
     let told = Arc::new(Mutex::new(Vec::new()));
+    let turns = Arc::new(Mutex::new(Vec::new()));
     let signals = {
-        let told = told.clone();
-        Arc::new(move |signal| {
-            if let Signal::Progress(progress) = signal {
-                told.lock().unwrap().push(progress);
+        let (told, turns) = (told.clone(), turns.clone());
+        Arc::new(move |signal| match signal {
+            Signal::Progress(progress) => told.lock().unwrap().push(progress),
+            Signal::Turn { turn, recorded } => {
+                turns.lock().unwrap().push(turn);
+                let _ = recorded.send(());
             }
+            Signal::ProcessStarted { .. } => {}
         })
     };
     let folder = std::env::temp_dir();
-    let report = backend.run(task, &Attempt { cancel, folder, signals }).await;
-    let progress = told.lock().unwrap().clone();
+    let mut report = backend.run(task, &Attempt { cancel, folder, signals }).await;
+    let (progress, turns) = (told.lock().unwrap().clone(), turns.lock().unwrap().clone());
+    // What turns carry, the report does not say again.
+    for cost in turns.iter().filter_map(TurnRecord::cost) {
+        report.usage.add(&cost.usage);
+        report.requests += cost.requests;
+    }
     Ran { report, progress }
 }

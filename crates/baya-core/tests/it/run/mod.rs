@@ -6,6 +6,7 @@ mod limits;
 mod options;
 mod resume;
 mod stop;
+mod turns;
 
 use baya_core::agent::{AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind, Usage, UsageSource};
 use baya_core::call::{Call, CallKind, Delivery, Payload, Program, Start, Step, StepState, Thrown};

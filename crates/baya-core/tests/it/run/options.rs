@@ -41,7 +41,11 @@ fn c24_unknown_options_and_values_are_told_once_and_ignored() {
 fn c26_an_unknown_agent_type_throws_and_lists_what_there_is() {
     let thrown = thrown(json!({"agentType": "Explorer"}));
     assert_eq!(thrown.kind, ThrowKind::AgentType);
-    assert_eq!(thrown.message, "there is no agent type `Explorer`; there are: Explore, general-purpose");
+    assert_eq!(
+        thrown.message,
+        "there is no agent type `Explorer`; there are: Explore, general-purpose; \
+         hint: `.baya/agents` and `.claude/agents` hold others, a Markdown file each"
+    );
 }
 
 #[test]
@@ -57,11 +61,11 @@ fn c26_isolation_outside_a_repository_throws() {
 }
 
 #[test]
-fn isolation_of_agents_without_tools_is_told_to_have_no_effect() {
+fn isolation_is_told_to_give_no_worktree_in_this_version() {
     let mut hand = Hand::with(Limits::default(), Surroundings { in_git_repository: true, ..surroundings() });
     hand.step(0, vec![agent_with(1, "a", json!({"isolation": "worktree"}))]);
     assert_eq!(hand.prompts(), ["a"]);
-    assert!(hand.logs()[0].contains("no effect"), "{:?}", hand.logs());
+    assert!(hand.logs()[0].contains("without a worktree"), "{:?}", hand.logs());
     hand.step(0, vec![agent_with(2, "b", json!({"isolation": "worktree", "backend": "mine"}))]);
     assert_eq!(hand.thrown_to(2).kind, ThrowKind::Isolation);
 }
@@ -69,7 +73,6 @@ fn isolation_of_agents_without_tools_is_told_to_have_no_effect() {
 #[test]
 fn c29_what_later_versions_bring_is_refused_at_the_call() {
     for (name, value) in [
-        ("tools", json!(["read"])),
         ("quarantine", json!(true)),
         ("cwd", json!("/")),
         ("base", json!("main")),
@@ -91,4 +94,19 @@ fn c31_an_unusable_schema_throws_before_any_token() {
     {
         assert_eq!(thrown(json!({"schema": schema})).kind, ThrowKind::Schema, "{schema}");
     }
+}
+
+#[test]
+fn c29_tools_narrow_what_an_agent_has_and_are_part_of_what_is_asked() {
+    let mut hand = Hand::new();
+    let options = [json!({}), json!({"tools": []}), json!({"tools": ["read"]})];
+    hand.step(0, options.into_iter().zip(1..).map(|(options, id)| agent_with(id, "a", options)).collect());
+    let tools: Vec<_> = hand.tasks().iter().map(|task| task.options.tools.clone()).collect();
+    assert_eq!(tools, [None, Some(vec![]), Some(vec!["read".to_owned()])]);
+    let keys = hand.journal.iter().filter_map(|recorded| match &recorded.event {
+        Event::AgentQueued { key, .. } => Some(key.clone()),
+        _ => None,
+    });
+    assert_eq!(keys.collect::<std::collections::BTreeSet<_>>().len(), 3);
+    assert_eq!(thrown(json!({"tools": ["read"], "backend": "mine"})).kind, ThrowKind::Option);
 }

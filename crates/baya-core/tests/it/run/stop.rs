@@ -95,3 +95,15 @@ fn a_run_whose_agents_failed_says_how_many_and_why() {
     assert_eq!(failures.phases_lost, ["Judge"]);
     assert!(failures.is_total());
 }
+
+#[test]
+fn a_run_whose_every_agent_was_refused_lost_them_all() {
+    let mut hand = Hand::new();
+    let call = |id, options| agent_with(id, "a", options);
+    hand.step(0, vec![call(1, json!({"agentType": "mason"})), call(2, json!({"schema": {"type": "array"}}))]);
+    hand.step_to(2, vec![], done(json!([])));
+    let failures = hand.run.end().map(|end| end.failures.clone()).unwrap_or_default();
+    assert_eq!((failures.agents, failures.failed), (2, 2));
+    assert_eq!(failures.causes, [("no such agent type".to_owned(), 1), ("unusable schema".to_owned(), 1)]);
+    assert!(failures.is_total());
+}

@@ -36,7 +36,19 @@ fn c06_syntax_errors_have_a_place_a_line_and_a_caret() {
  --> flow.js:3:12
   |
 3 | return { a b }
-  |            ^",
+  |            ^
+  |
+  = hint: something may be missing right before this place",
+    );
+    shows(
+        &format!("{META}return [\n"),
+        "error[syntax]: expected `]` but found `EOF`
+ --> flow.js:2:8
+  |
+2 | return [
+  |        ^
+  |
+  = hint: something that was opened is not closed before the end of the file",
     );
     for text in [
         "return 'open",

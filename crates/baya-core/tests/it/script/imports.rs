@@ -152,7 +152,7 @@ fn c09_a_library_does_not_wait_or_return() {
             "lib.js:1:1 an imported file cannot `await` outside its functions",
         ),
         ("return 1", "lib.js:1:1 "),
-        ("const x = (", "lib.js:1:12 "),
+        ("const x = (", "lib.js:1:11 "),
     ] {
         let found = unlinked(&[("flow.js", &format!("import './lib.js'\n{ENTRY}")), ("lib.js", text)]);
         assert!(found[0].starts_with(place), "{found:?}");

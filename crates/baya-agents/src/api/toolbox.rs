@@ -1,0 +1,300 @@
+//! The tools of one agent: which it has, what its calls may look like, and what becomes of them.
+//!
+//! Rights only shrink on the way: what the type allows, less what the call leaves out, less what the
+//! mode forbids. Calls that only read run side by side; the others one after the other, each written
+//! down before it starts, so that none is ever done twice. Results stand in the order of the calls.
+
+use super::ledger::Ledger;
+use super::tape::{NotWritten, OldCall};
+use super::wire::{STRUCTURED_OUTPUT, ToolAnswer, ToolSpec, ToolUse};
+use crate::agent_types::AgentType;
+use crate::backend::Attempt;
+use crate::sandbox::Profile;
+use crate::tools::clamp::Clamp;
+use crate::tools::memory::{Memory, Remembered};
+use crate::tools::set::{Filter, ToolSet, set};
+use crate::tools::{Tool, ToolOutput, ToolRoom};
+use baya_core::agent::{AgentOptions, AttemptEnd, Progress};
+use baya_core::schema::Schema;
+use baya_core::turn::TurnRecord;
+use futures_util::future::join_all;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The tool that starts processes.
+const SHELL: &str = "bash";
+
+const MAY_HAVE_RUN: &str = "unknown: it may have run. The process died while this call was at work, and its result is \
+lost; look at how things are before you do anything again.";
+
+/// What an agent can do.
+pub(super) struct Toolbox {
+    pub specs: Vec<ToolSpec>,
+    tools: Vec<(Arc<dyn Tool>, Schema)>,
+    room: ToolRoom,
+    /// What the journal knows of the tools' memory.
+    known: Map<String, Value>,
+}
+
+/// Where an agent's tools are at work; it is left when the agent is over.
+pub(super) struct Place {
+    pub room: ToolRoom,
+    /// Commands may have left something at work.
+    pub ran_commands: bool,
+}
+
+impl Place {
+    /// Ends what commands left running. Their temporary files stay for an agent that goes on.
+    pub async fn leave(self, end: &AttemptEnd) {
+        if self.ran_commands {
+            self.room.end().await;
+        }
+        if !matches!(end, AttemptEnd::Cancelled) {
+            // Files that cannot be removed harm nobody.
+            let _ = tokio::fs::remove_dir_all(&self.room.sandbox.temporary).await;
+        }
+    }
+}
+
+/// Which tools an agent has, and how much they may do.
+pub struct Rights {
+    pub tools: Vec<Arc<dyn Tool>>,
+    pub profile: Profile,
+    pub notes: Vec<String>,
+}
+
+/// What is left of the tools for an agent of this type and with these options (C27, C29).
+pub fn rights(
+    agent_type: Option<&AgentType>,
+    options: &AgentOptions,
+    most: Profile,
+) -> Result<Rights, String> {
+    let of_type = agent_type.and_then(|known| known.tools.as_deref());
+    let mut notes = Vec::new();
+    let allow = match (of_type, options.tools.as_deref()) {
+        (None, None) => None,
+        (Some(list), None) | (None, Some(list)) => Some(list.to_vec()),
+        (Some(of_type), Some(of_call)) => Some(in_both(of_type, of_call, &mut notes)),
+    };
+    let of_type = agent_type.map(|known| known.disallowed_tools.as_slice()).unwrap_or_default();
+    let mode = agent_type.and_then(|known| known.permission_mode.as_deref());
+    let isolated = agent_type.and_then(|known| known.isolation.as_deref()) == Some("worktree");
+    let read_only = mode == Some("plan") || options.worktree || isolated;
+    let profile = if read_only { Profile::ReadOnly } else { most };
+    let mut deny = [of_type, &options.disallowed_tools].concat();
+    if profile == Profile::ReadOnly {
+        // Nothing could come of them; commands may still look around.
+        deny.extend(["write".to_owned(), "edit".to_owned()]);
+    }
+    let filter = Filter {
+        allow,
+        deny,
+        read_only,
+        clamp: options.bash_command_clamp.as_ref().map(Clamp::parse).transpose()?,
+    };
+    let chosen = set(&filter);
+    notes.extend(chosen.notes);
+    Ok(Rights { tools: chosen.tools, profile, notes })
+}
+
+/// Names that both lists give. Where both restrict commands, no command meets both for certain.
+fn in_both(of_type: &[String], of_call: &[String], notes: &mut Vec<String>) -> Vec<String> {
+    let names = |list: &[String]| -> Vec<&'static str> {
+        let ToolSet { tools, .. } = set(&Filter { allow: Some(list.to_vec()), ..Filter::default() });
+        tools.iter().map(|tool| tool.name()).collect()
+    };
+    let theirs = names(of_type);
+    let shared: Vec<_> = names(of_call).into_iter().filter(|name| theirs.contains(name)).collect();
+    let mut both: Vec<String> =
+        shared.iter().filter(|name| **name != "bash").map(|name| (*name).to_owned()).collect();
+    if shared.contains(&"bash") {
+        match (commands(of_type), commands(of_call)) {
+            (None, None) => both.push("bash".to_owned()),
+            (Some(patterns), None) | (None, Some(patterns)) => both.extend(patterns),
+            (Some(_), Some(_)) => notes.push(
+                "the agent's type and its call both restrict commands: it works without `bash`".to_owned(),
+            ),
+        }
+    }
+    both
+}
+
+/// The entries that restrict commands, if no entry allows all of them.
+fn commands(list: &[String]) -> Option<Vec<String>> {
+    let is_all = |entry: &String| matches!(entry.trim(), "*" | "bash" | "Bash" | "Bash(*)" | "bash(*)");
+    let restricted = list.iter().filter(|entry| entry.to_lowercase().trim_start().starts_with("bash("));
+    (!list.iter().any(is_all)).then(|| restricted.cloned().collect())
+}
+
+impl Toolbox {
+    pub fn new(tools: Vec<Arc<dyn Tool>>, room: ToolRoom) -> Result<Toolbox, String> {
+        let specs = tools.iter().map(|tool| ToolSpec {
+            name: tool.name().to_owned(),
+            description: tool.description().to_owned(),
+            schema: tool.input_schema(),
+        });
+        let specs: Vec<ToolSpec> = specs.collect();
+        let compiled = specs.iter().map(|spec| Schema::compile(&spec.schema)).collect::<Result<Vec<_>, _>>();
+        let tools = tools.into_iter().zip(compiled?).collect();
+        let known = plain(&room.memory);
+        Ok(Toolbox { specs, tools, room, known })
+    }
+
+    /// What every call of an answer came to. Nothing for `StructuredOutput`: that is no tool of ours.
+    pub async fn perform(
+        &mut self,
+        calls: &[ToolUse],
+        attempt: &Attempt,
+        ledger: &mut Ledger,
+    ) -> Result<Vec<Option<ToolAnswer>>, NotWritten> {
+        let (old, remembered) = ledger.tape.calls();
+        self.recall(remembered);
+        let mut done: BTreeMap<usize, ToolOutput> = BTreeMap::new();
+        let mut reads: Vec<(usize, Arc<dyn Tool>, Value)> = Vec::new();
+        for (at, call) in calls.iter().enumerate().filter(|(_, call)| call.name != STRUCTURED_OUTPUT) {
+            match (old.get(&index(at)), self.checked(call)) {
+                (Some(OldCall::Ended { text, is_error }), _) => {
+                    done.insert(at, ToolOutput { text: text.clone(), is_error: *is_error });
+                }
+                (_, Err(wrong)) => {
+                    done.insert(at, ToolOutput::error(wrong));
+                }
+                (_, Ok((tool, input))) if tool.only_reads() => reads.push((at, tool, input)),
+                (started, Ok((tool, input))) => {
+                    done.extend(self.read_all(std::mem::take(&mut reads), attempt, ledger).await);
+                    let output = match started {
+                        Some(_) => ToolOutput::error(MAY_HAVE_RUN),
+                        None => self.change(at, tool, input, attempt, ledger).await?,
+                    };
+                    self.write(at, &output, attempt, ledger);
+                    ledger.tape.written().await?;
+                    done.insert(at, output);
+                }
+            }
+        }
+        done.extend(self.read_all(reads, attempt, ledger).await);
+        let answers = calls.iter().enumerate().map(|(at, call)| Some(answer(call, done.remove(&at)?)));
+        Ok(answers.collect())
+    }
+
+    /// The tool and the input of a call, or what is wrong with it.
+    fn checked(&self, call: &ToolUse) -> Result<(Arc<dyn Tool>, Value), String> {
+        let Some((tool, schema)) = self.tools.iter().find(|(tool, _)| tool.name() == call.name) else {
+            let names: Vec<&str> = self.tools.iter().map(|(tool, _)| tool.name()).collect();
+            return Err(format!("there is no tool `{}`; there is `{}`", call.name, names.join("`, `")));
+        };
+        let text = if call.input.trim().is_empty() { "{}" } else { &call.input };
+        let input = serde_json::from_str(text).map_err(|error| format!("the input is no JSON: {error}"))?;
+        schema.validate(&input).map_err(|wrong| format!("the input does not meet the schema: {wrong}"))?;
+        Ok((tool.clone(), input))
+    }
+
+    async fn read_all(
+        &mut self,
+        reads: Vec<(usize, Arc<dyn Tool>, Value)>,
+        attempt: &Attempt,
+        ledger: &mut Ledger,
+    ) -> Vec<(usize, ToolOutput)> {
+        if reads.is_empty() {
+            return Vec::new();
+        }
+        ledger.write_last(attempt);
+        let room = &self.room;
+        let run = reads.into_iter().map(|(at, tool, input)| async move {
+            attempt.tell(Progress::Using { tool: tool.name().to_owned() });
+            (at, tool.call(input, room).await)
+        });
+        let outputs = join_all(run).await;
+        for (at, output) in &outputs {
+            self.write(*at, output, attempt, ledger);
+        }
+        outputs
+    }
+
+    async fn change(
+        &self,
+        at: usize,
+        tool: Arc<dyn Tool>,
+        input: Value,
+        attempt: &Attempt,
+        ledger: &mut Ledger,
+    ) -> Result<ToolOutput, NotWritten> {
+        ledger.write_last(attempt);
+        ledger.tape.write(attempt, TurnRecord::ToolStarted { call: index(at) });
+        ledger.tape.written().await?;
+        attempt.tell(Progress::Using { tool: tool.name().to_owned() });
+        if let Some(place) = &mut ledger.place {
+            place.ran_commands |= tool.name() == SHELL;
+        }
+        Ok(tool.call(input, &self.room).await)
+    }
+
+    fn write(&mut self, at: usize, output: &ToolOutput, attempt: &Attempt, ledger: &mut Ledger) {
+        let now = plain(&self.room.memory);
+        let memory = news(&self.known, &now);
+        self.known = now;
+        let ToolOutput { text, is_error } = output.clone();
+        ledger.tape.write(attempt, TurnRecord::ToolEnded { call: index(at), text, is_error, memory });
+    }
+
+    /// Takes over what the journal says the tools remember.
+    fn recall(&mut self, remembered: Vec<Value>) {
+        if remembered.is_empty() {
+            return;
+        }
+        for news in remembered {
+            add(&mut self.known, news);
+        }
+        let memory: Remembered =
+            serde_json::from_value(Value::Object(self.known.clone())).unwrap_or_default();
+        self.room.memory = Memory::new(memory);
+    }
+}
+
+fn index(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+fn answer(call: &ToolUse, output: ToolOutput) -> ToolAnswer {
+    let text = if output.is_error { format!("error: {}", output.text) } else { output.text };
+    ToolAnswer { id: call.id.clone(), name: call.name.clone(), text }
+}
+
+fn plain(memory: &Memory) -> Map<String, Value> {
+    match serde_json::to_value(memory.remembered()) {
+        Ok(Value::Object(members)) => members,
+        Ok(_) | Err(_) => Map::new(),
+    }
+}
+
+/// What differs, one level into objects, so that one more file seen does not repeat all others.
+fn news(known: &Map<String, Value>, now: &Map<String, Value>) -> Option<Value> {
+    let differs = now.iter().filter(|(key, value)| known.get(*key) != Some(*value));
+    let differs: Map<String, Value> = differs
+        .map(|(key, value)| match (known.get(key), value) {
+            (Some(Value::Object(old)), Value::Object(new)) => {
+                let fresh = new.iter().filter(|(name, member)| old.get(*name) != Some(*member));
+                (
+                    key.clone(),
+                    Value::Object(fresh.map(|(name, member)| (name.clone(), member.clone())).collect()),
+                )
+            }
+            (_, value) => (key.clone(), value.clone()),
+        })
+        .collect();
+    (!differs.is_empty()).then_some(Value::Object(differs))
+}
+
+/// The reverse of [`news`].
+fn add(known: &mut Map<String, Value>, news: Value) {
+    let Value::Object(news) = news else { return };
+    for (key, value) in news {
+        match (known.get_mut(&key), value) {
+            (Some(Value::Object(old)), Value::Object(new)) => old.extend(new),
+            (_, value) => {
+                known.insert(key, value);
+            }
+        }
+    }
+}
