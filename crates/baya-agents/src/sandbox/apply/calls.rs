@@ -101,6 +101,9 @@ const NEW_SPACES: [i32; 7] = [
 /// Of `unshare` alone; in `clone` the same bit belongs to a signal.
 const NEW_TIME: u64 = 0x80;
 
+/// TIOCSTI and TIOCLINUX.
+const TYPING: [u64; 2] = [0x5412, 0x541c];
+
 fn rules(sandbox: &Sandbox, sockets: Sockets) -> Result<(Rules, Rules), BackendError> {
     let mut forbidden: Rules = FORBIDDEN.iter().map(|call| (*call, Vec::new())).collect();
     let mut absent: Rules = ABSENT.iter().map(|call| (*call, Vec::new())).collect();
@@ -109,7 +112,7 @@ fn rules(sandbox: &Sandbox, sockets: Sockets) -> Result<(Rules, Rules), BackendE
     let unshare = spaces().into_iter().chain([when(&[has(0, NEW_TIME)?])]);
     forbidden.insert(libc::SYS_unshare, unshare.collect::<Result<_, _>>()?);
     // Typing into the terminal of whoever looks on.
-    let typing = [libc::TIOCSTI, libc::TIOCLINUX].map(|request| when(&[is(1, request)?]));
+    let typing = TYPING.map(|request| when(&[is(1, request)?]));
     forbidden.insert(libc::SYS_ioctl, typing.into_iter().collect::<Result<_, _>>()?);
     // The limits of another process.
     forbidden.insert(libc::SYS_prlimit64, vec![when(&[is_not(0, 0)?])?]);
