@@ -7,4 +7,5 @@ pub mod command;
 pub mod fake_model;
 pub mod memory_files;
 pub mod models;
+pub mod sandbox;
 pub mod simulated;

@@ -1,6 +1,8 @@
 //! The command line as clap reads it. What a command means stands in `commands/`.
 
-use crate::commands::{bundle, check, completions, fake_model, list, new, resume, run, runs, show, stop};
+use crate::commands::{
+    bundle, check, completions, fake_model, list, new, resume, run, runs, sandbox, show, stop,
+};
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 
@@ -37,6 +39,8 @@ pub enum Command {
     Stop(stop::Args),
     /// Write a commented script to start from
     New(new::Args),
+    /// Run a command as agents run theirs, or say what they may do
+    Sandbox(sandbox::Args),
     /// Serve a made-up model on this machine, for trying and for tests
     FakeModel(fake_model::Args),
     /// Print the completions of a shell
@@ -58,6 +62,7 @@ impl Command {
             | Command::List(_)
             | Command::Stop(_)
             | Command::New(_)
+            | Command::Sandbox(_)
             | Command::FakeModel(_)
             | Command::Completions(_)
             | Command::Unknown(_) => false,

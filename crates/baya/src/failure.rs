@@ -78,6 +78,7 @@ pub fn in_words(error: &std::io::Error) -> String {
         std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
         std::io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
+        std::io::ErrorKind::AddrInUse => "another program listens there".to_owned(),
         std::io::ErrorKind::StorageFull => "the disk is full".to_owned(),
         _ => error.to_string(),
     }

@@ -1,6 +1,6 @@
 //! Where things are kept: XDG folders, the project and its repository.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, in_words};
 use etcetera::base_strategy::{BaseStrategy, Xdg};
 use std::path::{Path, PathBuf};
 
@@ -21,8 +21,10 @@ pub struct Folders {
 
 impl Folders {
     pub fn find() -> Result<Folders, Failure> {
-        let working = std::env::current_dir()
-            .map_err(|error| Failure::outside("cannot find the working folder", error))?;
+        let working = std::env::current_dir().map_err(|error| {
+            Failure::usage(format!("cannot find the working folder: {}", in_words(&error)))
+                .hint("it may have been deleted: change into a folder that is there")
+        })?;
         let xdg = Xdg::new().map_err(|_| {
             Failure::usage("cannot find the home folder: `HOME` is not set")
                 .hint("export HOME=/path/to/your/home")

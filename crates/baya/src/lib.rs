@@ -29,11 +29,17 @@ use views::{json, sanitise};
 
 /// The hidden word that makes this program evaluate a script for its parent.
 pub const ISOLATE_WORD: &str = "__isolate";
+/// The hidden word that makes this program become a command of an agent, under its policy.
+pub const SANDBOX_WORD: &str = "__sandbox";
 
 pub fn main() -> ExitCode {
     // Before all else: a script's process starts with every run and needs nothing of the rest.
     if std::env::args_os().nth(1).is_some_and(|word| word == ISOLATE_WORD) {
         baya_js::child::main();
+    }
+    // Applying a policy needs a process of one thread.
+    if std::env::args_os().nth(1).is_some_and(|word| word == SANDBOX_WORD) {
+        baya_agents::sandbox::apply::main(std::env::args_os().skip(2));
     }
     let words: Vec<OsString> = std::env::args_os().collect();
     match Cli::try_parse_from(&words) {
@@ -67,6 +73,7 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::List(args) => commands::list::execute(&args),
         Command::Stop(args) => commands::stop::execute(&args),
         Command::New(args) => commands::new::execute(&args),
+        Command::Sandbox(args) => commands::sandbox::execute(&args),
         Command::FakeModel(args) => commands::fake_model::execute(&args),
         Command::Completions(args) => commands::completions::execute(&args),
         Command::Unknown(words) => Err(unknown_command(&words)),

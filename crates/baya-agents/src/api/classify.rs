@@ -74,7 +74,8 @@ pub(super) fn end(failure: &Failure, asked: &Asked<'_>, tries: u32, now: SystemT
     let late = advice(failure).and_then(|advice| advice.wait_ms(now)).filter(|ms| *ms > RESET_MS_MAX);
     if let (Some(ms), Some(429)) = (late, status(failure)) {
         let message = format!("a usage limit of `{}` is reached: {}", asked.provider, said(failure));
-        let mut cause = Cause::new(CauseKind::Credit, message).hint("resume the run when the limit is reset");
+        let hint = format!("resume the run in {} minutes, when the limit is reset", ms.div_ceil(60_000));
+        let mut cause = Cause::new(CauseKind::Credit, message).hint(hint);
         cause.retry_at_ms = Some(epoch_ms(now).saturating_add_unsigned(ms));
         return AttemptEnd::Unusable(cause);
     }
@@ -187,6 +188,7 @@ fn refusal(status: u16, words: &str) -> Meaning {
         "request_too_large",
     ];
     const KEY: &[&str] = &["api key not valid", "api_key_invalid", "invalid api key", "invalid_api_key"];
+    const ADDRESS: &[&str] = &["unknown_url", "unknown request url", "invalid url"];
     const MODERATED: &[&str] = &["moderation", "flagged"];
     const MODEL: &[&str] = &[
         "model_not_found",
@@ -207,6 +209,7 @@ fn refusal(status: u16, words: &str) -> Meaning {
         400 if says(KEY) => Meaning::Key,
         413 => Meaning::ContextTooLong,
         400 | 422 if says(CONTEXT) => Meaning::ContextTooLong,
+        404 if says(ADDRESS) => Meaning::NoSuchAddress,
         400 | 404 | 422 if says_no_model => Meaning::UnknownModel,
         404 if words.contains("tool") => Meaning::Unfit,
         404 if words.contains("model") => Meaning::UnknownModel,

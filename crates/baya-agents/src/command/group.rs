@@ -5,7 +5,7 @@ use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use std::time::Duration;
 
 /// How long a group may take to end after TERM, and how long it is waited for after KILL.
-const TERM_GRACE: Duration = Duration::from_millis(2_000);
+const TERM_GRACE: Duration = Duration::from_millis(1_000);
 const KILL_GRACE: Duration = Duration::from_millis(5_000);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 

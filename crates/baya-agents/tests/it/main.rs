@@ -5,4 +5,5 @@ mod api;
 mod attempts;
 mod command;
 mod fake_model;
+mod sandbox;
 mod simulated;

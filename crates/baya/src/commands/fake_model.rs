@@ -2,7 +2,7 @@
 
 use super::drive::runtime;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, in_words};
 use crate::output;
 use crate::wiring::backends::read_rules;
 use baya_agents::fake_model::{FakeModel, Handle, listen, serve};
@@ -29,10 +29,15 @@ pub fn execute(args: &Args) -> Result<Exit, Failure> {
 }
 
 async fn run(config: FakeModel, port: u16) -> Result<Exit, Failure> {
-    let cannot = |error: std::io::Error| Failure::usage(format!("cannot listen on port {port}: {error}"));
+    let cannot = |error: std::io::Error| {
+        Failure::usage(format!("cannot listen on port {port}: {}", in_words(&error)))
+            .hint("`--port 0` takes a free one")
+    };
+    let log = config.log.clone().unwrap_or_default();
     let listener = listen(port).map_err(cannot)?;
-    let handle =
-        serve(config, listener).await.map_err(|error| Failure::usage(format!("cannot serve: {error}")))?;
+    let handle = serve(config, listener).await.map_err(|error| {
+        Failure::usage(format!("cannot write the log `{}`: {}", log.display(), in_words(&error)))
+    })?;
     tell(&handle);
     wait_for_signal().await;
     handle.shutdown().await;

@@ -13,5 +13,6 @@ pub mod resume;
 pub mod run;
 pub mod run_help;
 pub mod runs;
+pub mod sandbox;
 pub mod show;
 pub mod stop;

@@ -143,7 +143,8 @@ fn c01_byte_order_mark_line_ends_and_a_fence_are_fine() {
 #[test]
 fn portable_warns_of_what_the_original_refuses_and_of_nothing_else() {
     let baya = Baya::new();
-    let body = "await agent('x', { timeoutMs: 3 })\nreturn [Date.now(), new Date(), Math.random(), new URL('http://x')]";
+    let body = "await agent('x', { timeoutMs: 3 })
+        return [Date.now(), new Date(), Math.random(), new URL('http://x')]";
     baya.write("x.js", &format!("{META}{body}\n"))
         .write("plain.js", &format!("{META}return await agent('x')\n"));
     baya.line("check x.js").run().exits(0).prints("x.js: ok\n");
@@ -157,8 +158,11 @@ fn portable_warns_of_what_the_original_refuses_and_of_nothing_else() {
     baya.line("check plain.js --portable").run().exits(0).prints("plain.js: ok\n");
 }
 
-const TAKES: &str = "export const meta = { name: 'takes', description: 'd', args: { type: 'object', properties: {
-  n: { type: 'integer' }, who: { type: 'string', enum: ['ann', 'bob'] } }, required: ['n'], additionalProperties: false } }
+const TAKES: &str =
+    "export const meta = { name: 'takes', description: 'd', args: { type: 'object', properties: {
+  n: { type: 'integer' }, who: { type: 'string', enum: ['ann', 'bob'] } },
+  required: ['n'],
+  additionalProperties: false } }
 return args.n
 ";
 
@@ -242,6 +246,37 @@ fn an_address_that_is_no_url_is_refused_before_an_agent_fails_on_it() {
         output.says(&format!("`{address}`")).says("hint: export ANTHROPIC_BASE_URL=");
     }
     assert_eq!(runs(&baya.home()), Vec::<String>::new());
+}
+
+#[test]
+fn a_fake_model_that_cannot_serve_says_why() {
+    let baya = Baya::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port();
+    baya.write("rules.json", r#"{"rulez": []}"#)
+        .write("list.json", r#"{"rules": [{"when": {"prompt": "("}}]}"#);
+    let cases: [(String, &[&str]); 5] = [
+        (format!("--port {port}"), &["cannot listen on port", "another program listens there", "`--port 0`"]),
+        ("--rules gone.json".to_owned(), &["cannot read `gone.json`: there is no such file"]),
+        ("--rules rules.json".to_owned(), &["rules `rules.json`", "unknown key `rulez`", "`rules`"]),
+        ("--rules list.json".to_owned(), &["rules `list.json`", "`rules[0]`", "no regular expression"]),
+        ("--log gone/log".to_owned(), &["cannot write the log `gone/log`: there is no such file"]),
+    ];
+    for (flags, words) in cases {
+        refused(&baya, &format!("fake-model {flags}"), words);
+    }
+}
+
+#[test]
+fn a_working_folder_that_is_gone_is_said() {
+    let baya = Baya::new();
+    std::fs::create_dir(baya.work().join("gone")).expect("a folder");
+    let line = format!("rmdir ../gone; exec '{}' runs", env!("CARGO_BIN_EXE_baya"));
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.args(["-c", &line]).current_dir(baya.work().join("gone")).env_clear().env("HOME", baya.home());
+    shell.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let output = Output::of(shell.spawn().expect("a shell")).exits(2);
+    output.says("cannot find the working folder").says("hint: it may have been deleted");
 }
 
 #[test]

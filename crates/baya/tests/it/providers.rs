@@ -163,6 +163,17 @@ fn a_lack_of_credit_parks_the_run() {
     parks("402", "no credit", &["credit balance is too low", "hint: add credit"]);
 }
 
+/// A limit that is reset only after long is not waited for: the person decides.
+#[test]
+fn a_usage_limit_parks_the_run_and_says_for_how_long() {
+    let baya = Baya::new();
+    baya.write("x.js", &script("return await agent('hello')"));
+    let model = FakeModel::start(&json!({"rules": [{"fault": "429", "retry_after": 900}]}));
+    let output = at(baya.line("run x.js"), model.url()).run().exits(6);
+    output.says("a usage limit of `anthropic` is reached").says("hint: resume the run in 15 minutes");
+    assert_eq!(model.received().len(), 1);
+}
+
 #[test]
 fn an_unknown_model_parks_the_run() {
     parks("404", "unknown model", &["does not know the model `claude-", "hint: choose one with `--model`"]);
@@ -179,6 +190,16 @@ fn a_provider_that_is_down_parks_the_run() {
     let model = FakeModel::start(&json!({}));
     let output = at(baya.line("resume last"), model.url()).run().exits(0);
     assert!(output.stdout.contains("hello"), "{}", output.stdout);
+}
+
+#[test]
+fn an_address_with_a_wrong_path_parks_the_run_and_says_how_it_is_given() {
+    let baya = Baya::new();
+    baya.write("x.js", &script("return await agent('hello')"));
+    let model = FakeModel::start(&json!({}));
+    let output = at(baya.line("run x.js"), &format!("{}/elsewhere", model.url())).run().exits(6);
+    let output = output.says("no API of `anthropic` at ").says("/elsewhere");
+    output.says("hint: `ANTHROPIC_BASE_URL` is given without `/v1`");
 }
 
 #[test]

@@ -139,6 +139,7 @@ async fn what_would_hit_every_agent_parks_the_run_at_the_first_request() {
         (404, "model_not_found", "The model `x` does not exist", CauseKind::UnknownModel),
         (400, "invalid", "test-model is not a valid model ID", CauseKind::UnknownModel),
         (404, "", "page not found", CauseKind::ProviderDown),
+        (404, "unknown_url", "this model API has no /v2/messages", CauseKind::ProviderDown),
     ];
     for kind in KINDS {
         for (status, code, message, expected) in cases {

@@ -1,0 +1,221 @@
+//! The README, line by line: what it shows is run, by a real shell with this program on its path, against a fake
+//! model in the place of a provider. What cannot be run here is named with the test that proves it.
+
+use crate::fake::FakeModel;
+use crate::harness::{Baya, Output};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Lines of shell blocks that no test can run, and the file that runs them.
+const RUN_ELSEWHERE: &[(&str, &str)] = &[("cargo xtask ci", ".ci/run")];
+
+/// The commands of the table, each with a line that runs it; `RUN` is the id of a run that ended, `LIVE` of
+/// one that is at work.
+const COMMANDS: &[(&str, &str)] = &[
+    (
+        "baya check FILE… [--portable] [--json]",
+        "baya check examples/tour.js examples/rank.js --portable --json",
+    ),
+    ("baya new -o FILE", "baya new -o mine.js && baya check mine.js && baya run mine.js --backend simulated"),
+    ("baya bundle FILE", "baya bundle examples/review.js > one.js && baya check one.js"),
+    ("baya list", "baya list | grep 'saved: a saved one'"),
+    ("baya stop RUN", "baya stop \"$LIVE\" && baya show \"$LIVE\" | grep -i stopped"),
+    ("baya run … --detach", "baya run examples/tour.js --backend simulated --detach | grep '^wf_'"),
+    ("baya fake-model --rules FILE", FAKE_MODEL),
+    ("baya completions SHELL", "baya completions bash | grep fake-model"),
+];
+
+const FAKE_MODEL: &str = "baya fake-model --rules rules.json > fake.out &
+    until grep -q ANTHROPIC_BASE_URL fake.out; do sleep 0.02; done; kill $!; wait $!";
+
+/// The exit codes of the table, each with the test that proves it.
+const EXIT_CODES: &[(&str, &str)] = &[
+    ("0", "exit_codes_tell_how_a_run_ended"),
+    ("1", "exit_codes_tell_how_a_run_ended"),
+    ("2", "c02_to_c12_every_refusal_has_place_line_caret_and_hint"),
+    ("3", "all_agents_of_the_run_or_of_a_phase_failed_is_exit_3"),
+    ("4", "exit_codes_tell_how_a_run_ended"),
+    ("6", "a_refused_key_parks_the_run"),
+    ("130", "c61_one_signal_stops_gracefully_and_says_how_to_resume"),
+];
+
+/// Codes that no run of this version ends with.
+const EXIT_CODES_RESERVED: &[&str] = &["5"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn readme() -> String {
+    std::fs::read_to_string(root().join("README.md")).expect("the README")
+}
+
+/// The fenced blocks of a language.
+fn blocks(language: &str) -> Vec<String> {
+    let text = readme();
+    let fence = format!("```{language}\n");
+    let found: Vec<String> = text
+        .split(&fence)
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap_or_default().to_owned())
+        .collect();
+    assert!(!found.is_empty(), "no block of {language} in the README");
+    found
+}
+
+/// The cells of the tables whose head begins with these words.
+fn table(head: &str) -> Vec<String> {
+    let text = readme();
+    let rows = text.lines().skip_while(|line| !line.starts_with(&format!("| {head} |"))).skip(2);
+    let cells = rows.map_while(|row| row.strip_prefix("| ")).filter_map(|row| row.split(" |").next());
+    cells.map(|cell| cell.trim_matches('`').to_owned()).collect()
+}
+
+/// A shell in a folder with the examples, where a fake model stands for every provider.
+struct Reader {
+    baya: Baya,
+    model: FakeModel,
+}
+
+impl Reader {
+    fn new() -> Reader {
+        let baya = Baya::new();
+        for entry in std::fs::read_dir(root().join("examples")).expect("the examples").flatten() {
+            let text = std::fs::read_to_string(entry.path()).expect("an example");
+            baya.write(&format!("examples/{}", entry.file_name().to_string_lossy()), &text);
+        }
+        std::fs::create_dir(baya.work().join("bin")).expect("a folder");
+        let link = baya.work().join("bin/baya");
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_baya"), link).expect("a link");
+        Reader { baya, model: FakeModel::start(&json!({})) }
+    }
+
+    /// Runs a shell script to its end; the first command that fails ends it.
+    fn shell(&self, script: &str) -> Output {
+        let mut shell = Command::new("sh");
+        shell.args(["-e", "-c", script]).current_dir(self.baya.work()).env_clear();
+        let path = format!("{}:/usr/bin:/bin", self.baya.work().join("bin").display());
+        shell.env("PATH", path).env("HOME", self.baya.home());
+        shell.env("ANTHROPIC_BASE_URL", self.model.url()).env("OLLAMA_HOST", self.model.url());
+        Output::of(
+            shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("sh"),
+        )
+    }
+
+    /// A block of the README as a person here would type it.
+    fn typed(&self, block: &str) -> String {
+        let elsewhere = |line: &&str| !RUN_ELSEWHERE.iter().any(|(skipped, _)| line.trim() == *skipped);
+        let lines: Vec<&str> = block.lines().filter(elsewhere).collect();
+        let openai = format!("{}/v1", self.model.url());
+        let script = lines.join("\n").replace("cargo run -q --", "baya").replace("_KEY=…", "_KEY=k");
+        let script = script.replace("http://localhost:8000/v1", &openai);
+        let first_run = "$(ls ~/.local/state/baya/runs | grep ^wf_ | head -n 1)";
+        script.replace("wf_1a2b3c4d-5e6", first_run)
+    }
+}
+
+#[test]
+fn every_shell_block_of_the_readme_runs() {
+    for block in blocks("sh") {
+        let reader = Reader::new();
+        let review =
+            std::fs::read_to_string(reader.baya.work().join("examples/review.js")).expect("a script");
+        reader.baya.write("edited.js", &review.replace("Sum up this review", "Sum this review up"));
+        let script = reader.typed(&block);
+        let output = reader.shell(&script);
+        assert_eq!(output.code, Some(0), "{script}\n{}\n{}", output.stdout, output.stderr);
+    }
+    for (line, file) in RUN_ELSEWHERE {
+        let text = std::fs::read_to_string(root().join(file)).unwrap_or_default();
+        assert!(text.contains(line), "`{line}` is not in {file}");
+    }
+}
+
+/// The block about providers asks each of them, in its own wire.
+#[test]
+fn the_providers_of_the_readme_are_asked() {
+    let reader = Reader::new();
+    let block =
+        blocks("sh").into_iter().find(|block| block.contains("ANTHROPIC_API_KEY")).expect("the block");
+    let script = reader.typed(&block);
+    reader.shell(&script).exits(0);
+    let asked: BTreeSet<(String, String)> = reader
+        .model
+        .received()
+        .iter()
+        .map(|line| {
+            (
+                line["wire"].as_str().unwrap_or_default().into(),
+                line["model"].as_str().unwrap_or_default().into(),
+            )
+        })
+        .collect();
+    let by = |wire: &str, model: &str| asked.iter().any(|(w, m)| w == wire && m.starts_with(model));
+    assert!(by("anthropic", "claude-"), "{asked:?}");
+    assert!(by("openai-chat", "my-model"), "{asked:?}");
+    assert!(by("openai-chat", "fake-small"), "the Ollama's own model: {asked:?}");
+}
+
+#[test]
+fn the_first_script_of_the_readme_runs() {
+    for script in blocks("js") {
+        let reader = Reader::new();
+        reader.baya.write("hello.js", &script);
+        reader.shell("baya check hello.js && baya run hello.js --backend simulated").exits(0);
+    }
+}
+
+#[test]
+fn every_command_of_the_readme_runs() {
+    let listed = table("command");
+    assert_eq!(listed, COMMANDS.iter().map(|(row, _)| (*row).to_owned()).collect::<Vec<_>>());
+    let reader = Reader::new();
+    let saved =
+        "export const meta = { name: 'saved', description: 'a saved one' }\nreturn await agent('wait')\n";
+    reader.baya.write(".claude/workflows/saved.js", saved).write("rules.json", "{}");
+    reader.baya.write("slow.json", r#"{"rules": [{"when": {"prompt": "wait"}, "latency_ms": 600000}]}"#);
+    let live = reader.shell("baya run saved --backend simulated --rules slow.json --detach").exits(0);
+    for (row, line) in COMMANDS {
+        let output = reader.shell(&format!("LIVE={}\n{line}", live.stdout.trim()));
+        assert_eq!(output.code, Some(0), "{row}: {line}\n{}\n{}", output.stdout, output.stderr);
+    }
+}
+
+#[test]
+fn every_exit_code_of_the_readme_has_a_test() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let files = std::fs::read_dir(here).expect("the tests").flatten();
+    let tests: String = files.map(|file| std::fs::read_to_string(file.path()).unwrap_or_default()).collect();
+    for (code, name) in EXIT_CODES {
+        assert!(tests.contains(&format!("fn {name}()")), "{code}: there is no test `{name}`");
+    }
+    let proven = EXIT_CODES.iter().map(|(code, _)| *code);
+    let known: BTreeSet<&str> = proven.chain(EXIT_CODES_RESERVED.iter().copied()).collect();
+    let listed = table("exit code");
+    assert_eq!(listed.iter().map(String::as_str).collect::<BTreeSet<_>>(), known);
+}
+
+/// The settings it shows are read and mean what their comments say.
+#[test]
+fn the_settings_of_the_readme_work() {
+    let reader = Reader::new();
+    let settings = blocks("toml").remove(0);
+    reader.baya.write("baya.toml", &settings);
+    let program = "#!/bin/sh\ncat > asked.txt\necho \"from my program: $1\"\n";
+    reader.baya.write("bin/my-agent", program);
+    let meta = "export const meta = { name: 'x', description: 'd' }\n";
+    reader.baya.write(
+        "ask.js",
+        &format!("{meta}return [budget.total, await agent('hello', {{ model: 'opus' }})]\n"),
+    );
+    let chmod = "chmod +x bin/my-agent";
+    let mine = reader.shell(&format!("{chmod}; baya run ask.js --backend mine")).exits(0).stdout;
+    assert!(mine.contains("500000") && mine.contains("from my program: --quiet"), "{mine}");
+    let asked = std::fs::read_to_string(reader.baya.work().join("asked.txt")).expect("the prompt");
+    assert!(asked.contains("hello"), "{asked}");
+    reader.shell("export ANTHROPIC_API_KEY=k; baya run ask.js").exits(0);
+    let models: Vec<_> = reader.model.received().iter().map(|line| line["model"].clone()).collect();
+    assert_eq!(models, [json!("claude-opus-4-5")]);
+}
