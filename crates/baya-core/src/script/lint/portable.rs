@@ -9,6 +9,7 @@ use oxc_ast::AstKind;
 use oxc_ast::ast::Expression;
 use oxc_span::{GetSpan, Span};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 const CODE: &str = "portable";
 
@@ -52,10 +53,13 @@ pub(super) fn body(view: &View<'_, '_>, findings: &mut Findings<'_>) {
         let message = format!("{what} works here and not in the original");
         findings.warn(CODE, range(span), message, Some(hint.to_owned()));
     };
-    for name in globals::unresolved(view.semantic, &view.body) {
+    let unresolved = globals::unresolved(view.semantic, &view.body);
+    // A script that asks `typeof` first runs there too.
+    let probed: BTreeSet<&str> = unresolved.iter().filter(|name| name.probe).map(|name| name.name).collect();
+    for name in unresolved.iter().filter(|name| !probed.contains(name.name)) {
         if name.name == "baya" {
             warn(name.span, "`baya`", "ask an agent for it instead");
-        } else if globals::OURS.contains(&name.name) && !name.probe {
+        } else if globals::OURS.contains(&name.name) {
             warn(name.span, &format!("`{}`", name.name), "write the function yourself");
         }
     }

@@ -98,6 +98,13 @@ fn c12_a_script_may_ask_whether_a_name_is_there() {
 }
 
 #[test]
+fn c11_who_asks_typeof_first_is_portable() {
+    let text =
+        format!("{}const copy = typeof structuredClone === 'function' ? structuredClone([1]) : [1];", META);
+    assert_eq!(portable(&text), Vec::<String>::new());
+}
+
+#[test]
 fn c13_time_and_chance_are_fine_and_not_portable() {
     let text = format!(
         "{META}const a = Date.now()\nconst b = new Date()\nconst c = Date()\nconst d = Math.random()
