@@ -21,6 +21,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("baya new -o FILE", "baya new -o mine.js && baya check mine.js && baya run mine.js --backend simulated"),
     ("baya bundle FILE", "baya bundle examples/review.js > one.js && baya check one.js"),
     ("baya list", "baya list | grep 'saved: a saved one'"),
+    ("baya agents", "baya agents | grep 'Explore: '"),
     ("baya stop RUN", "baya stop \"$LIVE\" && baya show \"$LIVE\" | grep -i stopped"),
     ("baya run … --detach", "baya run examples/tour.js --backend simulated --detach | grep '^wf_'"),
     ("baya fake-model --rules FILE", FAKE_MODEL),
