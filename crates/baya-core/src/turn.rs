@@ -19,6 +19,9 @@ pub enum TurnRecord {
         model: String,
         /// The answer in the backend's own form, as the model wants it back.
         content: Value,
+        /// The tools it called, each with its input, in a line for people.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        calls: Vec<String>,
         #[serde(flatten)]
         cost: TurnCost,
     },

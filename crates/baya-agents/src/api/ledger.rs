@@ -35,6 +35,9 @@ pub(super) struct LastAnswer {
     pub content: Value,
 }
 
+/// How much of a call's input stands in the line for people.
+const CALL_LINE_CHARS: usize = 120;
+
 impl Ledger {
     pub fn note(&mut self, note: impl Into<String>) {
         let note = note.into();
@@ -67,7 +70,8 @@ impl Ledger {
     pub fn write_last(&mut self, attempt: &Attempt) {
         if let Some(LastAnswer { model, content }) = self.last.take() {
             let cost = self.take_cost();
-            self.tape.write(attempt, TurnRecord::Answered { model, content, cost });
+            let calls = calls_in(&content);
+            self.tape.write(attempt, TurnRecord::Answered { model, content, calls, cost });
         }
     }
 
@@ -99,4 +103,17 @@ impl Ledger {
             notes: self.notes,
         }
     }
+}
+
+/// The calls of an answer in the form of the client library, a line for each.
+fn calls_in(content: &serde_json::Value) -> Vec<String> {
+    let parts = content.as_array().map(Vec::as_slice).unwrap_or_default();
+    let calls = parts.iter().filter_map(|part| part.get("ToolCall"));
+    let line = |call: &serde_json::Value| {
+        let input = call["fn_arguments"].to_string();
+        let head: String = input.chars().take(CALL_LINE_CHARS).collect();
+        let more = if head.len() < input.len() { "…" } else { "" };
+        format!("{} {head}{more}", call["fn_name"].as_str().unwrap_or_default())
+    };
+    calls.map(line).collect()
 }

@@ -52,7 +52,9 @@ impl Tape {
 
     pub fn answer(&mut self) -> Option<OldAnswer> {
         match self.recorded.pop_front() {
-            Some(TurnRecord::Answered { model, content, cost }) => Some(OldAnswer { model, content, cost }),
+            Some(TurnRecord::Answered { model, content, cost, calls: _ }) => {
+                Some(OldAnswer { model, content, cost })
+            }
             other => {
                 self.put_back(other);
                 None

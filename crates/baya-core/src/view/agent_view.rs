@@ -5,6 +5,7 @@ use crate::agent::{AgentOptions, Answer, AttemptEnd, Cause, Progress, Usage};
 use crate::call::Site;
 use crate::event::{Event, Outcome, Recorded};
 use crate::ids::AgentNumber;
+use crate::turn::TurnRecord;
 use serde::Serialize;
 
 /// One agent, without its prompt and its answer.
@@ -134,7 +135,40 @@ pub struct AttemptStory {
     pub rung: Option<String>,
     pub drafts: Vec<String>,
     pub notes: Vec<String>,
+    /// The tools it called, and how each call ended.
+    pub steps: Vec<String>,
+    /// Where the calls of the last answer begin in `steps`.
+    steps_of_answer: usize,
 }
+
+impl AttemptStory {
+    fn step(&mut self, turn: &TurnRecord) {
+        if let Some(cost) = turn.cost() {
+            self.usage.add(&cost.usage);
+            self.requests += cost.requests;
+        }
+        match turn {
+            TurnRecord::Answered { calls, .. } => {
+                self.steps_of_answer = self.steps.len();
+                self.steps.extend(calls.iter().cloned());
+            }
+            TurnRecord::ToolStarted { .. } => {}
+            TurnRecord::ToolEnded { call, text, is_error, .. } => {
+                let end = if *is_error { "failed: " } else { "" };
+                let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+                let first: String = first.trim().chars().take(STEP_RESULT_CHARS).collect();
+                if let Some(step) = self.steps.get_mut(self.steps_of_answer + *call as usize) {
+                    step.push_str(&format!(" → {end}{first}"));
+                }
+            }
+            TurnRecord::Folded { .. } => self.steps.push("old results of tools were folded".to_owned()),
+            TurnRecord::Summarised { .. } => self.steps.push("the conversation was summed up".to_owned()),
+        }
+    }
+}
+
+/// How much of a tool's result a step shows.
+const STEP_RESULT_CHARS: usize = 80;
 
 impl AgentStory {
     /// The story of this agent out of a run's events; `None`: it was never asked for.
@@ -182,11 +216,7 @@ impl AgentStory {
                 self.attempt(*attempt).started_ms = Some(recorded.at_ms);
             }
             Event::AgentTurn { agent, attempt, turn } if *agent == self.agent => {
-                let told = self.attempt(*attempt);
-                if let Some(cost) = turn.cost() {
-                    told.usage.add(&cost.usage);
-                    told.requests += cost.requests;
-                }
+                self.attempt(*attempt).step(turn);
             }
             Event::AttemptEnded { agent, attempt, end, usage, drafts } if *agent == self.agent => {
                 let told = self.attempt(*attempt);
@@ -240,6 +270,8 @@ impl AgentStory {
             rung: rung.clone(),
             drafts: drafts.clone(),
             notes: notes.clone(),
+            steps: std::mem::take(&mut told.steps),
+            steps_of_answer: told.steps_of_answer,
         };
     }
 

@@ -138,6 +138,7 @@ fn attempt_lines(told: &AttemptStory) -> Vec<String> {
     lines.push(format!("  tokens: {} ({source}), requests: {}", words::tokens(&told.usage), told.requests));
     lines.extend(told.rung.iter().map(|rung| sanitise::line(&format!("  structured answer by: {rung}"))));
     lines.extend(told.notes.iter().map(|note| sanitise::line(&format!("  note: {note}"))));
+    lines.extend(told.steps.iter().map(|step| sanitise::line(&format!("  step:   {step}"))));
     for draft in &told.drafts {
         lines.push("  draft:".to_owned());
         lines.extend(indented(draft));

@@ -149,3 +149,21 @@ fn c27_agents_are_listed_with_origin_and_effective_tools() {
     let scribe = lines.iter().find(|line| line["name"] == "scribe").expect("a line");
     assert_eq!(scribe["tools"], json!(["read", "write", "bash"]));
 }
+
+#[test]
+fn show_tells_each_step_of_an_agent_and_how_it_ended() {
+    let baya = Baya::new();
+    script(&baya, "{}");
+    baya.write("a.txt", "hello\n");
+    let model = FakeModel::start(&rules(json!([
+        {"when": {"turn": 1}, "tool": [
+            {"name": "read", "input": {"path": "a.txt"}},
+            {"name": "read", "input": {"path": "none.txt"}},
+        ]},
+        {"text": "done"},
+    ])));
+    with_model(&baya, &model, "run w.js").run().exits(0);
+    let shown = baya.line("show last 1").run().exits(0).stdout;
+    assert!(shown.contains("step:   read {\"path\":\"a.txt\"} → 1"), "{shown}");
+    assert!(shown.contains("step:   read {\"path\":\"none.txt\"} → failed: "), "{shown}");
+}

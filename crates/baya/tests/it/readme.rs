@@ -22,6 +22,10 @@ const COMMANDS: &[(&str, &str)] = &[
     ("baya bundle FILE", "baya bundle examples/review.js > one.js && baya check one.js"),
     ("baya list", "baya list | grep 'saved: a saved one'"),
     ("baya agents", "baya agents | grep 'Explore: '"),
+    (
+        "baya sandbox [--profile P] [-- CMD…]",
+        "baya sandbox --profile read-only | grep 'network' && baya sandbox -- sh -c 'echo inside' | grep inside",
+    ),
     ("baya stop RUN", "baya stop \"$LIVE\" && baya show \"$LIVE\" | grep -i stopped"),
     ("baya run … --detach", "baya run examples/tour.js --backend simulated --detach | grep '^wf_'"),
     ("baya fake-model --rules FILE", FAKE_MODEL),
