@@ -57,7 +57,7 @@ pub fn explain(end: ChildEnd, limits: &ScriptLimits) -> ScriptError {
         ChildEnd::Exited(EXIT_CPU) | ChildEnd::TimedOut => meter::cpu_limit(limits),
         ChildEnd::Exited(EXIT_NO_SANDBOX) => lost(
             "the process that evaluates the script could not be closed off from this machine, so it did not \
-             start\nhint: the kernel must allow seccomp filters; a newer kernel, or a container that allows them, will do",
+             start\nhint: the kernel must allow seccomp filters; a newer kernel or a laxer container does",
         ),
         ChildEnd::Exited(EXIT_PROTOCOL) => {
             lost("the process that evaluates the script did not understand its input")
