@@ -240,7 +240,7 @@ impl ApiBackend {
             room.end().await;
         }
         ledger.place = Some(place);
-        Toolbox::new(rights.tools, room).map(Some).map_err(unusable)
+        Ok(Some(Toolbox::new(rights.tools, room)))
     }
 
     fn agent_type(&self, name: Option<&str>) -> Result<Option<&AgentType>, AttemptEnd> {

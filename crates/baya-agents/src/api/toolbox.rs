@@ -31,7 +31,7 @@ lost; look at how things are before you do anything again.";
 /// What an agent can do.
 pub(super) struct Toolbox {
     pub specs: Vec<ToolSpec>,
-    tools: Vec<(Arc<dyn Tool>, Schema)>,
+    tools: Vec<Arc<dyn Tool>>,
     room: ToolRoom,
     /// What the journal knows of the tools' memory.
     known: Map<String, Value>,
@@ -128,17 +128,15 @@ fn commands(list: &[String]) -> Option<Vec<String>> {
 }
 
 impl Toolbox {
-    pub fn new(tools: Vec<Arc<dyn Tool>>, room: ToolRoom) -> Result<Toolbox, String> {
+    pub fn new(tools: Vec<Arc<dyn Tool>>, room: ToolRoom) -> Toolbox {
         let specs = tools.iter().map(|tool| ToolSpec {
             name: tool.name().to_owned(),
             description: tool.description().to_owned(),
             schema: tool.input_schema(),
         });
         let specs: Vec<ToolSpec> = specs.collect();
-        let compiled = specs.iter().map(|spec| Schema::compile(&spec.schema)).collect::<Result<Vec<_>, _>>();
-        let tools = tools.into_iter().zip(compiled?).collect();
         let known = plain(&room.memory);
-        Ok(Toolbox { specs, tools, room, known })
+        Toolbox { specs, tools, room, known }
     }
 
     /// What every call of an answer came to. Nothing for `StructuredOutput`: that is no tool of ours.
@@ -180,12 +178,14 @@ impl Toolbox {
 
     /// The tool and the input of a call, or what is wrong with it.
     fn checked(&self, call: &ToolUse) -> Result<(Arc<dyn Tool>, Value), String> {
-        let Some((tool, schema)) = self.tools.iter().find(|(tool, _)| tool.name() == call.name) else {
-            let names: Vec<&str> = self.tools.iter().map(|(tool, _)| tool.name()).collect();
+        let Some(tool) = self.tools.iter().find(|tool| tool.name() == call.name) else {
+            let names: Vec<&str> = self.tools.iter().map(|tool| tool.name()).collect();
             return Err(format!("there is no tool `{}`; there is `{}`", call.name, names.join("`, `")));
         };
         let text = if call.input.trim().is_empty() { "{}" } else { &call.input };
         let input = serde_json::from_str(text).map_err(|error| format!("the input is no JSON: {error}"))?;
+        // Compiled here, not for each agent: most agents call few tools, many none.
+        let schema = Schema::compile(&tool.input_schema())?;
         schema.validate(&input).map_err(|wrong| format!("the input does not meet the schema: {wrong}"))?;
         Ok((tool.clone(), input))
     }
