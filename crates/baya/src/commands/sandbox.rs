@@ -5,6 +5,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::output;
+use crate::wiring::bench;
 use baya_agents::sandbox::{Profile, Sandbox};
 use std::ffi::OsString;
 use std::os::unix::fs::DirBuilderExt;
@@ -35,32 +36,6 @@ pub enum ProfileName {
     Full,
 }
 
-/// Variables that hold no secret and that ordinary work needs.
-const VARIABLES: [&str; 22] = [
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "LANG",
-    "LANGUAGE",
-    "TZ",
-    "TERM",
-    "COLORTERM",
-    "NO_COLOR",
-    "CARGO_HOME",
-    "RUSTUP_HOME",
-    "RUSTUP_TOOLCHAIN",
-    "GOPATH",
-    "GOROOT",
-    "JAVA_HOME",
-    "NVM_DIR",
-    "VIRTUAL_ENV",
-    "PYENV_ROOT",
-    "RBENV_ROOT",
-    "CI",
-];
-
 pub fn execute(args: &Args) -> Result<Exit, Failure> {
     let folders = Folders::find()?;
     let temporary = Temporary::make(&folders.state)?;
@@ -86,10 +61,9 @@ fn policy(args: &Args, folders: &Folders, temporary: &Path) -> Result<Sandbox, F
     let mut sandbox = Sandbox::new(profile, &folders.working, temporary).with_home(&folders.home);
     sandbox.hidden.extend([folders.state.clone(), folders.config.clone(), folders.data.clone()]);
     sandbox.port = args.port;
-    let plain = |name: &str| VARIABLES.contains(&name) || name.starts_with("LC_");
     let named = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
     let known = named.filter_map(|(name, value)| Some((name, value.into_string().ok()?)));
-    sandbox.environment = known.filter(|(name, _)| plain(name)).collect();
+    sandbox.environment = bench::plain_environment(known);
     sandbox.applier = vec![program.display().to_string(), crate::SANDBOX_WORD.to_owned()];
     Ok(sandbox)
 }

@@ -26,6 +26,7 @@ const VARIABLES: &[&str] = &[
     "LANGUAGE",
     "TZ",
     "TERM",
+    "COLORTERM",
     "NO_COLOR",
     "CARGO_HOME",
     "RUSTUP_HOME",
@@ -63,6 +64,11 @@ pub fn profile_name(profile: Profile) -> &'static str {
     }
 }
 
+/// What commands of agents see of an environment.
+pub fn plain_environment(all: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
+    all.filter(|(name, _)| VARIABLES.contains(&name.as_str()) || name.starts_with("LC_")).collect()
+}
+
 /// The workbench of a run's agents.
 pub fn build(
     profile: Profile,
@@ -72,9 +78,7 @@ pub fn build(
     let program =
         std::env::current_exe().map_err(|error| Failure::outside("cannot find our own program", error))?;
     let applier = vec![program.display().to_string(), crate::SANDBOX_WORD.to_owned()];
-    let is_plain = |name: &str| VARIABLES.contains(&name) || name.starts_with("LC_");
-    let environment: BTreeMap<String, String> =
-        env.iter().filter(|(name, _)| is_plain(name)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let environment = plain_environment(env.iter().map(|(name, value)| (name.clone(), value.clone())));
     let folders = folders.clone();
     let open: OpenRoom = Arc::new(move |task: &AgentTask, attempt: &Attempt, profile: Profile| {
         let own = folders.state.join("agents").join(task.run.as_str()).join(task.agent.0.to_string());
@@ -82,7 +86,7 @@ pub fn build(
         private_folder(&temporary)?;
         private_folder(&kept)?;
         let mut sandbox = Sandbox::new(profile, &attempt.folder, &temporary).with_home(&folders.home);
-        sandbox.hidden.extend([folders.state.clone(), folders.config.clone()]);
+        sandbox.hidden.extend([folders.state.clone(), folders.config.clone(), folders.data.clone()]);
         sandbox.readable.push(kept.clone());
         sandbox.environment.clone_from(&environment);
         sandbox.applier.clone_from(&applier);
