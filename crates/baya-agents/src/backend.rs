@@ -30,6 +30,52 @@ pub struct Attempt {
     /// The folder the agent works in.
     pub folder: PathBuf,
     pub signals: Arc<dyn Fn(Signal) + Send + Sync>,
+    /// Asked before the agent does anything but think.
+    pub gate: Arc<dyn Gatekeeper>,
+}
+
+/// Whether an agent may do what it is about to do. The sandbox holds in any case; this is what people
+/// want beyond it.
+pub trait Gatekeeper: Send + Sync {
+    /// Waits for a person, if it must. A cancelled attempt gives the question up.
+    fn may<'a>(&'a self, action: &'a Action) -> BoxFuture<'a, Permission>;
+}
+
+/// What an agent is about to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// The tool it does it with, as the agent calls it.
+    pub tool: String,
+    pub what: Deed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// A shell line.
+    Command(String),
+    Read(PathBuf),
+    Write(PathBuf),
+    /// A host of the network.
+    Host(String),
+    /// Anything else, in words.
+    Other(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Permission {
+    Allowed,
+    /// Why, for the agent.
+    Denied(String),
+}
+
+/// The gatekeeper of people who ask for none.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenGate;
+
+impl Gatekeeper for OpenGate {
+    fn may<'a>(&'a self, _action: &'a Action) -> BoxFuture<'a, Permission> {
+        Box::pin(std::future::ready(Permission::Allowed))
+    }
 }
 
 /// What a backend tells while it works.

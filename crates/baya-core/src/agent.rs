@@ -341,4 +341,26 @@ pub enum Progress {
     Reasking { why: String, tries: u32 },
     /// A tool is at work.
     Using { tool: String },
+    /// Nothing is at work for the agent before something else has happened.
+    Waiting { wait: Wait },
+}
+
+/// What an agent waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wait {
+    /// Its provider takes no more than so many requests at once.
+    Provider { provider: String, at_once: u32 },
+    /// Its provider asked for a pause, until milliseconds since the Unix epoch.
+    Pause { provider: String, until_ms: i64 },
+    /// Another agent with the same beginning goes first, so that this one finds it in the cache.
+    Prefix { first: AgentNumber },
+    /// All slots for commands as heavy as this one are taken.
+    Slot { command: String },
+    /// Another agent's process would not fit into the memory that is free.
+    Memory { free_bytes: u64 },
+    /// A person has to answer this question.
+    Approval { id: String, question: String },
+    /// A program is being started; what for.
+    Start { program: String },
 }

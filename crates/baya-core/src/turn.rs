@@ -39,6 +39,16 @@ pub enum TurnRecord {
     },
     /// The results of tools before the last `kept` are cut out of the conversation.
     Folded { kept: u32 },
+    /// The backend's own session was opened; a later attempt may go on in it.
+    SessionOpened { backend: String, session: String },
+    /// The agent did something by itself, in a line for people.
+    Acted { line: String },
+    /// What the agent used since the last record with a cost, for a backend that does not show its
+    /// answers.
+    Spent {
+        #[serde(flatten)]
+        cost: TurnCost,
+    },
     /// These notes of the model take the place of all that was said after the prompt.
     Summarised {
         notes: String,
@@ -62,8 +72,14 @@ impl TurnRecord {
     /// What it cost; most steps cost nothing.
     pub fn cost(&self) -> Option<&TurnCost> {
         match self {
-            TurnRecord::Answered { cost, .. } | TurnRecord::Summarised { cost, .. } => Some(cost),
-            TurnRecord::ToolStarted { .. } | TurnRecord::ToolEnded { .. } | TurnRecord::Folded { .. } => None,
+            TurnRecord::Answered { cost, .. }
+            | TurnRecord::Summarised { cost, .. }
+            | TurnRecord::Spent { cost } => Some(cost),
+            TurnRecord::ToolStarted { .. }
+            | TurnRecord::ToolEnded { .. }
+            | TurnRecord::Folded { .. }
+            | TurnRecord::SessionOpened { .. }
+            | TurnRecord::Acted { .. } => None,
         }
     }
 

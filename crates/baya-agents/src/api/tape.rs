@@ -41,8 +41,17 @@ pub(super) enum OldCall {
 }
 
 impl Tape {
+    /// Steps of agents that keep their conversation themselves are none of ours.
     pub fn of(turns: &[TurnRecord]) -> Tape {
-        Tape { recorded: turns.iter().cloned().collect(), unwritten: Vec::new() }
+        let ours = turns.iter().filter(|turn| match turn {
+            TurnRecord::Answered { .. }
+            | TurnRecord::ToolStarted { .. }
+            | TurnRecord::ToolEnded { .. }
+            | TurnRecord::Folded { .. }
+            | TurnRecord::Summarised { .. } => true,
+            TurnRecord::SessionOpened { .. } | TurnRecord::Acted { .. } | TurnRecord::Spent { .. } => false,
+        });
+        Tape { recorded: ours.cloned().collect(), unwritten: Vec::new() }
     }
 
     /// All that the journal knows has been gone through.

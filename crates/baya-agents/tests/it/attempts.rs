@@ -1,6 +1,6 @@
 //! Tasks and attempts for tests of backends.
 
-use baya_agents::backend::{Attempt, Backend, Signal};
+use baya_agents::backend::{Attempt, Backend, OpenGate, Signal};
 use baya_core::agent::{AgentOptions, AgentProcess, AgentTask, AttemptReport, Progress};
 use baya_core::ids::{AgentNumber, RunId};
 use std::path::PathBuf;
@@ -49,7 +49,7 @@ pub fn attempt(folder: PathBuf, cancel: CancellationToken) -> (Attempt, Arc<Told
             let _ = recorded.send(());
         }
     });
-    (Attempt { cancel, folder, signals }, told)
+    (Attempt { cancel, folder, signals, gate: Arc::new(OpenGate) }, told)
 }
 
 pub async fn run(backend: &dyn Backend, task: &AgentTask) -> (AttemptReport, Arc<Told>) {

@@ -1,7 +1,7 @@
 //! Programs as agents: what they are given, how their output is read, how they end.
 
 use crate::attempts::{Told, attempt, run, task};
-use baya_agents::backend::{Attempt, Backend, Signal};
+use baya_agents::backend::{Attempt, Backend, OpenGate, Signal};
 use baya_agents::command::{Command, CommandConfig, InputForm, OutputForm, end_survivor};
 use baya_core::agent::{
     AgentOptions, AgentProcess, Answer, AttemptEnd, AttemptReport, Progress, UsageSource,
@@ -201,6 +201,7 @@ async fn bad_ends_say_what_happened() {
         cancel: CancellationToken::new(),
         folder: "/no/such/folder".into(),
         signals: Arc::new(|_| {}),
+        gate: Arc::new(OpenGate),
     };
     let end = Command::new(sh("cat"), &environment()).run(&task("p", none()), &gone).await.end;
     assert!(
@@ -299,7 +300,12 @@ async fn a_program_gets_its_prompt_only_after_its_process_is_recorded() {
             });
         }
     });
-    let attempt = Attempt { cancel: CancellationToken::new(), folder: folder.path().to_owned(), signals };
+    let attempt = Attempt {
+        cancel: CancellationToken::new(),
+        folder: folder.path().to_owned(),
+        signals,
+        gate: Arc::new(OpenGate),
+    };
     let script = "read line; echo $line > got; echo $$";
     let report =
         Command::new(sh(script), &environment()).run(&task("p\n", AgentOptions::default()), &attempt).await;
@@ -309,8 +315,12 @@ async fn a_program_gets_its_prompt_only_after_its_process_is_recorded() {
     assert!(process.started > 0 && !process.boot.trim().is_empty());
 
     let nobody = Arc::new(|_: Signal| {});
-    let attempt =
-        Attempt { cancel: CancellationToken::new(), folder: folder.path().to_owned(), signals: nobody };
+    let attempt = Attempt {
+        cancel: CancellationToken::new(),
+        folder: folder.path().to_owned(),
+        signals: nobody,
+        gate: Arc::new(OpenGate),
+    };
     let unheard =
         Command::new(sh("cat"), &environment()).run(&task("p", AgentOptions::default()), &attempt).await;
     assert_eq!(unheard.end, AttemptEnd::Cancelled, "nobody recorded it: it gets no work");

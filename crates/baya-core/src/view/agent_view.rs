@@ -162,6 +162,8 @@ impl AttemptStory {
                 }
             }
             TurnRecord::Folded { .. } => self.steps.push("old results of tools were folded".to_owned()),
+            TurnRecord::SessionOpened { .. } | TurnRecord::Spent { .. } => {}
+            TurnRecord::Acted { line } => self.steps.push(line.clone()),
             TurnRecord::Summarised { .. } => self.steps.push("the conversation was summed up".to_owned()),
         }
     }

@@ -3,7 +3,7 @@
 use super::palette::Palette;
 use super::sanitise;
 use super::words;
-use baya_core::agent::Progress;
+use baya_core::agent::{Progress, Wait};
 use baya_core::view::{AgentCounts, AgentState, AgentView, GroupKind, GroupView, RunState, RunView};
 
 /// The room there is, and when it is.
@@ -167,12 +167,32 @@ pub fn progress_words(progress: &Progress) -> Option<String> {
         Progress::Asked => None,
         Progress::Streaming { output_bytes } => Some(format!("{} bytes", words::count(*output_bytes))),
         Progress::Using { tool } => Some(sanitise::line(tool)),
+        Progress::Waiting { wait } => Some(wait_words(wait)),
         Progress::Retrying { why, wait_ms } => {
             Some(format!("tries again in {}: {}", words::duration(*wait_ms), sanitise::line(why)))
         }
         Progress::Reasking { why, tries } => {
             Some(format!("asked again, try {}: {}", tries + 1, sanitise::line(why)))
         }
+    }
+}
+
+/// What an agent waits for.
+fn wait_words(wait: &Wait) -> String {
+    match wait {
+        Wait::Provider { provider, at_once } => {
+            format!("waits: {} takes {at_once} at once", sanitise::line(provider))
+        }
+        Wait::Pause { provider, until_ms } => {
+            format!("waits until {}: {} asked for it", words::moment(*until_ms), sanitise::line(provider))
+        }
+        Wait::Prefix { first } => format!("waits for the cache that {first} fills"),
+        Wait::Slot { command } => format!("waits for a slot: {}", sanitise::line(command)),
+        Wait::Memory { free_bytes } => format!("waits for memory: {} MB free", free_bytes / 1_000_000),
+        Wait::Approval { id, question } => {
+            format!("waits for your answer {}: {}", sanitise::line(id), sanitise::line(question))
+        }
+        Wait::Start { program } => format!("starts {}", sanitise::line(program)),
     }
 }
 

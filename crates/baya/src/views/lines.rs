@@ -2,7 +2,7 @@
 
 use super::words;
 use super::{frame, sanitise};
-use baya_core::agent::{Cause, Progress};
+use baya_core::agent::{Cause, Progress, Wait};
 use baya_core::event::{Event, Outcome};
 use baya_core::ids::AgentNumber;
 use baya_core::view::RunView;
@@ -65,6 +65,10 @@ pub fn of_progress(agent: AgentNumber, progress: &Progress, view: &RunView) -> O
     let waits = match progress {
         Progress::Retrying { wait_ms, .. } => *wait_ms >= 1_000,
         Progress::Reasking { .. } => true,
+        Progress::Waiting { wait } => match wait {
+            Wait::Pause { .. } | Wait::Memory { .. } | Wait::Approval { .. } => true,
+            Wait::Provider { .. } | Wait::Prefix { .. } | Wait::Slot { .. } | Wait::Start { .. } => false,
+        },
         Progress::Asked | Progress::Streaming { .. } | Progress::Using { .. } => false,
     };
     let words = frame::progress_words(progress).filter(|_| waits)?;

@@ -2,7 +2,7 @@
 //! like any other.
 
 use super::backends::Backends;
-use baya_agents::backend::{Attempt, Backend, Signal};
+use baya_agents::backend::{Attempt, Backend, OpenGate, Signal};
 use baya_core::agent::{AgentProcess, AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind};
 use baya_core::ids::AgentNumber;
 use baya_engine::runner::{AgentRunner, Report, Reports};
@@ -65,7 +65,12 @@ impl AgentRunner for LocalPool {
         let cancel = CancellationToken::new();
         let backend = self.backends.for_task(&task);
         let signals = signals(id, &reports);
-        let attempt = Attempt { cancel: cancel.clone(), folder: self.folder.clone(), signals };
+        let attempt = Attempt {
+            cancel: cancel.clone(),
+            folder: self.folder.clone(),
+            signals,
+            gate: Arc::new(OpenGate),
+        };
         let working = self.working.clone();
         let mut locked = lock(&self.working);
         locked.attempts.insert(id, cancel);

@@ -8,7 +8,7 @@ use baya_agents::api::{
     ApiBackend, ApiSettings, ProviderConfig, ProviderKind, ProviderSettings, Secret, SelectError,
     find_providers, select,
 };
-use baya_agents::backend::{Attempt, Backend};
+use baya_agents::backend::{Attempt, Backend, OpenGate};
 use baya_agents::models::{
     Chosen, ModelRow, ModelTable, ProviderModels, Unresolved, clamp_effort, default_row,
 };
@@ -309,7 +309,12 @@ async fn c20_memory_files_stand_in_the_system_text_unless_they_are_off() {
         let backend =
             ApiBackend::new("api", vec![provider(kind, &server)], settings, Arc::new(AgentTypes::built_in()));
         let folder = root.path().to_owned();
-        let attempt = Attempt { cancel: CancellationToken::new(), folder, signals: Arc::new(|_| {}) };
+        let attempt = Attempt {
+            cancel: CancellationToken::new(),
+            folder,
+            signals: Arc::new(|_| {}),
+            gate: Arc::new(OpenGate),
+        };
         backend.run(&task(options()), &attempt).await;
         let body = server.requests()[0].body.clone();
         assert_eq!(body["system"].as_str().unwrap().contains("use tabs"), on);

@@ -28,9 +28,11 @@ fn error(status: u16, code: &str, message: &str) -> Reply {
 fn retrying(ran: &Ran) -> Vec<u64> {
     let waits = ran.progress.iter().filter_map(|told| match told {
         Progress::Retrying { wait_ms, .. } => Some(*wait_ms),
-        Progress::Asked | Progress::Streaming { .. } | Progress::Reasking { .. } | Progress::Using { .. } => {
-            None
-        }
+        Progress::Asked
+        | Progress::Streaming { .. }
+        | Progress::Reasking { .. }
+        | Progress::Using { .. }
+        | Progress::Waiting { .. } => None,
     });
     waits.collect()
 }

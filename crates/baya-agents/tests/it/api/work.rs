@@ -3,7 +3,7 @@
 use super::{KINDS, quick};
 use baya_agents::agent_types::AgentTypes;
 use baya_agents::api::{ApiBackend, ApiSettings, ProviderConfig, ProviderKind, Workbench};
-use baya_agents::backend::{Attempt, Backend, Signal};
+use baya_agents::backend::{Attempt, Backend, OpenGate, Signal};
 use baya_agents::fake_model::{FakeModel, Handle, listen, serve};
 use baya_agents::sandbox::{Profile, Sandbox};
 use baya_agents::tools::ToolRoom;
@@ -89,7 +89,8 @@ impl Shop {
             Signal::ProcessStarted { .. } => {}
         });
         let (cancel, folder) = (CancellationToken::new(), self.folder.path().join("work"));
-        let report = self.backend.run(&task, &Attempt { cancel, folder, signals }).await;
+        let report =
+            self.backend.run(&task, &Attempt { cancel, folder, signals, gate: Arc::new(OpenGate) }).await;
         let (turns, progress) = told.lock().unwrap().clone();
         Ran { report, turns, progress }
     }
