@@ -16,3 +16,4 @@ pub mod script;
 pub mod simulate;
 pub mod turn;
 pub mod view;
+pub mod work;

@@ -3,9 +3,11 @@
 
 pub mod driver;
 mod effects;
+pub mod git;
 pub mod isolate_host;
 pub mod journal;
 pub mod loader;
 pub mod registry;
 pub mod runner;
 pub mod runs;
+pub mod worktree;
