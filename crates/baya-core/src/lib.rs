@@ -8,6 +8,7 @@ pub mod agent;
 pub mod call;
 pub mod event;
 pub mod ids;
+pub mod landing;
 pub mod limits;
 pub mod op;
 pub mod run;

@@ -6,6 +6,7 @@ mod effects;
 pub mod git;
 pub mod isolate_host;
 pub mod journal;
+pub mod landing;
 pub mod loader;
 pub mod registry;
 pub mod runner;
