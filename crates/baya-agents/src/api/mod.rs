@@ -10,7 +10,7 @@ mod discover;
 pub(crate) mod extract;
 mod job;
 mod ledger;
-mod provider;
+pub(crate) mod provider;
 mod retry;
 mod structured;
 mod system_text;
