@@ -4,6 +4,7 @@ mod agent_types;
 mod api;
 mod attempts;
 mod command;
+mod egress;
 mod fake_model;
 mod mcp;
 mod sandbox;
