@@ -46,7 +46,7 @@ pub fn profile(sandbox: &Sandbox) -> String {
         };
         text.push_str(&lines);
     }
-    if let Some(port) = sandbox.port {
+    for port in sandbox.ports() {
         text.push_str(&format!("(allow network-outbound (remote tcp \"localhost:{port}\"))\n"));
     }
     text

@@ -129,7 +129,7 @@ fn forbid_sockets(rules: &mut Rules, sandbox: &Sandbox, sockets: Sockets) -> Res
     let inet = [libc::AF_INET, libc::AF_INET6].map(|family| u64::from(family.unsigned_abs()));
     rules.insert(libc::SYS_socketpair, vec![when(&[is_not(0, local)?])?]);
     let mut families = if sockets.local { vec![local] } else { Vec::new() };
-    let ports = sandbox.port.is_some() && sockets.ports;
+    let ports = sandbox.ports().next().is_some() && sockets.ports;
     if ports {
         families.extend(inet);
         // Listening takes a port by itself; data sent before the connection asks no one.
