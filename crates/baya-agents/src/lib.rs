@@ -5,6 +5,7 @@ pub mod api;
 pub mod backend;
 pub mod command;
 pub mod fake_model;
+pub mod mcp;
 pub mod memory_files;
 pub mod models;
 pub mod sandbox;

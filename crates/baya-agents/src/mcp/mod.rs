@@ -1,0 +1,3 @@
+//! The Model Context Protocol: what we offer to agents that are programs.
+
+pub mod answer;
