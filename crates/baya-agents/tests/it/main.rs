@@ -6,6 +6,7 @@ mod api;
 mod attempts;
 mod command;
 mod fake_model;
+mod mcp;
 mod sandbox;
 mod simulated;
 mod tools;
