@@ -25,6 +25,7 @@ pub use discover::{
 };
 pub use provider::{ProviderConfig, ProviderKind, Secret};
 pub use toolbox::{Rights, rights};
+pub(crate) use wire::STRUCTURED_OUTPUT;
 
 use crate::agent_types::{AgentType, AgentTypes};
 use crate::backend::{Attempt, Backend};

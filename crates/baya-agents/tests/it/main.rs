@@ -1,6 +1,7 @@
 //! Everything that agents can be asked, over loopback only.
 
 mod agent_types;
+mod answer_tool;
 mod api;
 mod attempts;
 mod command;

@@ -11,9 +11,8 @@ mod frames;
 mod request;
 
 pub(super) use failure::{Failure, RetryAdvice, one_line};
-pub(super) use request::{
-    Message, Offer, Replay, Request, STRUCTURED_OUTPUT, Shape, ToolAnswer, ToolForce, ToolSpec,
-};
+pub(crate) use request::STRUCTURED_OUTPUT;
+pub(super) use request::{Message, Offer, Replay, Request, Shape, ToolAnswer, ToolForce, ToolSpec};
 
 use super::ApiSettings;
 use super::provider::{ProviderConfig, ProviderKind, is_loopback};
