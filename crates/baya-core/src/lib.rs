@@ -5,6 +5,7 @@
 //! intention leaves as a value.
 
 pub mod agent;
+pub mod approval;
 pub mod call;
 pub mod event;
 pub mod ids;
