@@ -11,6 +11,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+/// How often the wall's clock is looked at.
+const WALL_CLOCK_EVERY: Duration = Duration::from_secs(10);
+
 /// Answered once the input's events are durable.
 pub type Ack = oneshot::Sender<()>;
 
@@ -71,6 +74,7 @@ impl Effects {
             Effect::StartAgent(task) => self.runner.start(*task, self.reports.clone()),
             Effect::CancelAgent { agent, attempt } => self.runner.cancel(agent, attempt),
             Effect::SetTimer { generation, call, due_ms } => self.set_timer(generation, call, due_ms),
+            Effect::Wake { at_ms } => self.wake(at_ms),
             Effect::LoadWorkflow { generation, call, target, importer } => {
                 self.load_workflow(generation, call, target, importer);
             }
@@ -91,6 +95,18 @@ impl Effects {
             let _ = inbox.send(Envelope::of(Input::TimerDue { generation, call }));
         });
         while self.tasks.try_join_next().is_some() {}
+    }
+
+    /// By the wall's clock, looked at again and again: a machine that slept shall not sleep on.
+    fn wake(&mut self, at_ms: i64) {
+        let inbox = self.inbox.clone();
+        self.tasks.spawn(async move {
+            while let left @ 1.. = at_ms - now_ms() {
+                let left = Duration::from_millis(left.unsigned_abs());
+                tokio::time::sleep(left.min(WALL_CLOCK_EVERY)).await;
+            }
+            let _ = inbox.send(Envelope::of(Input::WakeDue));
+        });
     }
 
     fn load_workflow(&mut self, generation: u32, call: CallId, target: WorkflowTarget, importer: String) {

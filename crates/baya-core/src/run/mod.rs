@@ -63,6 +63,8 @@ pub enum Input {
         generation: u32,
         call: CallId,
     },
+    /// The time may have come at which a parked run goes on by itself.
+    WakeDue,
     WorkflowLoaded {
         generation: u32,
         call: CallId,
@@ -90,6 +92,10 @@ pub enum Effect {
         generation: u32,
         call: CallId,
         due_ms: i64,
+    },
+    /// Say when this time has come, by the clock on the wall.
+    Wake {
+        at_ms: i64,
     },
     /// Find and check the workflow; `importer` is the path of the script that asks for it.
     LoadWorkflow {
@@ -150,8 +156,9 @@ impl Run {
     pub fn is_over(&self) -> bool {
         match self.state.life {
             Life::Ended(_) | Life::Interrupted => self.at_work.is_empty(),
-            Life::Parked(_) => self.at_work.is_empty() && self.unanswered == 0,
+            Life::Parked { wakes_at_ms: None, .. } => self.at_work.is_empty() && self.unanswered == 0,
             Life::New | Life::Live | Life::Paused | Life::Stopping => false,
+            Life::Parked { wakes_at_ms: Some(_), .. } => false,
         }
     }
 

@@ -4,6 +4,7 @@ mod agents;
 mod children;
 mod limits;
 mod options;
+mod parked;
 mod resume;
 mod stop;
 mod turns;

@@ -17,6 +17,7 @@ enum Due {
     Agent { agent: AgentNumber, attempt: u32, report: Box<AttemptReport> },
     Timer { generation: u32, call: CallId },
     Skip { agent: AgentNumber },
+    Wake,
 }
 
 pub struct World<'a> {
@@ -137,6 +138,7 @@ impl<'a> World<'a> {
                     Input::AgentEnded { agent, attempt, report: *report }
                 }
                 Due::Timer { generation, call } => Input::TimerDue { generation, call },
+                Due::Wake => Input::WakeDue,
                 Due::Skip { agent } => Input::Op(Op::Skip { agent, by: "the seed".to_owned() }),
             });
         }
@@ -197,6 +199,7 @@ impl<'a> World<'a> {
             Effect::SetTimer { generation, call, due_ms } => {
                 self.at((due_ms - self.now_ms).max(0), Due::Timer { generation, call });
             }
+            Effect::Wake { at_ms } => self.at((at_ms - self.now_ms).max(0), Due::Wake),
             Effect::LoadWorkflow { generation, call, target, importer: _ } => {
                 let loaded = self.load(&target).map(Box::new);
                 self.inputs.push(Input::WorkflowLoaded { generation, call, loaded });
