@@ -106,9 +106,12 @@ pub enum Event {
     LimitsChanged {
         limits: Limits,
     },
-    /// Nothing can go on before a person acts.
+    /// Nothing can go on before a person acts, or the time comes at which the run goes on by itself.
     RunParked {
         cause: Cause,
+        /// Milliseconds since the Unix epoch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wakes_at_ms: Option<i64>,
     },
     RunPaused {
         by: String,

@@ -35,8 +35,7 @@ pub const REQUEST_RETRIES: u32 = 4;
 /// A pause the provider asks for is waited for in place up to here, in milliseconds; a longer one parks
 /// the run. `requests.wait_in_place` in the settings.
 pub const WAIT_IN_PLACE_MS: u64 = 5 * 60 * 1000;
-/// The longest wait for a usage limit's reset after which a run goes on by itself, in milliseconds;
-/// `requests.reset_wait` in the settings.
+/// See [`Limits::reset_wait_ms`]: six hours.
 pub const RESET_WAIT_MS: u64 = 6 * 60 * 60 * 1000;
 /// Answers of one agent that may call tools; `maxTurns`.
 pub const AGENT_TURNS_MAX: u32 = 100;
@@ -54,6 +53,10 @@ pub struct Limits {
     /// `budget.total` in output tokens; `--budget`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_tokens: Option<u64>,
+    /// The longest wait for the reset of a usage limit after which the run goes on by itself;
+    /// `requests.reset_wait` in the settings.
+    #[serde(default = "reset_wait_ms")]
+    pub reset_wait_ms: u64,
     pub script: ScriptLimits,
 }
 
@@ -64,9 +67,15 @@ impl Default for Limits {
             concurrency: 8,
             concurrency_by_model: Default::default(),
             budget_tokens: None,
+            reset_wait_ms: RESET_WAIT_MS,
             script: ScriptLimits::default(),
         }
     }
+}
+
+/// Of runs that began before there was such a limit.
+fn reset_wait_ms() -> u64 {
+    RESET_WAIT_MS
 }
 
 impl Default for ScriptLimits {

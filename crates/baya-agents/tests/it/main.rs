@@ -7,6 +7,7 @@ mod attempts;
 mod command;
 mod egress;
 mod fake_model;
+mod governor;
 mod mcp;
 mod program;
 mod sandbox;

@@ -96,7 +96,9 @@ impl State {
                 self.requeue_lost();
             }
             Event::LimitsChanged { limits } => self.limits = limits.clone(),
-            Event::RunParked { cause } => self.life = Life::Parked(cause.clone()),
+            Event::RunParked { cause, wakes_at_ms } => {
+                self.life = Life::Parked { cause: cause.clone(), wakes_at_ms: *wakes_at_ms };
+            }
             Event::RunPaused { .. } => self.life = Life::Paused,
             Event::RunContinued { .. } => self.life = Life::Live,
             Event::StopRequested { .. } => {
@@ -158,7 +160,7 @@ impl State {
     /// What was at work for an earlier driver is lost and waits again, in the order it was asked for.
     fn requeue_lost(&mut self) {
         self.life = match self.life {
-            Life::Interrupted | Life::Parked(_) => Life::Live,
+            Life::Interrupted | Life::Parked { .. } => Life::Live,
             ref other => other.clone(),
         };
         for agent in &mut self.agents {

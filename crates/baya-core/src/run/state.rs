@@ -26,8 +26,11 @@ pub enum Life {
     Live,
     /// No further agent starts.
     Paused,
-    /// Nothing can go on before a person acts; what is at work may finish.
-    Parked(crate::agent::Cause),
+    /// Nothing can go on before a person acts or this time comes; what is at work may finish.
+    Parked {
+        cause: crate::agent::Cause,
+        wakes_at_ms: Option<i64>,
+    },
     /// A person ends it; the script hears `Stopped` from every call.
     Stopping,
     /// The process lets go; nothing is delivered any more.

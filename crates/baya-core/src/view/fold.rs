@@ -71,8 +71,9 @@ impl RunView {
                 self.go_on();
             }
             Event::LimitsChanged { limits } => self.limits = limits.clone(),
-            Event::RunParked { cause } => {
-                self.rest(RunState::Parked { cause: cause.clone() }, recorded.at_ms)
+            Event::RunParked { cause, wakes_at_ms } => {
+                let (cause, wakes_at_ms) = (cause.clone(), *wakes_at_ms);
+                self.rest(RunState::Parked { cause, wakes_at_ms }, recorded.at_ms)
             }
             Event::RunPaused { by } => self.state = RunState::Paused { by: by.clone() },
             Event::RunContinued { .. } => self.go_on(),

@@ -6,7 +6,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::near;
-use crate::settings::Settings;
+use crate::settings::{RequestsSection, Settings};
+use crate::wiring::limits::LimitsFile;
 use crate::wiring::{bench, commands};
 use baya_agents::agent_types::{self, AgentTypes};
 use baya_agents::api::{
@@ -14,6 +15,7 @@ use baya_agents::api::{
     find_providers,
 };
 use baya_agents::backend::Backend;
+use baya_agents::governor::{Governor, GovernorSettings};
 use baya_agents::program::end_survivor;
 use baya_agents::sandbox::Profile;
 use baya_agents::simulated::Simulated;
@@ -58,6 +60,8 @@ pub struct Backends {
     programs: Vec<String>,
     types: Arc<AgentTypes>,
     choice: Choice,
+    /// Of requests to model APIs; absent where none are made.
+    limits: Option<LimitsFile>,
 }
 
 type ByName = BTreeMap<String, Arc<dyn Backend>>;
@@ -68,9 +72,11 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     let env = environment();
     let types = Arc::new(find_types(folders));
     let bench = bench::build(choice.sandbox.unwrap_or_default(), folders, &env)?;
+    let governor = Governor::new(governor_settings(&settings.requests));
+    let limits = Some(LimitsFile::open(&folders.state, governor.clone()));
     let api = |name: &str, providers| -> Arc<dyn Backend> {
         let settings = api_settings(&choice, settings);
-        let backend = ApiBackend::new(name, providers, settings, types.clone());
+        let backend = ApiBackend::new(name, providers, settings, types.clone()).governed_by(&governor);
         Arc::new(backend.with_tools(bench.clone()))
     };
     let mut by_name = ByName::new();
@@ -92,7 +98,17 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     }
     provider.as_ref().map_or(Ok(()), check_address).map_err(|error| none_usable(&error, &by_name))?;
     let programs = settings.commands.keys().cloned().collect();
-    Ok(Backends { default, by_name, programs, types, choice })
+    Ok(Backends { default, by_name, programs, types, choice, limits })
+}
+
+fn governor_settings(requests: &RequestsSection) -> GovernorSettings {
+    let default = GovernorSettings::default();
+    GovernorSettings {
+        at_once_first: requests.at_once_first.map_or(default.at_once_first, |count| count.0),
+        at_once_max: requests.at_once_max.map_or(default.at_once_max, |count| count.0),
+        stagger: requests.stagger.unwrap_or(default.stagger),
+        ..default
+    }
 }
 
 fn environment() -> Environment {
@@ -121,11 +137,13 @@ fn first(found: &[ProviderConfig], name: &str) -> Vec<ProviderConfig> {
 }
 
 fn api_settings(choice: &Choice, settings: &Settings) -> ApiSettings {
+    let default = ApiSettings::default();
     ApiSettings {
+        wait_in_place_ms: settings.requests.wait_in_place.map_or(default.wait_in_place_ms, |time| time.0),
         aliases: settings.models.clone(),
         default_model: choice.model.clone(),
         memory_files: settings.memory_files.unwrap_or(true),
-        ..ApiSettings::default()
+        ..default
     }
 }
 
@@ -165,7 +183,13 @@ impl Backends {
         let default = backend.name().to_owned();
         let by_name = ByName::from([(default.clone(), backend)]);
         let types = Arc::new(AgentTypes::built_in());
-        Backends { default, by_name, programs: Vec::new(), types, choice: Choice::default() }
+        let choice = Choice::default();
+        Backends { default, by_name, programs: Vec::new(), types, choice, limits: None }
+    }
+
+    /// Leaves what was found out of providers to the next process.
+    pub fn remember_limits(&self) {
+        self.limits.iter().for_each(LimitsFile::save);
     }
 
     /// Whose task it is.

@@ -19,6 +19,7 @@ enum Due {
     Timer { generation: u32, call: CallId },
     Skip { agent: AgentNumber },
     Step { number: StepNumber, outcome: StepOutcome },
+    Wake,
 }
 
 pub struct World<'a> {
@@ -140,6 +141,7 @@ impl<'a> World<'a> {
                 }
                 Due::Timer { generation, call } => Input::TimerDue { generation, call },
                 Due::Step { number, outcome } => Input::StepEnded { number, outcome },
+                Due::Wake => Input::WakeDue,
                 Due::Skip { agent } => Input::Op(Op::Skip { agent, by: "the seed".to_owned() }),
             });
         }
@@ -211,6 +213,7 @@ impl<'a> World<'a> {
             Effect::SetApprovalTimer { .. } | Effect::TellAnswer { .. } => {
                 panic!("agents of this world ask nobody");
             }
+            Effect::Wake { at_ms } => self.at((at_ms - self.now_ms).max(0), Due::Wake),
             Effect::LoadWorkflow { generation, call, target, importer: _ } => {
                 let loaded = self.load(&target).map(Box::new);
                 self.inputs.push(Input::WorkflowLoaded { generation, call, loaded });
