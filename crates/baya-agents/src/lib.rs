@@ -5,6 +5,7 @@ pub mod api;
 pub mod backend;
 pub mod command;
 pub mod fake_model;
+pub mod gateway;
 pub mod governor;
 pub mod memory_files;
 pub mod models;
