@@ -37,6 +37,13 @@ impl State {
                 self.calls.insert(*call, CallFate::Timer { due_ms: *due_ms });
             }
             Event::TimerCleared { timer, .. } => self.settle(*timer),
+            Event::StepStarted { .. }
+            | Event::StepReused { .. }
+            | Event::StepEnded { .. }
+            | Event::Landing { .. } => {
+                let decided = self.steps.apply(&recorded.event);
+                self.calls.extend(decided);
+            }
             Event::ChildRequested { .. } | Event::ChildStarted { .. } | Event::ChildEnded { .. } => {
                 self.apply_to_child(&recorded.event);
             }
@@ -112,6 +119,7 @@ impl State {
 
     fn begin_generation(&mut self, generation: u32) {
         self.generation = generation;
+        self.steps.begin_generation();
         self.approvals.withdraw(None);
         self.life = Life::Live;
         self.ended = None;
@@ -252,12 +260,13 @@ impl State {
                     count_failed_attempt(agent, end);
                 }
             }
-            Event::AgentFinished { agent, outcome, usage, .. } => {
+            Event::AgentFinished { agent, outcome, usage, work, .. } => {
                 self.usage.add(usage);
                 self.approvals.withdraw(Some(*agent));
                 if let Some(agent) = self.agent_mut(*agent) {
                     agent.usage.add(usage);
                     agent.turns = Vec::new();
+                    agent.work = work.clone();
                     agent.state = AgentState::Finished(outcome.clone());
                 }
             }
@@ -292,6 +301,7 @@ impl State {
             turns: Vec::new(),
             call: Some(*call),
             heard: None,
+            work: None,
         });
     }
 
@@ -304,6 +314,9 @@ impl State {
             && agent.heard.is_none()
         {
             agent.heard = Some(Heard { seq, now_ms, tokens_spent });
+        }
+        if let Delivered::Step(number) = what {
+            self.steps.note_heard(number, Heard { seq, now_ms, tokens_spent });
         }
         if what == Delivered::Stop {
             self.drop_queued(call);
@@ -347,6 +360,8 @@ fn call_of(event: &Event) -> Option<CallId> {
     match event {
         Event::PhaseEntered { call, .. }
         | Event::TimerSet { call, .. }
+        | Event::StepStarted { call, .. }
+        | Event::StepReused { call, .. }
         | Event::TimerCleared { call, .. }
         | Event::ChildRequested { call, .. }
         | Event::CallRefused { call, .. }
@@ -365,6 +380,8 @@ fn call_of(event: &Event) -> Option<CallId> {
         | Event::RunInterrupted { .. }
         | Event::RunEnded { .. }
         | Event::ChildStarted { .. }
+        | Event::StepEnded { .. }
+        | Event::Landing { .. }
         | Event::AgentStarted { .. }
         | Event::AgentProcessStarted { .. }
         | Event::AgentTurn { .. }

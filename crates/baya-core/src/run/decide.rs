@@ -47,6 +47,12 @@ impl Run {
                     self.deliver(call, Delivered::Timer);
                 }
             }
+            Input::StepEnded { number, outcome } => self.decide_step_ended(number, outcome),
+            Input::LandingRecorded { record } => {
+                if !matches!(self.state.life, Life::Ended(_)) {
+                    self.record(Event::Landing { record });
+                }
+            }
             Input::WorkflowLoaded { generation, call, loaded } => {
                 if generation == self.state.generation && self.hears() {
                     self.decide_loaded(call, loaded);
@@ -138,6 +144,7 @@ impl Run {
             drafts: report.drafts,
             notes: report.notes,
             duration_ms: (self.now_ms - since_ms).max(0) as u64,
+            work: report.work,
         });
         if self.hears() {
             self.deliver_outcome(agent);
@@ -287,6 +294,7 @@ impl Run {
     fn readings(&self, what: Delivered) -> (i64, u64) {
         let heard = match what {
             Delivered::Agent(number) => self.state.agent(number).and_then(|agent| agent.heard),
+            Delivered::Step(number) => self.state.steps.get(number).and_then(|step| step.heard),
             Delivered::Refusal | Delivered::Timer | Delivered::Child | Delivered::Stop => None,
         };
         let (now_ms, spent) = match heard {
@@ -298,7 +306,8 @@ impl Run {
 
     pub(super) fn payload(&self, call: CallId, what: Delivered) -> Payload {
         match what {
-            Delivered::Agent(number) => self.outcome_payload(number),
+            Delivered::Agent(number) => self.with_work(number, self.outcome_payload(number)),
+            Delivered::Step(number) => self.step_payload(number),
             Delivered::Timer => Payload::Fired,
             Delivered::Refusal => match self.state.refusals.get(&call) {
                 Some(thrown) => Payload::Throw(thrown.clone()),
@@ -325,6 +334,24 @@ impl Run {
     }
 }
 
+impl Run {
+    /// What `baya.work()` says of it goes with the result (C72).
+    fn with_work(&self, number: AgentNumber, payload: Payload) -> Payload {
+        let agent = self.state.agent(number);
+        let Some((agent, work)) = agent.and_then(|agent| Some((agent, agent.work.as_ref()?))) else {
+            return payload;
+        };
+        let Payload::Value(value) = payload else { return payload };
+        let work = work.to_script(number);
+        // A failed agent stays null.
+        let value = match agent.options.work && !value.is_null() {
+            true => serde_json::json!({ "result": value, "work": work }),
+            false => value,
+        };
+        Payload::Worked { value, work }
+    }
+}
+
 fn stopped() -> Payload {
     Payload::Throw(Thrown { kind: ThrowKind::Stopped, message: "the run is being stopped".to_owned() })
 }
@@ -332,7 +359,7 @@ fn stopped() -> Payload {
 fn is_open(fate: &CallFate) -> bool {
     match fate {
         CallFate::Agent(_) | CallFate::Reuses(_) | CallFate::Timer { .. } => true,
-        CallFate::Workflow { .. } => true,
+        CallFate::Workflow { .. } | CallFate::Step(_) | CallFate::ReusesStep(_) => true,
         CallFate::Refused | CallFate::Settled => false,
     }
 }

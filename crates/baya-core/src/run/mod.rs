@@ -18,6 +18,7 @@ pub mod options;
 mod queue;
 mod resume;
 mod state;
+mod steps;
 
 pub use approvals::{Approval, Approvals};
 pub use key::call_key;
@@ -29,8 +30,10 @@ use crate::approval::{ApprovalRequest, Told};
 use crate::call::{Delivery, ScriptError, Start, Step, WorkflowTarget};
 use crate::event::{Event, Recorded, ScriptRecord};
 use crate::ids::{AgentNumber, ApprovalId, CallId};
+use crate::landing::LandingRecord;
 use crate::op::Op;
 use crate::schema::Schema;
+use crate::step::{StepNumber, StepOrder, StepOutcome};
 use crate::turn::TurnRecord;
 use std::collections::BTreeMap;
 
@@ -77,6 +80,14 @@ pub enum Input {
         generation: u32,
         call: CallId,
     },
+    StepEnded {
+        number: StepNumber,
+        outcome: StepOutcome,
+    },
+    /// A landing of a host step came further.
+    LandingRecorded {
+        record: LandingRecord,
+    },
     WorkflowLoaded {
         generation: u32,
         call: CallId,
@@ -115,6 +126,7 @@ pub enum Effect {
         ticket: u64,
         told: Told,
     },
+    PerformStep(Box<StepOrder>),
     /// Find and check the workflow; `importer` is the path of the script that asks for it.
     LoadWorkflow {
         generation: u32,
@@ -198,7 +210,10 @@ impl Run {
     fn only_repeats(&self) -> bool {
         let mut deliveries = 0;
         let harmless = self.batch.events.iter().all(|recorded| match recorded.event {
-            Event::AgentReused { .. } | Event::PhaseEntered { .. } | Event::Logged { .. } => true,
+            Event::AgentReused { .. }
+            | Event::StepReused { .. }
+            | Event::PhaseEntered { .. }
+            | Event::Logged { .. } => true,
             Event::Delivered { .. } => {
                 deliveries += 1;
                 true

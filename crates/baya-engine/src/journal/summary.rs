@@ -107,6 +107,10 @@ impl Summary {
             | Event::PhaseEntered { .. }
             | Event::Logged { .. }
             | Event::TimerSet { .. }
+            | Event::StepStarted { .. }
+            | Event::StepReused { .. }
+            | Event::StepEnded { .. }
+            | Event::Landing { .. }
             | Event::TimerCleared { .. }
             | Event::ChildRequested { .. }
             | Event::ChildStarted { .. }

@@ -176,6 +176,11 @@ impl Backends {
         self.by_name.get(name).cloned().ok_or_else(gone)
     }
 
+    /// How much agents and host steps may do.
+    pub fn profile(&self) -> Profile {
+        self.choice.sandbox.unwrap_or_default()
+    }
+
     /// What the run is told of the place it runs in.
     pub fn surroundings(&self, folders: &Folders) -> Surroundings {
         Surroundings {
