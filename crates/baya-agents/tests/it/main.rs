@@ -8,6 +8,7 @@ mod command;
 mod egress;
 mod fake_model;
 mod governor;
+mod gateway;
 mod mcp;
 mod program;
 mod sandbox;

@@ -111,7 +111,8 @@ fn governor_settings(requests: &RequestsSection) -> GovernorSettings {
     }
 }
 
-fn environment() -> Environment {
+/// The variables of this process that are text.
+pub(super) fn environment() -> Environment {
     let texts =
         |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     std::env::vars_os().filter_map(texts).collect()
