@@ -6,6 +6,7 @@ pub mod backend;
 pub mod command;
 pub mod egress;
 pub mod fake_model;
+pub mod gateway;
 pub mod governor;
 pub mod mcp;
 pub mod memory_files;

@@ -9,6 +9,7 @@ mod classify;
 mod discover;
 pub(crate) mod extract;
 mod job;
+pub(crate) mod judge;
 mod ledger;
 pub(crate) mod provider;
 mod retry;
@@ -17,7 +18,7 @@ mod system_text;
 mod talk;
 mod tape;
 mod toolbox;
-mod wire;
+pub(crate) mod wire;
 mod work;
 
 pub use discover::{
