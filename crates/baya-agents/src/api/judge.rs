@@ -7,6 +7,9 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
 
+/// A limit that is reset later than this is not waited for.
+const WAIT_MS_MAX: u64 = 5 * 60 * 1000;
+
 /// Judged by the same rules as the backend's own requests.
 pub(crate) struct Judged {
     /// Another try may help.
@@ -37,13 +40,16 @@ pub(crate) fn judge_inside(error: &Value, question: &Question<'_>) -> Cause {
 
 fn judged(failure: &Failure, question: &Question<'_>) -> Judged {
     let now = SystemTime::now();
-    let (again, after_ms) = match classify::verdict(failure, now) {
-        Verdict::Retry { after_ms } => (true, after_ms),
-        Verdict::Reshape | Verdict::TooLong | Verdict::Final => (false, None),
-    };
     let Question { provider, address, model, tries } = *question;
     let asked = Asked { provider, address: address.to_owned(), model };
-    let cause = match classify::end(failure, &asked, tries, now) {
+    let (again, after_ms) = match classify::verdict(failure, WAIT_MS_MAX, now) {
+        Verdict::Retry { after_ms } | Verdict::Limited { after_ms } => (true, after_ms),
+        Verdict::Reset => {
+            return Judged { again: false, after: None, cause: classify::reset(failure, &asked, now) };
+        }
+        Verdict::Reshape | Verdict::TooLong | Verdict::Final => (false, None),
+    };
+    let cause = match classify::end(failure, &asked, tries) {
         AttemptEnd::Failed(cause) | AttemptEnd::Unusable(cause) => cause,
         AttemptEnd::Answered(_) | AttemptEnd::Cancelled => {
             Cause::new(CauseKind::Api, format!("`{provider}` answered with an error"))
