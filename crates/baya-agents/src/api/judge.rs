@@ -3,12 +3,10 @@
 use super::classify::{self, Asked, Verdict};
 use super::wire::{Failure, inside, refused};
 use baya_core::agent::{AttemptEnd, Cause, CauseKind};
+use baya_core::limits::WAIT_IN_PLACE_MS;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
-
-/// A limit that is reset later than this is not waited for.
-const WAIT_MS_MAX: u64 = 5 * 60 * 1000;
 
 /// Judged by the same rules as the backend's own requests.
 pub(crate) struct Judged {
@@ -42,7 +40,7 @@ fn judged(failure: &Failure, question: &Question<'_>) -> Judged {
     let now = SystemTime::now();
     let Question { provider, address, model, tries } = *question;
     let asked = Asked { provider, address: address.to_owned(), model };
-    let (again, after_ms) = match classify::verdict(failure, WAIT_MS_MAX, now) {
+    let (again, after_ms) = match classify::verdict(failure, WAIT_IN_PLACE_MS, now) {
         Verdict::Retry { after_ms } | Verdict::Limited { after_ms } => (true, after_ms),
         Verdict::Reset => {
             return Judged { again: false, after: None, cause: classify::reset(failure, &asked, now) };

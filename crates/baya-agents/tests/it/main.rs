@@ -10,6 +10,7 @@ mod command;
 mod egress;
 mod fake_model;
 mod faults;
+mod gateway;
 mod mcp;
 mod program;
 mod sandbox;
