@@ -8,6 +8,7 @@ use super::watch::Patience;
 use crate::agent_types::{AgentType, AgentTypes};
 use crate::api::rights;
 use crate::backend::{Attempt, Backend};
+use crate::gateway::Gateway;
 use crate::memory_files;
 use crate::models::{ModelTable, clamp_effort};
 use crate::sandbox::Profile;
@@ -116,8 +117,8 @@ impl CliAgent {
             let message = format!("the schema cannot be used: {why}");
             AttemptEnd::Failed(Cause::new(CauseKind::SchemaUnmet, message))
         })?;
-        self.uplink.gateway.check().map_err(AttemptEnd::Unusable)?;
-        let seat = self.seat(task, attempt, allowed.profile)?;
+        let gateway = self.gateway().await?;
+        let seat = self.seat(task, attempt, allowed.profile, gateway.port())?;
         self.checked
             .get_or_try_init(|| version::check(self.speaker.about(), &self.settings.argv, &seat, attempt))
             .await?;
@@ -129,7 +130,7 @@ impl CliAgent {
             task,
             attempt,
             seat: &seat,
-            grant: self.uplink.admit(task, model.as_deref()),
+            grant: self.uplink.admit(&gateway, task, model.as_deref()),
             allowed: &allowed,
             model,
             small,
@@ -192,12 +193,27 @@ impl CliAgent {
         Ok((Some(chosen.model), table.small(chosen.provider)))
     }
 
-    fn seat(&self, task: &AgentTask, attempt: &Attempt, profile: Profile) -> Result<Seat, AttemptEnd> {
+    async fn gateway(&self) -> Result<Arc<Gateway>, AttemptEnd> {
+        let gateway = (self.uplink.gateway)().await.map_err(|why| {
+            let cause = Cause::new(CauseKind::ProviderDown, why);
+            AttemptEnd::Unusable(cause.hint("agents that are programs reach models only through it"))
+        })?;
+        gateway.check().map_err(AttemptEnd::Unusable)?;
+        Ok(gateway)
+    }
+
+    fn seat(
+        &self,
+        task: &AgentTask,
+        attempt: &Attempt,
+        profile: Profile,
+        port: u16,
+    ) -> Result<Seat, AttemptEnd> {
         let mut seat = (self.open)(task, attempt, profile).map_err(|why| {
             AttemptEnd::Unusable(Cause::new(CauseKind::Program, format!("no agent can work here: {why}")))
         })?;
         seat.environment.extend(self.settings.environment.clone());
-        seat.sandbox.port = Some(self.uplink.gateway.port());
+        seat.sandbox.port = Some(port);
         seat.sandbox.own.push(seat.home.clone());
         Ok(seat)
     }

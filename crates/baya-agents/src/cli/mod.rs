@@ -18,5 +18,5 @@ mod watch;
 
 pub use agent::{CliAgent, CliSettings};
 pub(crate) use seat::write_private;
-pub use seat::{OpenSeat, Seat, Uplink};
+pub use seat::{OpenGateway, OpenSeat, Seat, Uplink};
 pub(crate) use speaker::{About, Saying, Shape, Span, Speaker, Told, Words};

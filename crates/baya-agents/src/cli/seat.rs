@@ -5,6 +5,7 @@ use crate::backend::Attempt;
 use crate::gateway::{Admission, Gateway, Grant};
 use crate::sandbox::{Profile, Sandbox};
 use baya_core::agent::AgentTask;
+use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -25,10 +26,13 @@ pub struct Seat {
 /// A seat for this attempt at this agent, under this profile; or why there is none.
 pub type OpenSeat = Arc<dyn Fn(&AgentTask, &Attempt, Profile) -> Result<Seat, String> + Send + Sync>;
 
+/// The one gateway of the process, started for the first who asks; or why there is none.
+pub type OpenGateway = Arc<dyn Fn() -> BoxFuture<'static, Result<Arc<Gateway>, String>> + Send + Sync>;
+
 /// How programs reach models.
 #[derive(Clone)]
 pub struct Uplink {
-    pub gateway: Arc<Gateway>,
+    pub gateway: OpenGateway,
     /// Whose key the gateway puts in; `None`: the program's own login passes through.
     pub provider: Option<String>,
     /// The file of that login.
@@ -43,8 +47,8 @@ impl Uplink {
         write_private(&seat.home.join(about.login_file), &text)
     }
 
-    pub(super) fn admit(&self, task: &AgentTask, model: Option<&str>) -> Grant {
-        self.gateway.admit(Admission {
+    pub(super) fn admit(&self, gateway: &Gateway, task: &AgentTask, model: Option<&str>) -> Grant {
+        gateway.admit(Admission {
             name: task.label.clone(),
             provider: self.provider.clone(),
             model: model.map(str::to_owned),

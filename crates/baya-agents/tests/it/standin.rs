@@ -6,7 +6,7 @@ use baya_agents::agent_types::AgentTypes;
 use baya_agents::api::{ProviderConfig, ProviderKind, Secret};
 use baya_agents::backend::{Attempt, Backend};
 use baya_agents::claude::claude;
-use baya_agents::cli::{CliAgent, CliSettings, OpenSeat, Seat, Uplink};
+use baya_agents::cli::{CliAgent, CliSettings, OpenGateway, OpenSeat, Seat, Uplink};
 use baya_agents::codex::codex;
 use baya_agents::command::{Command, CommandConfig};
 use baya_agents::fake_model::{FakeModel, Handle, listen, serve};
@@ -144,7 +144,9 @@ impl Stage {
             ..ModelTable::default()
         };
         let open = self.seats(folders_of(Path::new(&argv[0])));
-        let uplink = Uplink { gateway: self.gateway.clone(), provider: Some(name.to_owned()), login: None };
+        let (own, ready) = (self.gateway.clone(), std::future::ready::<Result<Arc<Gateway>, String>>);
+        let gateway: OpenGateway = Arc::new(move || Box::pin(ready(Ok(own.clone()))));
+        let uplink = Uplink { gateway, provider: Some(name.to_owned()), login: None };
         let mut settings = CliSettings::new(argv, models);
         set(&mut settings);
         let types = Arc::new(AgentTypes::built_in());
