@@ -3,6 +3,9 @@
 pub mod agent_types;
 pub mod api;
 pub mod backend;
+pub mod claude;
+pub mod cli;
+pub mod codex;
 pub mod command;
 pub mod egress;
 pub mod fake_model;

@@ -29,6 +29,12 @@ pub const BLOB_ROW_BYTES_MAX: usize = 256 * 1024;
 pub const STRUCTURED_OUTPUT_TRIES: u32 = 5;
 /// Attempts at an agent that stalls.
 pub const STALL_ATTEMPTS: u32 = 2;
+/// How often an agent that is a program is told to go on after it fell silent or died, in one attempt.
+pub const PROGRAM_GOES_ON_MAX: u32 = 2;
+/// No sign of life of an agent that is a program for this long: stalled; `stallMs`.
+pub const PROGRAM_STALL_MS: u64 = 180_000;
+/// One message to an agent that is a program; `timeoutMs`.
+pub const AGENT_WALL_MS_MAX: u64 = 6 * 60 * 60 * 1000;
 /// Tries of one request that fails in a way another try may cure.
 pub const REQUEST_RETRIES: u32 = 4;
 /// A request to the gateway, in bytes; providers take less.
