@@ -8,6 +8,7 @@ pub mod fake_model;
 pub mod mcp;
 pub mod memory_files;
 pub mod models;
+pub mod program;
 pub mod sandbox;
 pub mod simulated;
 pub mod tools;

@@ -15,12 +15,10 @@ mod refused;
 mod repository;
 mod resolve;
 pub mod seatbelt;
-mod strays;
 mod toolchains;
 
 pub use reach::{Access, Reach, Refusal};
 pub use refused::{EXIT_NOT_FOUND, EXIT_NOT_RUNNABLE, EXIT_REFUSED};
-pub use strays::end_strays;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -65,6 +63,10 @@ pub struct Sandbox {
     pub own_port: Option<u16>,
     /// Runs commands with whatever of the policy this kernel can enforce, instead of refusing.
     pub best_effort: bool,
+    /// The command waits for one byte on its standard input before it starts, and never starts at the end
+    /// of it.
+    #[serde(default)]
+    pub gated: bool,
     /// The environment of commands, whole; `TMPDIR` is added.
     #[serde(skip)]
     pub environment: BTreeMap<String, String>,

@@ -7,6 +7,7 @@ mod attempts;
 mod command;
 mod fake_model;
 mod mcp;
+mod program;
 mod sandbox;
 mod simulated;
 mod tools;
