@@ -6,6 +6,8 @@ pub mod backend;
 pub mod command;
 pub mod fake_model;
 pub mod mcp;
+pub mod gateway;
+pub mod governor;
 pub mod memory_files;
 pub mod models;
 pub mod program;

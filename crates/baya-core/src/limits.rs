@@ -31,6 +31,14 @@ pub const STRUCTURED_OUTPUT_TRIES: u32 = 5;
 pub const STALL_ATTEMPTS: u32 = 2;
 /// Tries of one request that fails in a way another try may cure.
 pub const REQUEST_RETRIES: u32 = 4;
+/// A request to the gateway, in bytes; providers take less.
+pub const GATEWAY_REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// No byte for so long in an exchange through the gateway: it ends.
+pub const GATEWAY_SILENCE_MS: u64 = 10 * 60 * 1000;
+/// Tries of one request that the provider has no room for, before the agent hears of it.
+pub const GATEWAY_TRIES: u32 = 5;
+/// With fewer tokens left under an agent's cap, no request begins: no provider answers in less.
+pub const GATEWAY_ROOM_MIN: u64 = 16;
 
 /// Answers of one agent that may call tools; `maxTurns`.
 pub const AGENT_TURNS_MAX: u32 = 100;

@@ -9,15 +9,16 @@ mod classify;
 mod discover;
 pub(crate) mod extract;
 mod job;
+pub(crate) mod judge;
 mod ledger;
-mod provider;
+pub(crate) mod provider;
 mod retry;
 mod structured;
 mod system_text;
 mod talk;
 mod tape;
 mod toolbox;
-mod wire;
+pub(crate) mod wire;
 mod work;
 
 pub use discover::{
