@@ -5,6 +5,7 @@ pub mod agent_types;
 pub mod api;
 pub mod backend;
 pub mod command;
+pub mod egress;
 pub mod fake_model;
 pub mod gateway;
 pub mod governor;

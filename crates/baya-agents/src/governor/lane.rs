@@ -2,8 +2,9 @@
 
 use super::queue::{Held, Queue, Ticket};
 use super::{Ask, GovernorSettings, RememberedLimit};
-use baya_core::agent::Wait;
+use baya_core::agent::{Cause, Wait};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, oneshot};
@@ -26,12 +27,15 @@ struct State {
     queue: Queue,
     /// Of those that wait.
     go: BTreeMap<Ticket, oneshot::Sender<()>>,
+    /// A limit that is not waited for in the lane: why, and until when.
+    used_up: Option<Cause>,
 }
 
 /// The right to have one request out. Dropped without a word: as failed.
 pub struct Pass {
     shared: Arc<Shared>,
     ticket: Ticket,
+    answers: AtomicBool,
     ended: bool,
 }
 
@@ -43,7 +47,8 @@ struct Place<'a> {
 
 impl Lane {
     pub(super) fn new(provider: String, settings: &GovernorSettings, known: Option<RememberedLimit>) -> Lane {
-        let state = Mutex::new(State { queue: Queue::new(settings, known), go: BTreeMap::new() });
+        let queue = Queue::new(settings, known);
+        let state = Mutex::new(State { queue, go: BTreeMap::new(), used_up: None });
         let shared = Shared { provider, began: Instant::now(), state, changed: Notify::new() };
         Lane { shared: Arc::new(shared) }
     }
@@ -64,7 +69,7 @@ impl Lane {
             tokio::pin!(changed);
             changed.as_mut().enable();
             let Some(held) = shared.held(ticket) else { break };
-            if told != Some(held) {
+            if !told.is_some_and(|told: Held| told.looks_like(held)) {
                 told = Some(held);
                 shared.wait_of(held).into_iter().for_each(waiting);
             }
@@ -76,7 +81,20 @@ impl Lane {
             }
         }
         place.ticket = None;
-        Pass { shared: shared.clone(), ticket, ended: false }
+        Pass { shared: shared.clone(), ticket, answers: AtomicBool::new(false), ended: false }
+    }
+
+    /// Resolves when a limit is used up that is reset too late to wait for it here; why, and until when.
+    pub async fn used_up(&self) -> Cause {
+        loop {
+            let changed = self.shared.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if let Some(cause) = self.shared.used_up() {
+                return cause;
+            }
+            changed.await;
+        }
     }
 
     pub(super) fn remembered(&self) -> Option<RememberedLimit> {
@@ -100,7 +118,7 @@ impl Shared {
     ) -> T {
         let now = self.now();
         let mut state = self.lock();
-        let State { queue, go } = &mut *state;
+        let State { queue, go, used_up: _ } = &mut *state;
         let shown = queue.shown();
         let changed = change(queue, go, now);
         for ticket in queue.admit(now) {
@@ -115,6 +133,14 @@ impl Shared {
         changed
     }
 
+    /// A limit is used up until its time of reset.
+    fn used_up(&self) -> Option<Cause> {
+        let mut state = self.lock();
+        let over = |cause: &Cause| cause.retry_at_ms.is_none_or(|at_ms| now_ms() >= at_ms);
+        state.used_up.take_if(|cause| over(cause));
+        state.used_up.clone()
+    }
+
     fn held(&self, ticket: Ticket) -> Option<Held> {
         let now = self.now();
         self.lock().queue.held(ticket, now)
@@ -123,11 +149,10 @@ impl Shared {
     fn wait_of(&self, held: Held) -> Option<Wait> {
         let provider = self.provider.clone();
         match held {
-            Held::Full { at_once } => Some(Wait::Provider { provider, at_once }),
+            Held::Full { at_once, .. } => Some(Wait::Provider { provider, at_once }),
             Held::Closed { until } => {
-                let left = until.saturating_sub(self.now());
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                let until_ms = i64::try_from((since + left).as_millis()).unwrap_or(i64::MAX);
+                let left = until.saturating_sub(self.now()).as_millis();
+                let until_ms = now_ms().saturating_add(i64::try_from(left).unwrap_or(i64::MAX));
                 Some(Wait::Pause { provider, until_ms })
             }
             Held::Prefix { first, .. } => first.map(|first| Wait::Prefix { first }),
@@ -155,9 +180,11 @@ impl Drop for Place<'_> {
 }
 
 impl Pass {
-    /// The answer has begun.
+    /// The answer has begun; may be said again and again.
     pub fn first_byte(&self) {
-        self.shared.change(|queue, _, now| queue.answers(self.ticket, now));
+        if !self.answers.swap(true, Ordering::Relaxed) {
+            self.shared.change(|queue, _, now| queue.answers(self.ticket, now));
+        }
     }
 
     pub fn succeeded(mut self) {
@@ -167,6 +194,13 @@ impl Pass {
     /// The provider takes no more for now, and may have said for how long.
     pub fn limited(mut self, retry_after: Option<Duration>) {
         self.end(|queue, ticket, now| queue.refused(ticket, retry_after, now));
+    }
+
+    /// The provider's limit is used up until the cause's `retry_at_ms`; nobody has to ask before.
+    pub fn used_up(mut self, cause: Cause) {
+        self.shared.lock().used_up = Some(cause);
+        self.end(|queue, ticket, _| queue.failed(ticket));
+        self.shared.changed.notify_waiters();
     }
 
     pub fn failed(mut self) {
@@ -184,4 +218,10 @@ impl Drop for Pass {
     fn drop(&mut self) {
         self.end(|queue, ticket, _| queue.failed(ticket));
     }
+}
+
+/// Milliseconds since the Unix epoch.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -87,9 +87,11 @@ impl Limit {
         }
     }
 
-    /// The provider refused a request that began after so many cuts, when so many were at work.
-    pub fn refused(&mut self, began_after: u64, at_work: u32) {
-        if began_after == self.cuts {
+    /// The provider refused a request that began after so many cuts, when so many were at work. Whether
+    /// that cut the limit.
+    pub fn refused(&mut self, began_after: u64, at_work: u32) -> bool {
+        let cuts = began_after == self.cuts;
+        if cuts {
             let from = self.at_once.min(f64::from(at_work).max(self.first));
             self.at_once = (from * CUT).max(1.0);
             self.cuts += 1;
@@ -98,6 +100,7 @@ impl Limit {
         let below = at_work.saturating_sub(1).max(self.at_once());
         self.good = Some(self.good.map_or(below, |good| good.min(below)));
         self.held = 0.0;
+        cuts
     }
 
     /// `None`: nothing was found out.

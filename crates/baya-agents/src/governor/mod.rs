@@ -4,13 +4,14 @@
 //! cut when the provider refuses (429). A pause the provider asks for closes the lane for everybody.
 //! Agents with the same beginning are staggered: one goes ahead, and the others read the cache it fills.
 //!
-//! What is decided stands in [`limit`] and [`queue`]: no clock, no task. [`lane`] is the shell that waits.
+//! What is decided stands in [`limit`], [`recovery`] and [`queue`]: no clock, no task. [`lane`] is the shell that waits.
 //! The caps of a run (`--concurrency`) are not this room's business: they cap agents, this caps requests.
 
 mod lane;
 mod limit;
 mod prefix;
 mod queue;
+mod recovery;
 
 pub use lane::{Lane, Pass};
 pub use prefix::{Prefix, cache_minimum};
@@ -32,7 +33,7 @@ pub struct GovernorSettings {
     pub at_once_max: u32,
     /// Whether one of several agents with the same beginning goes ahead.
     pub stagger: bool,
-    /// How long a lane rests after a whole round was refused without a word of how long; doubles each time.
+    /// How long a lane tries nothing new after a refusal; doubles while nothing is accepted.
     pub pause: Duration,
     pub pause_max: Duration,
 }

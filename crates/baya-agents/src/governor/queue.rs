@@ -5,6 +5,7 @@
 //! with its old ticket. A ticket that waits for a prefix holds up nobody behind it.
 
 use super::limit::Limit;
+use super::recovery::{Active, Recovery};
 use super::{Ask, GovernorSettings, Prefix, RememberedLimit};
 use baya_core::ids::AgentNumber;
 use std::collections::BTreeMap;
@@ -22,15 +23,32 @@ pub(super) struct Ticket(u64);
 /// Why a ticket waits, and when that may change by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Held {
-    Full { at_once: u32 },
-    Closed { until: Duration },
-    Prefix { first: Option<AgentNumber>, until: Duration },
+    /// As many are at work as may be; perhaps one more from then on.
+    Full {
+        at_once: u32,
+        until: Option<Duration>,
+    },
+    Closed {
+        until: Duration,
+    },
+    Prefix {
+        first: Option<AgentNumber>,
+        until: Duration,
+    },
 }
 
 impl Held {
+    /// Nobody has to be told of the difference.
+    pub fn looks_like(self, other: Held) -> bool {
+        match (self, other) {
+            (Held::Full { at_once, .. }, Held::Full { at_once: other, .. }) => at_once == other,
+            (Held::Closed { .. } | Held::Prefix { .. } | Held::Full { .. }, _) => self == other,
+        }
+    }
+
     pub fn until(self) -> Option<Duration> {
         match self {
-            Held::Full { .. } => None,
+            Held::Full { until, .. } => until,
             Held::Closed { until } | Held::Prefix { until, .. } => Some(until),
         }
     }
@@ -48,10 +66,7 @@ pub(super) struct Queue {
     /// Old tickets of those that were refused.
     refused: BTreeMap<AgentNumber, Ticket>,
     closed_until: Duration,
-    /// Refusals since the last success.
-    refused_in_a_row: u32,
-    /// Pauses since the last success; while there are any, one request goes ahead alone.
-    pauses: u32,
+    recovery: Recovery,
     /// Who asks with a beginning that no cache holds yet, and since when.
     first: BTreeMap<[u8; 32], (Ticket, Option<AgentNumber>, Duration)>,
     /// When a beginning was last seen by the provider.
@@ -64,6 +79,7 @@ pub(super) struct Queue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shown {
     at_once: u32,
+    recovery: Option<Active>,
     closed_until: Duration,
     firsts: u64,
 }
@@ -71,8 +87,10 @@ pub(super) struct Shown {
 #[derive(Debug)]
 struct Working {
     ask: Ask,
+    /// Cuts before it began.
     cuts: u64,
-    pauses: u32,
+    /// Its answer has begun.
+    answers: bool,
 }
 
 impl Queue {
@@ -87,8 +105,7 @@ impl Queue {
             working: BTreeMap::new(),
             refused: BTreeMap::new(),
             closed_until: Duration::ZERO,
-            refused_in_a_row: 0,
-            pauses: 0,
+            recovery: Recovery::default(),
             first: BTreeMap::new(),
             cached: BTreeMap::new(),
             firsts: 0,
@@ -96,7 +113,12 @@ impl Queue {
     }
 
     pub fn shown(&self) -> Shown {
-        Shown { at_once: self.at_once(), closed_until: self.closed_until, firsts: self.firsts }
+        Shown {
+            at_once: self.limit.at_once(),
+            recovery: self.recovery.active(),
+            closed_until: self.closed_until,
+            firsts: self.firsts,
+        }
     }
 
     pub fn enter(&mut self, ask: Ask) -> Ticket {
@@ -125,8 +147,7 @@ impl Queue {
                 self.first.insert(prefix.hash, (ticket, ask.agent, now));
                 self.firsts += 1;
             }
-            let (cuts, pauses) = (self.limit.cuts(), self.pauses);
-            self.working.insert(ticket, Working { ask, cuts, pauses });
+            self.working.insert(ticket, Working { ask, cuts: self.limit.cuts(), answers: false });
             admitted.push(ticket);
         }
         admitted
@@ -134,20 +155,22 @@ impl Queue {
 
     /// Requests that may be at work now.
     fn room(&self, now: Duration) -> u32 {
-        if now < self.closed_until { 0 } else { self.at_once() }
-    }
-
-    fn at_once(&self) -> u32 {
-        if self.pauses > 0 { 1 } else { self.limit.at_once() }
+        let at_once = self.limit.at_once();
+        match now < self.closed_until {
+            true => 0,
+            false => self.recovery.room(now).map_or(at_once, |room| room.min(at_once)),
+        }
     }
 
     /// Why a waiting ticket waits.
     pub fn held(&self, ticket: Ticket, now: Duration) -> Option<Held> {
         let ask = self.waiting.get(&ticket)?;
-        if now < self.closed_until {
-            return Some(Held::Closed { until: self.closed_until });
-        }
-        Some(self.held_by(ask, now).unwrap_or(Held::Full { at_once: self.at_once() }))
+        let recovers_until = self.recovery.active().map(|active| active.until).filter(|until| now < *until);
+        let until = recovers_until.max((now < self.closed_until).then_some(self.closed_until));
+        Some(match (self.room(now), until) {
+            (0, Some(until)) => Held::Closed { until },
+            (at_once, until) => self.held_by(ask, now).unwrap_or(Held::Full { at_once, until }),
+        })
     }
 
     /// The one whose answer this request waits for.
@@ -166,11 +189,14 @@ impl Queue {
         self.cached.get(&prefix.hash).is_some_and(|seen| now < *seen + CACHE_KEPT)
     }
 
-    /// Its answer has begun.
+    /// Its answer has begun: the provider has accepted it, and its beginning can be read from the cache.
     pub fn answers(&mut self, ticket: Ticket, now: Duration) {
-        let Some(prefix) = self.working.get(&ticket).and_then(|working| working.ask.prefix.clone()) else {
-            return;
-        };
+        let at_work = self.working.len() as u32;
+        let Some(working) = self.working.get_mut(&ticket).filter(|working| !working.answers) else { return };
+        working.answers = true;
+        let prefix = working.ask.prefix.clone();
+        self.recovery.accepted(at_work);
+        let Some(prefix) = prefix else { return };
         if self.first.remove(&prefix.hash).is_some() {
             self.firsts += 1;
         }
@@ -183,10 +209,7 @@ impl Queue {
         let at_work = self.working.len() as u32;
         if let Some(working) = self.leave(ticket) {
             self.limit.succeeded(at_work);
-            (self.refused_in_a_row, self.pauses) = (0, 0);
-            if let Some(agent) = working.ask.agent {
-                self.refused.remove(&agent);
-            }
+            working.ask.agent.and_then(|agent| self.refused.remove(&agent));
         }
     }
 
@@ -197,27 +220,17 @@ impl Queue {
         if let Some(agent) = working.ask.agent {
             self.refused.insert(agent, ticket);
         }
-        self.limit.refused(working.cuts, at_work);
-        self.refused_in_a_row += 1;
-        let dry = self.working.is_empty() || self.refused_in_a_row >= self.limit.at_once();
-        if dry && working.pauses == self.pauses {
-            self.pauses += 1;
-            if retry_after.is_none() {
-                self.close_for(self.pause_now(), now);
+        match self.limit.refused(working.cuts, at_work) {
+            true => {
+                let (first, longest) = (self.pause, self.pause_max);
+                let own = |times| pause(first, times).min(longest);
+                self.recovery.begin(at_work - 1, |times| retry_after.unwrap_or_else(|| own(times)), now);
             }
+            false => self.recovery.go_on(at_work - 1),
         }
         if let Some(pause) = retry_after {
-            self.close_for(pause, now);
+            self.closed_until = self.closed_until.max(now + pause);
         }
-    }
-
-    fn pause_now(&self) -> Duration {
-        let doubled = self.pause.saturating_mul(1 << self.pauses.saturating_sub(1).min(16));
-        doubled.min(self.pause_max)
-    }
-
-    fn close_for(&mut self, pause: Duration, now: Duration) {
-        self.closed_until = self.closed_until.max(now + pause);
     }
 
     /// It ended in a way that says nothing of the limit.
@@ -235,4 +248,8 @@ impl Queue {
     pub fn remembered(&self) -> Option<RememberedLimit> {
         self.limit.remembered()
     }
+}
+
+fn pause(first: Duration, times: u32) -> Duration {
+    first.saturating_mul(1 << times.saturating_sub(1).min(16))
 }

@@ -6,6 +6,7 @@ mod answer_tool;
 mod api;
 mod attempts;
 mod command;
+mod egress;
 mod fake_model;
 mod mcp;
 mod program;

@@ -82,7 +82,8 @@ impl Wire {
         }
     }
 
-    /// Sends one request and gathers the answer in `partial`.
+    /// Sends one request and gathers the answer in `partial`; `arrived` is told of its bytes from its
+    /// beginning on.
     pub async fn ask(
         &self,
         request: &Request<'_>,
@@ -121,7 +122,9 @@ impl Wire {
             if partial.bytes > self.answer_bytes_max {
                 return Err(Failure::TooLarge { bytes_max: self.answer_bytes_max });
             }
-            arrived(partial.bytes);
+            if frames.has_begun() {
+                arrived(partial.bytes);
+            }
         }
         self.finish(end, partial, &frames.seen())
     }
