@@ -94,6 +94,7 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::New(args) => commands::new::execute(&args),
         Command::Sandbox(args) => commands::sandbox::execute(&args),
         Command::FakeModel(args) => commands::fake_model::execute(&args),
+        Command::Gateway(args) => commands::gateway::execute(&args),
         Command::Completions(args) => commands::completions::execute(&args),
         Command::Unknown(words) => Err(unknown_command(&words)),
     }

@@ -3,6 +3,7 @@
 use super::classify::{self, Asked, Verdict};
 use super::wire::{Failure, inside, refused};
 use baya_core::agent::{AttemptEnd, Cause, CauseKind};
+use baya_core::limits::WAIT_IN_PLACE_MS;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
@@ -37,13 +38,16 @@ pub(crate) fn judge_inside(error: &Value, question: &Question<'_>) -> Cause {
 
 fn judged(failure: &Failure, question: &Question<'_>) -> Judged {
     let now = SystemTime::now();
-    let (again, after_ms) = match classify::verdict(failure, now) {
-        Verdict::Retry { after_ms } => (true, after_ms),
-        Verdict::Reshape | Verdict::TooLong | Verdict::Final => (false, None),
-    };
     let Question { provider, address, model, tries } = *question;
     let asked = Asked { provider, address: address.to_owned(), model };
-    let cause = match classify::end(failure, &asked, tries, now) {
+    let (again, after_ms) = match classify::verdict(failure, WAIT_IN_PLACE_MS, now) {
+        Verdict::Retry { after_ms } | Verdict::Limited { after_ms } => (true, after_ms),
+        Verdict::Reset => {
+            return Judged { again: false, after: None, cause: classify::reset(failure, &asked, now) };
+        }
+        Verdict::Reshape | Verdict::TooLong | Verdict::Final => (false, None),
+    };
+    let cause = match classify::end(failure, &asked, tries) {
         AttemptEnd::Failed(cause) | AttemptEnd::Unusable(cause) => cause,
         AttemptEnd::Answered(_) | AttemptEnd::Cancelled => {
             Cause::new(CauseKind::Api, format!("`{provider}` answered with an error"))

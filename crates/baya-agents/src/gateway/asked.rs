@@ -116,7 +116,7 @@ impl Asked {
             }
         };
         let text = json!([model, body["tools"], system]).to_string();
-        Prefix::new(blake3::hash(text.as_bytes()).into(), text.len() as u64 / 4, model)
+        Prefix::of(model, std::iter::once(text.as_str()))
     }
 }
 

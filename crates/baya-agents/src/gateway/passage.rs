@@ -43,6 +43,8 @@ struct Passing {
     door: Arc<Door>,
     over: CancellationToken,
     hiding: Option<Sieve>,
+    /// Bytes that are still to come, if the provider told how many: nobody waits for more than those.
+    left: Option<u64>,
     is_over: bool,
 }
 
@@ -60,8 +62,9 @@ impl Passage {
         if hiding.is_some() {
             headers.remove(header::CONTENT_LENGTH);
         }
+        let left = text_of(&answer.headers, &header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
         let (source, ready) = (answer.body, VecDeque::new());
-        let passing = Passing { source, ready, exchange, door, over, hiding, is_over: false };
+        let passing = Passing { source, ready, exchange, door, over, hiding, left, is_over: false };
         let mut response = Response::new(Body::from_stream(stream::unfold(passing, Passing::step)));
         *response.status_mut() = answer.status;
         *response.headers_mut() = headers;
@@ -80,6 +83,8 @@ impl Passing {
             }
             if let Err(why) = self.take().await {
                 self.is_over = true;
+                // The connection ends with the error: what came before it has to leave first.
+                tokio::task::yield_now().await;
                 return Some((Err(io::Error::other(why)), self));
             }
         }
@@ -100,6 +105,10 @@ impl Passing {
             Some(Ok(bytes)) => {
                 self.door.beat();
                 self.exchange.0.passes(&bytes);
+                self.left = self.left.map(|left| left.saturating_sub(bytes.len() as u64));
+                if self.left == Some(0) {
+                    self.exchange.0.whole();
+                }
                 match &mut self.hiding {
                     Some(sieve) => self.ready.extend(sieve.push(&bytes).into_iter().filter_map(told)),
                     None => self.ready.push_back(bytes),

@@ -177,8 +177,7 @@ impl House {
 
 /// As a message may show it.
 fn without_token(path: &str) -> String {
-    match path.trim_start_matches('/').split_once('/') {
-        Some((token, rest)) if token.starts_with(TOKEN_BEGIN) => format!("/{rest}"),
-        Some(_) | None => path.to_owned(),
-    }
+    let path = path.trim_start_matches('/');
+    let (token, rest) = path.split_once('/').unwrap_or((path, ""));
+    if token.starts_with(TOKEN_BEGIN) { format!("/{rest}") } else { format!("/{path}") }
 }

@@ -8,6 +8,7 @@ mod attempts;
 mod command;
 mod egress;
 mod fake_model;
+mod gateway;
 mod mcp;
 mod program;
 mod sandbox;

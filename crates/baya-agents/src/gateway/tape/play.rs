@@ -30,6 +30,9 @@ struct Track {
 impl Player {
     /// Reads all of it; a file that is no recording is an error.
     pub fn open(folder: PathBuf) -> io::Result<Player> {
+        if !folder.is_dir() {
+            return Err(io::Error::other(format!("`{}` is no folder", folder.display())));
+        }
         let mut names: Vec<PathBuf> =
             std::fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
         names.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
@@ -41,7 +44,7 @@ impl Player {
         }
         if by_key.is_empty() {
             let message = format!("`{}` holds no recording", folder.display());
-            return Err(io::Error::new(io::ErrorKind::NotFound, message));
+            return Err(io::Error::other(message));
         }
         Ok(Player { folder, by_key, played: Mutex::default() })
     }

@@ -36,7 +36,9 @@ pub(in crate::gateway) struct Recording {
 impl Recorder {
     /// Makes the folder, or goes on in one that has recordings.
     pub fn open(folder: PathBuf) -> io::Result<Recorder> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot make the folder `{}`: {error}", folder.display()))
+        })?;
         let mut numbers = BTreeMap::new();
         for entry in std::fs::read_dir(&folder)? {
             let name = entry?.file_name();

@@ -5,7 +5,7 @@ mod choice;
 mod conformance;
 mod fake_model;
 mod faults;
-mod server;
+pub mod server;
 mod structured;
 mod work;
 
