@@ -8,6 +8,7 @@ use crate::models::ModelTable;
 use crate::sandbox::{Profile, Sandbox};
 use crate::{api::ProviderKind, models::ProviderModels};
 use baya_core::agent::AgentTask;
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,9 @@ pub const PREFIX: &str = "acp:";
 /// The policy of a process that works for this attempt, and may write this folder of its own.
 pub type OpenSandbox =
     Arc<dyn Fn(&AgentTask, &Attempt, Profile, &Path) -> Result<Sandbox, String> + Send + Sync>;
+
+/// The gateway of this process of ours, started by the first who needs it.
+pub type OpenGateway = Arc<dyn Fn() -> BoxFuture<'static, Result<Arc<Gateway>, String>> + Send + Sync>;
 
 /// An agent and all that its processes are given.
 #[derive(Clone)]
@@ -38,7 +42,7 @@ pub struct AcpConfig {
     /// The most that any agent may do.
     pub profile: Profile,
     /// Where models are; none: the agent asks whomever its own configuration names.
-    pub gateway: Option<Arc<Gateway>>,
+    pub gateway: Option<OpenGateway>,
     /// The gateway's providers and what names of models mean.
     pub models: ModelTable,
     pub types: Arc<AgentTypes>,

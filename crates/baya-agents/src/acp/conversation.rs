@@ -87,7 +87,7 @@ impl Conversation<'_> {
 
     async fn listen(&mut self, texts: &[String], heard: &mut Heard) -> Result<Stop, Fault> {
         let attempt = self.attempt;
-        let (folder, profile) = (attempt.folder.clone(), self.profile);
+        let profile = self.profile;
         let Process { wire, told, errors, grant, .. } = &mut *self.process;
         let prompt = wire.prompt(&self.session, texts);
         tokio::pin!(prompt);
@@ -117,23 +117,12 @@ impl Conversation<'_> {
                 Some(next) = told.recv() => {
                     quiet_since = Instant::now();
                     match heard.take(next, attempt)? {
-                        Next::Nothing => {}
                         Next::Question(question, call) => {
-                            let gate = attempt.gate.as_ref();
-                            let folder = folder.clone();
-                            answering.push(Box::pin(async move {
-                                deeds::answer(*question, call, gate, profile, &folder).await;
-                            }));
+                            let (gate, folder) = (attempt.gate.as_ref(), &attempt.folder);
+                            answering.push(Box::pin(deeds::answer(*question, call, gate, profile, folder)));
                         }
-                        Next::Done(line) => {
-                            if let Some(grant) = grant {
-                                self.ledger.meter(grant);
-                            }
-                            let cost = self.ledger.take_cost().map(|cost| TurnRecord::Spent { cost });
-                            for turn in cost.into_iter().chain([TurnRecord::Acted { line }]) {
-                                record(turn, attempt).await?;
-                            }
-                        }
+                        Next::Done(line) => note(line, grant.as_ref(), self.ledger, attempt).await?,
+                        Next::Nothing => {}
                     }
                 }
                 ended = &mut prompt => {
@@ -253,6 +242,22 @@ fn line(call: &ToolStep) -> String {
 
 fn one_line(text: &str) -> String {
     tail(text.lines().next().unwrap_or_default().as_bytes())
+}
+
+/// A tool call is over: what was spent up to it, and the call.
+async fn note(
+    line: String,
+    grant: Option<&Grant>,
+    ledger: &mut Ledger,
+    attempt: &Attempt,
+) -> Result<(), Fault> {
+    if let Some(grant) = grant {
+        ledger.meter(grant);
+    }
+    if let Some(cost) = ledger.take_cost() {
+        record(TurnRecord::Spent { cost }, attempt).await?;
+    }
+    record(TurnRecord::Acted { line }, attempt).await
 }
 
 /// Puts a step into the journal before anything else is heard.

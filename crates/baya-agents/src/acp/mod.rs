@@ -22,13 +22,13 @@ mod texts;
 mod told;
 mod wire;
 
-pub use config::{AcpConfig, AcpProgram, OpenSandbox, OwnProgram, PREFIX, UnknownAgent};
+pub use config::{AcpConfig, AcpProgram, OpenGateway, OpenSandbox, OwnProgram, PREFIX, UnknownAgent};
 pub use presets::{PRESETS, Preset};
 
 use crate::agent_types::AgentType;
 use crate::api::rights;
 use crate::backend::{Attempt, Backend};
-use crate::gateway::Admission;
+use crate::gateway::{Admission, Gateway};
 use crate::mcp::answer::AnswerTool;
 use crate::models::{clamp_effort, context_tokens};
 use crate::program;
@@ -197,7 +197,9 @@ impl AcpBackend {
             }
             return Ok(heard_by(process, attempt));
         }
-        let grant = self.config.gateway.as_ref().map(|gateway| gateway.admit(admission));
+        let gateway = self.gateway().await.map_err(|fault| (fault, None))?;
+        let grant = gateway.as_ref().map(|gateway| gateway.admit(admission));
+        let port = gateway.map(|gateway| gateway.port());
         let models = plan.chosen.as_ref().zip(grant.as_ref()).map(|(chosen, grant)| Models {
             dialect: chosen.dialect,
             base_url: grant.base_url(chosen.dialect),
@@ -207,8 +209,15 @@ impl AcpBackend {
             context: context_tokens(&chosen.model),
         });
         let private = earlier.map_or_else(|| self.new_folder(task), |earlier| earlier.private);
-        let start = Start { config: &self.config, made_for, private, models, grant, task, attempt };
+        let start = Start { config: &self.config, made_for, private, models, port, grant, task, attempt };
         Process::start(start).await.map(|process| heard_by(process, attempt))
+    }
+
+    async fn gateway(&self) -> Result<Option<Arc<Gateway>>, Fault> {
+        match &self.config.gateway {
+            None => Ok(None),
+            Some(open) => open().await.map(Some).map_err(Fault::NoPlace),
+        }
     }
 
     fn admission(&self, plan: &Plan<'_>, task: &AgentTask) -> Admission {

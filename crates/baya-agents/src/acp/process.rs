@@ -51,6 +51,8 @@ pub(super) struct Start<'a> {
     pub made_for: Use,
     pub private: PathBuf,
     pub models: Option<Models>,
+    /// The gateway's.
+    pub port: Option<u16>,
     pub grant: Option<Grant>,
     pub task: &'a AgentTask,
     pub attempt: &'a Attempt,
@@ -175,7 +177,7 @@ fn lay_out(start: &Start<'_>) -> Result<LaidOut, String> {
     let argv: Vec<String> = config.argv().into_iter().chain(words).collect();
     let environment = environment(config, private, own);
     let mut sandbox = (config.open)(start.task, start.attempt, start.made_for.profile, private)?;
-    sandbox.port = config.gateway.as_ref().map(|gateway| gateway.port());
+    sandbox.port = start.port;
     sandbox.own_port = own_port;
     sandbox.readable.extend(readable(&argv, &environment));
     sandbox.readable.extend(readable(&config.answer, &environment));

@@ -13,4 +13,5 @@ mod mcp;
 mod program;
 mod sandbox;
 mod simulated;
+mod structured;
 mod tools;

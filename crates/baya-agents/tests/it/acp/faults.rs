@@ -38,100 +38,97 @@ async fn check(name: &str, script: Value, task: &AgentTask, words: &[&str]) {
     assert_over(&heard);
 }
 
+fn turn(steps: Value) -> Value {
+    json!({"turns": [steps]})
+}
+
+const PROGRAM: &str = "failed Program `acp:stand-in`";
+
 #[tokio::test]
-async fn every_fault_has_its_cause_and_leaves_nothing_running() {
-    let impatient = || {
-        let options = AgentOptions { stall_ms: Some(300), ..AgentOptions::default() };
-        crate::attempts::task("p", options)
-    };
-    let turn = |steps: Value| json!({"turns": [steps]});
-    let program = "failed Program `acp:stand-in`";
-    check(
-        "dies at once",
-        json!({"start": [{"complain": "no node here"}, {"die": 3}]}),
-        &task(),
-        &[program, "ended with exit status 3 before its answer: no node here"],
-    )
-    .await;
-    check(
-        "dies midway",
-        turn(json!([{"text": "half"}, {"die": 0}])),
-        &task(),
-        &[program, "ended with exit status 0 before its answer"],
-    )
-    .await;
-    check(
-        "says nothing after its start",
-        json!({"start": [{"deaf": 1}]}),
-        &task(),
-        &["failed Timeout", "gave no sign of life for 1500 ms after its start"],
-    )
-    .await;
-    check(
-        "hangs",
-        turn(json!([{"text": "half"}, {"hang": 1}])),
-        &impatient(),
-        &["failed Stalled", "did nothing for 300 ms", "raise `stallMs`"],
-    )
-    .await;
-    check(
-        "trickles without an end",
-        turn(json!([{"line": "{\"jsonrpc\""}, {"hang": 1}])),
-        &impatient(),
-        &["failed Stalled"],
-    )
-    .await;
-    check(
-        "floods",
-        turn(json!([{"flood": "no message\n"}])),
-        &task(),
-        &[program, "writes 1048576 bytes that are no messages", "no message"],
-    )
-    .await;
-    check("floods a line", turn(json!([{"flood": "{"}])), &task(), &[program, "writes a line of more than"])
-        .await;
-    check(
-        "prints garbage for an answer",
-        json!({"start": [{"line": "Usage: agent"}, {"die": 2}]}),
-        &task(),
-        &[program, "exit status 2", "Usage: agent"],
-    )
-    .await;
-    check(
-        "is not logged in",
-        json!({"login": true}),
-        &task(),
-        &["unusable Key `acp:stand-in` is not logged in: Authentication required", "log the program in"],
-    )
-    .await;
-    check(
-        "speaks another version",
-        json!({"version": 7}),
-        &task(),
-        &["unusable ProviderDown", "speaks version 7", "baya speaks version 1"],
-    )
-    .await;
-    check(
-        "answers with an error",
-        turn(json!([{"error": [-32603, "it \u{1b}[31mbroke"]}])),
-        &task(),
-        &[program, "answered with an error: it broke"],
-    )
-    .await;
-    check(
-        "breaks its turn off",
-        turn(json!([{"end": {"stopReason": "cancelled"}}])),
-        &task(),
-        &[program, "broke its turn off by itself"],
-    )
-    .await;
-    check(
-        "uses a word that is not known",
-        turn(json!([{"end": {"stopReason": "later"}}])),
-        &task(),
-        &[program, "a word that is not known"],
-    )
-    .await;
+async fn an_agent_that_dies_or_talks_nonsense_fails_with_what_it_said() {
+    let rows: [(&str, Value, &[&str]); 7] = [
+        (
+            "dies at once",
+            json!({"start": [{"complain": "no node here"}, {"die": 3}]}),
+            &[PROGRAM, "ended with exit status 3 before its answer: no node here"],
+        ),
+        (
+            "dies midway, with a good status",
+            turn(json!([{"text": "half"}, {"die": 0}])),
+            &[PROGRAM, "ended with exit status 0 before its answer"],
+        ),
+        (
+            "floods",
+            turn(json!([{"flood": "no message\n"}])),
+            &[PROGRAM, "writes 1048576 bytes that are no messages", "no message"],
+        ),
+        ("floods a line", turn(json!([{"flood": "{"}])), &[PROGRAM, "writes a line of more than"]),
+        (
+            "prints garbage for an answer",
+            json!({"start": [{"line": "Usage: agent"}, {"die": 2}]}),
+            &[PROGRAM, "exit status 2", "Usage: agent"],
+        ),
+        (
+            "answers with an error",
+            turn(json!([{"error": [-32603, "it \u{1b}[31mbroke"]}])),
+            &[PROGRAM, "answered with an error: it broke"],
+        ),
+        (
+            "uses a word that is not known",
+            turn(json!([{"end": {"stopReason": "later"}}])),
+            &[PROGRAM, "a word that is not known"],
+        ),
+    ];
+    for (name, script, words) in rows {
+        check(name, script, &task(), words).await;
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_waits_for_ever_is_given_up() {
+    let options = AgentOptions { stall_ms: Some(300), ..AgentOptions::default() };
+    let impatient = crate::attempts::task("p", options);
+    let rows: [(&str, Value, &[&str]); 3] = [
+        (
+            "says nothing after its start",
+            json!({"start": [{"deaf": 1}]}),
+            &["failed Timeout", "gave no sign of life for 1500 ms after its start"],
+        ),
+        (
+            "hangs",
+            turn(json!([{"text": "half"}, {"hang": 1}])),
+            &["failed Stalled", "did nothing for 300 ms", "raise `stallMs`"],
+        ),
+        (
+            "begins a message that never ends",
+            turn(json!([{"line": "{\"jsonrpc\""}, {"hang": 1}])),
+            &["failed Stalled"],
+        ),
+    ];
+    for (name, script, words) in rows {
+        check(name, script, &impatient, words).await;
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_no_agent_can_use_parks_the_run() {
+    let rows: [(&str, Value, &[&str]); 2] = [
+        (
+            "is not logged in",
+            json!({"login": true}),
+            &["unusable Key `acp:stand-in` is not logged in: Authentication required", "log the program in"],
+        ),
+        (
+            "speaks another version",
+            json!({"version": 7}),
+            &["unusable ProviderDown", "speaks version 7", "baya speaks version 1"],
+        ),
+    ];
+    for (name, script, words) in rows {
+        check(name, script, &task(), words).await;
+    }
+    let script = turn(json!([{"end": {"stopReason": "cancelled"}}]));
+    check("breaks its turn off", script, &task(), &[PROGRAM, "broke its turn off by itself"]).await;
 }
 
 #[tokio::test]
@@ -222,11 +219,7 @@ async fn one_that_obeys_its_cancellation_is_used_again() {
 
 #[tokio::test]
 async fn one_that_ignores_its_cancellation_is_ended_and_what_it_forked() {
-    let place = Place::new();
-    let file = place.path("work").join("pid").display().to_string();
-    let pid_file = file.clone();
     let script = json!({"turns": [[{"daemon": "pid"}, {"text": "half"}, {"deaf": 1}]]});
-    drop((place, pid_file));
     let (place, _agent, report, heard, took) = cancel_when(script, streams).await;
     assert_eq!(told(&report), "cancelled");
     assert!(took < Duration::from_secs(2), "{took:?}");

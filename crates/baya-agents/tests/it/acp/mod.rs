@@ -119,6 +119,7 @@ impl Told {
                 self.processes.lock().expect("lock").push(process);
                 let _ = recorded.send(());
             }
+            Signal::ApprovalAsked { .. } => {}
             Signal::Turn { turn, recorded } => {
                 self.turns.lock().expect("lock").push(turn);
                 let _ = recorded.send(());
