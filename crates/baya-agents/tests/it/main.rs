@@ -1,5 +1,6 @@
 //! Everything that agents can be asked, over loopback only.
 
+mod acp;
 mod agent_types;
 mod answer_tool;
 mod api;
@@ -17,4 +18,5 @@ mod program;
 mod sandbox;
 mod simulated;
 mod standin;
+mod structured;
 mod tools;
