@@ -7,6 +7,7 @@ pub mod command;
 pub mod fake_model;
 pub mod memory_files;
 pub mod models;
+pub mod policy;
 pub mod sandbox;
 pub mod simulated;
 pub mod tools;

@@ -8,7 +8,7 @@ use super::ledger::Ledger;
 use super::tape::{NotWritten, OldCall};
 use super::wire::{STRUCTURED_OUTPUT, ToolAnswer, ToolSpec, ToolUse};
 use crate::agent_types::AgentType;
-use crate::backend::Attempt;
+use crate::backend::{Action, Attempt, Permission};
 use crate::sandbox::Profile;
 use crate::tools::clamp::Clamp;
 use crate::tools::memory::{Memory, Remembered};
@@ -167,7 +167,10 @@ impl Toolbox {
                     done.extend(self.read_all(std::mem::take(&mut reads), attempt, ledger).await);
                     let output = match started {
                         Some(_) => ToolOutput::error(MAY_HAVE_RUN),
-                        None => self.change(at, tool, input, attempt, ledger).await?,
+                        None => match may(&*tool, &input, &self.room).await {
+                            Ok(()) => self.change(at, tool, input, attempt, ledger).await?,
+                            Err(denied) => denied,
+                        },
                     };
                     self.write(at, &output, attempt, ledger);
                     ledger.tape.written().await?;
@@ -206,6 +209,9 @@ impl Toolbox {
         ledger.write_last(attempt);
         let room = &self.room;
         let run = reads.into_iter().map(|(at, tool, input)| async move {
+            if let Err(denied) = may(&*tool, &input, room).await {
+                return (at, denied);
+            }
             attempt.tell(Progress::Using { tool: tool.name().to_owned() });
             (at, tool.call(input, room).await)
         });
@@ -253,6 +259,15 @@ impl Toolbox {
         let memory: Remembered =
             serde_json::from_value(Value::Object(self.known.clone())).unwrap_or_default();
         self.room.memory = Memory::new(memory);
+    }
+}
+
+/// Asks the gatekeeper; the denial is what the model reads.
+async fn may(tool: &dyn Tool, input: &Value, room: &ToolRoom) -> Result<(), ToolOutput> {
+    let action = Action { tool: tool.name().to_owned(), what: tool.deed(input, room) };
+    match room.gate.may(&action).await {
+        Permission::Allowed => Ok(()),
+        Permission::Denied(why) => Err(ToolOutput::error(format!("this is not allowed: {why}"))),
     }
 }
 

@@ -69,7 +69,7 @@ impl Group {
 }
 
 /// Kills the group when an attempt is dropped before it was over.
-pub(super) struct Guard {
+pub(crate) struct Guard {
     pub group: Group,
     pub over: bool,
 }

@@ -24,6 +24,7 @@ mod write;
 
 pub use set::{Filter, NAMES, ToolSet, set};
 
+use crate::backend::{Deed, Gatekeeper, OpenGate};
 use crate::sandbox::Sandbox;
 use futures_util::future::BoxFuture;
 use memory::Memory;
@@ -46,6 +47,11 @@ pub trait Tool: Send + Sync {
     /// Calls that only read may run side by side and need no write permission.
     fn only_reads(&self) -> bool;
 
+    /// What a call with this input would do, for the gatekeeper.
+    fn deed(&self, input: &Value, _room: &ToolRoom) -> Deed {
+        Deed::Other(format!("{} {input}", self.name()))
+    }
+
     fn call<'a>(&'a self, input: Value, room: &'a ToolRoom) -> BoxFuture<'a, ToolOutput>;
 }
 
@@ -64,6 +70,8 @@ pub struct ToolRoom {
     /// one agent of one run, and no other. Whoever carries it is ended with the agent.
     pub mark: String,
     pub memory: Memory,
+    /// Asked before a tool does anything, and which files searches may look into.
+    pub gate: Arc<dyn Gatekeeper>,
     background: Background,
 }
 
@@ -78,6 +86,7 @@ impl ToolRoom {
             background: Background::new(&mark),
             mark,
             memory: Memory::default(),
+            gate: Arc::new(OpenGate),
         }
     }
 
@@ -112,6 +121,11 @@ impl From<Result<String, String>> for ToolOutput {
             Err(text) => ToolOutput::error(text),
         }
     }
+}
+
+/// The place that `path` of an input names; without one, the agent's folder.
+fn path_in(input: &Value, room: &ToolRoom) -> PathBuf {
+    room.place(input.get("path").and_then(Value::as_str).unwrap_or("."))
 }
 
 /// The input as the tool knows it.

@@ -5,6 +5,7 @@ mod api;
 mod attempts;
 mod command;
 mod fake_model;
+mod policy;
 mod sandbox;
 mod simulated;
 mod tools;
