@@ -6,17 +6,14 @@
 //! trusts its folder, which is the caller's business.
 
 use super::pattern::ToolPattern;
-use crate::command::group::{Group, Guard};
+use crate::program::{Launch, Running, launch};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, Command};
+use tokio::io::AsyncWriteExt;
 
-/// Of what a hook says.
-const SAID_BYTES: u64 = 4 * 1024;
 const VETO: i32 = 2;
 
 /// When a hook is called.
@@ -122,12 +119,13 @@ impl Hooks {
     }
 
     async fn call(&self, hook: &Hook, input: &Value, folder: &Path) -> Result<Said, String> {
-        let mut child = self.start(hook, folder)?;
-        let group = child.id().and_then(Group::of_leader).ok_or("it ended before it was looked at")?;
-        let mut guard = Guard { group, over: false };
-        let told = tokio::time::timeout(hook.timeout, converse(&mut child, input)).await;
-        guard.over = group.end().await;
-        let (status, said) = told.map_err(|_| format!("no end within {} ms", hook.timeout.as_millis()))??;
+        let words = Launch { argv: &hook.argv, environment: &self.environment, folder, sandbox: None };
+        let mut running = launch(&words).await.map_err(|error| error.to_string())?;
+        running.begin().await;
+        let told = tokio::time::timeout(hook.timeout, converse(&mut running, input)).await;
+        let said = running.end().await.said;
+        let status = told.map_err(|_| format!("no end within {} ms", hook.timeout.as_millis()))?;
+        let status = status.map_err(|error| format!("it cannot be waited for: {error}"))?;
         match status.code() {
             Some(0) => Ok(Said::GoOn),
             Some(VETO) => Ok(Said::No(said)),
@@ -136,15 +134,6 @@ impl Hooks {
             None => Err("it was ended by a signal".to_owned()),
         }
     }
-
-    fn start(&self, hook: &Hook, folder: &Path) -> Result<Child, String> {
-        let (program, arguments) = hook.argv.split_first().ok_or("`argv` is empty")?;
-        let mut command = Command::new(program);
-        command.args(arguments).env_clear().envs(&self.environment).current_dir(folder);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let started = command.process_group(0).kill_on_drop(true).spawn();
-        started.map_err(|error| format!("it cannot be started: {error}"))
-    }
 }
 
 enum Said {
@@ -152,9 +141,9 @@ enum Said {
     No(String),
 }
 
-/// Gives the input and takes what is said, until the program ends.
-async fn converse(child: &mut Child, input: &Value) -> Result<(ExitStatus, String), String> {
-    let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
+/// Gives the input, and waits for the end.
+async fn converse(running: &mut Running, input: &Value) -> std::io::Result<ExitStatus> {
+    let (stdin, stdout) = (running.take_stdin(), running.take_stdout());
     let give = async {
         if let Some(mut stdin) = stdin {
             // A program need not read its input.
@@ -162,30 +151,20 @@ async fn converse(child: &mut Child, input: &Value) -> Result<(ExitStatus, Strin
         }
     };
     let take = async {
-        let mut said = Vec::new();
-        if let Some(mut stderr) = stderr {
-            // What was read counts, whatever ends it.
-            let _ = (&mut stderr).take(SAID_BYTES).read_to_end(&mut said).await;
-            let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
-        }
-        said
-    };
-    let talk = async { tokio::join!(give, take).1 };
-    tokio::pin!(talk);
-    let (status, said) = tokio::select! {
-        said = &mut talk => (child.wait().await, said),
-        status = child.wait() => {
-            // Something it started may hold the pipe open for as long as it likes.
-            let rest = tokio::time::timeout(AFTER_EXIT, &mut talk).await;
-            (status, rest.unwrap_or_default())
+        if let Some(mut stdout) = stdout {
+            // Nobody reads it, but a full pipe would hold the program up.
+            let _ = tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await;
         }
     };
-    let status = status.map_err(|error| format!("it cannot be waited for: {error}"))?;
-    Ok((status, String::from_utf8_lossy(&said).trim().to_owned()))
+    let talk = async {
+        tokio::join!(give, take);
+        std::future::pending::<ExitStatus>().await
+    };
+    tokio::select! {
+        status = running.exited() => status,
+        status = talk => Ok(status),
+    }
 }
-
-/// How long the output of a hook may stay open after its end.
-const AFTER_EXIT: Duration = Duration::from_millis(300);
 
 impl Hook {
     fn name(&self) -> &str {

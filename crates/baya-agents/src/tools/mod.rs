@@ -37,10 +37,10 @@ use tokio_util::sync::CancellationToken;
 
 pub trait Tool: Send + Sync {
     /// As models know it: `read`, `bash`.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
     /// One or two sentences for the model; every word is paid for by every agent.
-    fn description(&self) -> &'static str;
+    fn description(&self) -> &str;
 
     fn input_schema(&self) -> Value;
 
@@ -50,6 +50,11 @@ pub trait Tool: Send + Sync {
     /// What a call with this input would do, for the gatekeeper.
     fn deed(&self, input: &Value, _room: &ToolRoom) -> Deed {
         Deed::Other(format!("{} {input}", self.name()))
+    }
+
+    /// What it returns may have been written by anybody: a page of the web, a server of others.
+    fn is_untrusted(&self) -> bool {
+        false
     }
 
     fn call<'a>(&'a self, input: Value, room: &'a ToolRoom) -> BoxFuture<'a, ToolOutput>;

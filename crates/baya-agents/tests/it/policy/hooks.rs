@@ -39,7 +39,7 @@ async fn a_hook_lets_pass_says_no_or_fails_closed() {
     }
     let mut missing = hook(Moment::BeforeTool, "");
     missing.argv = vec!["/nowhere/hook".to_owned()];
-    assert!(before(&hooks(vec![missing]), &folder()).await.contains("cannot be started"));
+    assert!(before(&hooks(vec![missing]), &folder()).await.contains("there is no program `/nowhere/hook`"));
 }
 
 #[tokio::test]
