@@ -164,6 +164,8 @@ impl Toolbox {
                 (_, Ok((tool, input))) if tool.only_reads() => reads.push((at, tool, input)),
                 (started, Ok((tool, input))) => {
                     done.extend(self.read_all(std::mem::take(&mut reads), attempt, ledger).await);
+                    // Before anybody is asked: the answer that calls for it is paid for.
+                    ledger.write_last(attempt);
                     let output = match started {
                         Some(_) => ToolOutput::error(MAY_HAVE_RUN),
                         None => match may(&*tool, &input, &self.room).await {

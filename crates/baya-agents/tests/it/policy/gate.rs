@@ -42,7 +42,7 @@ fn door(file: Value, person: Person, change: impl FnOnce(&mut Guarded)) -> Door 
         }
     });
     let cancel = CancellationToken::new();
-    let folder = PathBuf::from("/work");
+    let folder = PathBuf::from("/src");
     let mut guarded =
         Guarded { folder, cancel: cancel.clone(), signals, is_read_only: false, asks_nobody: false };
     change(&mut guarded);
@@ -108,7 +108,7 @@ async fn a_cancelled_attempt_waits_for_nobody() {
 
 #[tokio::test]
 async fn permission_modes_narrow() {
-    let write = Action { tool: "write".to_owned(), what: Deed::Write("/work/a".into()) };
+    let write = Action { tool: "write".to_owned(), what: Deed::Write("/src/a".into()) };
     let plan = door(asks(), Person::Gone, |guarded| guarded.is_read_only = true);
     assert!(why(plan.gate.may(&write).await).contains("only reads"));
     let never = door(asks(), Person::Silent, |guarded| {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 static PLACE: LazyLock<Place<'static>> =
-    LazyLock::new(|| Place { folder: Path::new("/work/project"), home: Path::new("/home/ann") });
+    LazyLock::new(|| Place { folder: Path::new("/src/project"), home: Path::new("/home/ann") });
 
 pub fn layer(name: &str, file: Value) -> (PathBuf, PolicyFile) {
     (PathBuf::from(name), serde_json::from_value(file).expect("a policy"))
@@ -130,7 +130,7 @@ fn paths_are_judged_like_lines_of_a_gitignore() {
         file.clone(),
         read,
         &[
-            ("/work/project/a/b/key.pem", Deny),
+            ("/src/project/a/b/key.pem", Deny),
             ("key.pem", Deny),
             ("/home/ann/.ssh/id", Deny),
             ("/home/ann/.sshd", Allow),
@@ -232,7 +232,7 @@ fn a_lasting_answer_stands_for_the_rules_that_ask_and_for_no_more() {
         ["just bash rm x"],
         "a rule for everything is no lasting answer for everything"
     );
-    assert_eq!(covers("read", Deed::Read("/work/project/a".into())), ["just read /work/project/a"]);
+    assert_eq!(covers("read", Deed::Read("/src/project/a".into())), ["just read /src/project/a"]);
 }
 
 #[test]
