@@ -1,5 +1,6 @@
 //! All that talks to a model or a tool. Knows no run: a task comes in, a report goes out.
 
+pub mod admission;
 pub mod agent_types;
 pub mod api;
 pub mod backend;

@@ -7,8 +7,9 @@
 use super::ledger::Ledger;
 use super::tape::{NotWritten, OldCall};
 use super::wire::{STRUCTURED_OUTPUT, ToolAnswer, ToolSpec, ToolUse};
+use crate::admission::Slot;
 use crate::agent_types::AgentType;
-use crate::backend::{Action, Attempt, Permission};
+use crate::backend::{Action, Attempt, Deed, Permission};
 use crate::sandbox::Profile;
 use crate::tools::clamp::Clamp;
 use crate::tools::memory::{Memory, Remembered};
@@ -232,6 +233,7 @@ impl Toolbox {
         ledger: &mut Ledger,
     ) -> Result<ToolOutput, NotWritten> {
         ledger.write_last(attempt);
+        let _slot = self.slot(&*tool, &input, attempt).await;
         ledger.tape.write(attempt, TurnRecord::ToolStarted { call: index(at) });
         ledger.tape.written().await?;
         attempt.tell(Progress::Using { tool: tool.name().to_owned() });
@@ -239,6 +241,13 @@ impl Toolbox {
             place.ran_commands |= tool.name() == SHELL;
         }
         Ok(tool.call(input, &self.room).await)
+    }
+
+    /// Held while a heavy command runs.
+    async fn slot(&self, tool: &dyn Tool, input: &Value, attempt: &Attempt) -> Option<Slot> {
+        let slots = self.room.slots.as_ref()?;
+        let Deed::Command(line) = tool.deed(input, &self.room) else { return None };
+        slots.enter(&line, &|wait| attempt.tell(Progress::Waiting { wait })).await
     }
 
     fn write(&mut self, at: usize, output: &ToolOutput, attempt: &Attempt, ledger: &mut Ledger) {

@@ -105,7 +105,7 @@ impl ToolPattern {
 }
 
 impl CommandPattern {
-    pub(super) fn matches(&self, command: &str) -> bool {
+    pub(crate) fn matches(&self, command: &str) -> bool {
         self.pattern.matches(command)
     }
 }

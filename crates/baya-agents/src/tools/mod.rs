@@ -24,6 +24,7 @@ mod write;
 
 pub use set::{Filter, NAMES, ToolSet, set};
 
+use crate::admission::Slots;
 use crate::backend::{Deed, Gatekeeper, OpenGate};
 use crate::sandbox::Sandbox;
 use futures_util::future::BoxFuture;
@@ -77,6 +78,8 @@ pub struct ToolRoom {
     pub memory: Memory,
     /// Asked before a tool does anything, and which files searches may look into.
     pub gate: Arc<dyn Gatekeeper>,
+    /// What heavy commands wait for; none: nothing.
+    pub slots: Option<Arc<Slots>>,
     background: Background,
 }
 
@@ -92,6 +95,7 @@ impl ToolRoom {
             mark,
             memory: Memory::default(),
             gate: Arc::new(OpenGate),
+            slots: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Everything that agents can be asked, over loopback only.
 
+mod admission;
 mod agent_types;
 mod answer_tool;
 mod api;
