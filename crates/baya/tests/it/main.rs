@@ -25,4 +25,5 @@ mod sanitise;
 mod scenarios;
 mod settings;
 mod signals;
+mod trust;
 mod usage;
