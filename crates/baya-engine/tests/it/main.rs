@@ -6,3 +6,4 @@ mod loader;
 mod registry;
 mod runs;
 mod sim;
+mod worktree;

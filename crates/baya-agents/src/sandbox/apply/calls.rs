@@ -133,7 +133,9 @@ fn forbid_sockets(rules: &mut Rules, sandbox: &Sandbox, sockets: Sockets) -> Res
     if ports {
         families.extend(inet);
         // Listening takes a port by itself; data sent before the connection asks no one.
-        rules.insert(libc::SYS_listen, Vec::new());
+        if sandbox.own_port.is_none() {
+            rules.insert(libc::SYS_listen, Vec::new());
+        }
         let early = libc::MSG_FASTOPEN as u64;
         rules.insert(libc::SYS_sendto, vec![when(&[has(3, early)?])?]);
         rules.insert(libc::SYS_sendmsg, vec![when(&[has(2, early)?])?]);
