@@ -60,12 +60,14 @@ pub struct McpSection {
     pub kind: Option<String>,
     pub url: Option<String>,
     pub headers: BTreeMap<String, String>,
+    pub timeout: Option<Duration>,
 }
 
 impl McpSection {
     pub fn config(self) -> ServerConfig {
-        let McpSection { command, args, env, kind, url, headers } = self;
-        ServerConfig { command, args, env, kind, url, headers }
+        let McpSection { command, args, env, kind, url, headers, timeout } = self;
+        let timeout = timeout.map(|time| time.0);
+        ServerConfig { command, args, env, kind, url, headers, timeout }
     }
 }
 
