@@ -313,6 +313,11 @@ impl Work<'_> {
                         break;
                     }
                 }
+                // It has to be known what becomes of it before anything after it is landed.
+                Merged::Conflict(_) if self.options.on_conflict == OnConflict::Stop => {
+                    later.push(piece);
+                    break;
+                }
                 Merged::Conflict(_) => later.push(piece),
             }
         }

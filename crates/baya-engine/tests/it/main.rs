@@ -2,6 +2,7 @@
 
 mod driver;
 mod journal;
+mod landing;
 mod loader;
 mod registry;
 mod runs;
