@@ -2,7 +2,7 @@
 
 use crate::commands::{
     agents, answer, bundle, check, completions, fake_model, list, new, policy, resume, run, runs, sandbox,
-    show, stop,
+    show, stop, trust,
 };
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -48,6 +48,8 @@ pub enum Command {
     New(new::Args),
     /// Run a command as agents run theirs, or say what they may do
     Sandbox(sandbox::Args),
+    /// Trust a folder with what it wants to run: servers of tools, commands, hooks
+    Trust(trust::Args),
     /// Serve a made-up model on this machine, for trying and for tests
     FakeModel(fake_model::Args),
     /// Print the completions of a shell
@@ -73,6 +75,7 @@ impl Command {
             | Command::Policy(_)
             | Command::New(_)
             | Command::Sandbox(_)
+            | Command::Trust(_)
             | Command::FakeModel(_)
             | Command::Completions(_)
             | Command::Unknown(_) => false,

@@ -10,6 +10,7 @@ mod discover;
 pub(crate) mod extract;
 mod job;
 mod ledger;
+mod outside;
 pub(crate) mod provider;
 mod retry;
 mod structured;
@@ -23,8 +24,9 @@ mod work;
 pub use discover::{
     ProviderSettings, SelectError, check_address, discover, find_providers, ollama_models, select,
 };
+pub use outside::Outside;
 pub use provider::{ProviderConfig, ProviderKind, Secret};
-pub use toolbox::{Rights, rights};
+pub use toolbox::{Rights, rights, rights_with, wanted};
 pub(crate) use wire::STRUCTURED_OUTPUT;
 
 use crate::agent_types::{AgentType, AgentTypes};
@@ -121,6 +123,7 @@ pub struct ApiBackend {
     types: Arc<AgentTypes>,
     settings: ApiSettings,
     bench: Option<Arc<Workbench>>,
+    outside: Outside,
     memory: Mutex<Option<Remembered>>,
 }
 
@@ -162,7 +165,17 @@ impl ApiBackend {
         let lanes = providers.iter().map(|provider| governor.lane(LaneId::of(provider))).collect();
         let wires: Vec<Wire> = providers.into_iter().map(|provider| Wire::new(provider, &settings)).collect();
         let (name, memory) = (name.into(), Mutex::new(None));
-        ApiBackend { name, wires, lanes, table, types, settings, bench: None, memory }
+        ApiBackend {
+            name,
+            wires,
+            lanes,
+            table,
+            types,
+            settings,
+            bench: None,
+            outside: Outside::default(),
+            memory,
+        }
     }
 
     /// Its requests go through the lanes of all others in this process.
@@ -176,6 +189,12 @@ impl ApiBackend {
     #[must_use]
     pub fn with_tools(self, bench: Arc<Workbench>) -> ApiBackend {
         ApiBackend { bench: Some(bench), ..self }
+    }
+
+    /// Gives those of its agents that have tools also these.
+    #[must_use]
+    pub fn with_outside(self, outside: Outside) -> ApiBackend {
+        ApiBackend { outside, ..self }
     }
 
     async fn attempt(&self, task: &AgentTask, attempt: &Attempt) -> AttemptReport {
@@ -244,7 +263,7 @@ impl ApiBackend {
     ) -> Result<Option<Toolbox>, AttemptEnd> {
         let Some(bench) = &self.bench else { return Ok(None) };
         let unusable = |why: String| AttemptEnd::Failed(Cause::new(CauseKind::Program, why));
-        let rights = rights(agent_type, &task.options, bench.profile).map_err(unusable)?;
+        let rights = self.outside.rights(agent_type, task, bench.profile, attempt).await.map_err(unusable)?;
         rights.notes.into_iter().for_each(|note| ledger.note(note));
         if rights.tools.is_empty() {
             return Ok(None);

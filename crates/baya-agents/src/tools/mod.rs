@@ -14,6 +14,7 @@ mod glob;
 mod grep;
 pub mod memory;
 mod near;
+pub(crate) mod output;
 mod place;
 pub mod processes;
 mod read;
@@ -97,6 +98,13 @@ impl ToolRoom {
             gate: Arc::new(OpenGate),
             slots: None,
         }
+    }
+
+    /// Numbers what is kept of outputs; the same number never comes twice for one agent.
+    pub(crate) fn next_number(&self) -> u64 {
+        let mut memory = self.memory.open();
+        memory.commands += 1;
+        memory.commands
     }
 
     /// Ends everything that the agent's commands left running; false if something withstands. Called

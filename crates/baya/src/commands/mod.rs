@@ -19,3 +19,4 @@ pub mod runs;
 pub mod sandbox;
 pub mod show;
 pub mod stop;
+pub mod trust;

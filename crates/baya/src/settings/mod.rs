@@ -6,11 +6,16 @@
 mod file;
 mod hooks;
 
-pub use file::{Approvals, CommandInput, CommandOutput, CommandSection, SettingsFile};
+pub use file::{
+    Approvals, CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, SettingsFile,
+};
 
 use crate::failure::{Failure, in_words};
 use crate::folders::Folders;
+use crate::trust;
 use baya_agents::api::ProviderSettings;
+use baya_agents::egress::HostRules;
+use baya_agents::mcp::config::Declared;
 use baya_agents::policy::{Hook, PolicyFile};
 use baya_agents::sandbox::Profile;
 use baya_core::limits::Limits;
@@ -49,6 +54,19 @@ pub struct Settings {
     pub approvals: Option<Approvals>,
     pub approval_timeout_ms: Option<u64>,
     pub hooks: Vec<Hook>,
+    /// Commands run even where the sandbox cannot be had as a whole.
+    pub best_effort: bool,
+    /// Servers of tools of the user.
+    pub mcp: Vec<Declared>,
+    /// Variables that descriptions of servers may name, beside the usual ones.
+    pub mcp_env: Vec<String>,
+    /// Hosts whose pages agents may fetch.
+    pub web: HostRules,
+    /// Hosts that commands of agents may reach.
+    pub hosts: HostRules,
+    /// The project's file as it stands. What of it runs something or opens something is not taken
+    /// before the project is trusted.
+    pub project: Option<(PathBuf, SettingsFile)>,
 }
 
 impl Settings {
@@ -67,6 +85,9 @@ impl Settings {
             if is_projects(&path) {
                 keep_keys_at_home(&file, &path, folders)?;
                 hooks::keep_at_home(&file.hooks, &path, folders)?;
+                settings.project = Some((path.clone(), file.clone()));
+            } else {
+                settings.fill_own(&file, &path);
             }
             settings.fill(file, &path, folders);
         }
@@ -87,7 +108,7 @@ impl Settings {
         self.script_cpu_ms = self.script_cpu_ms.or(file.script.cpu.map(|time| time.0));
         self.script_depth = self.script_depth.or(file.script.depth);
         self.rules = self.rules.take().or(file.rules.map(|rules| folders.expand(&rules, base)));
-        self.sandbox = self.sandbox.or(file.sandbox.map(|name| name.0));
+        self.sandbox = self.sandbox.or(file.sandbox.and_then(ProfileName::without_trust));
         self.memory_files = self.memory_files.or(file.memory_files);
         self.policies.push((path.to_owned(), file.policy));
         self.approvals = self.approvals.or(file.approvals);
@@ -97,6 +118,18 @@ impl Settings {
         fill_map(&mut self.providers, file.providers, |provider| provider);
         fill_map(&mut self.commands, file.commands, |command| placed(command, folders, base));
         fill_map(&mut self.models, file.models, |model| model);
+    }
+
+    /// Takes what only the user's own file may say.
+    fn fill_own(&mut self, file: &SettingsFile, path: &Path) {
+        if let Some(ProfileName::Enforced(Profile::Full)) = file.sandbox {
+            self.sandbox = self.sandbox.or(Some(Profile::Full));
+        }
+        self.best_effort = file.sandbox == Some(ProfileName::BestEffort);
+        self.mcp_env.clone_from(&file.mcp_env);
+        self.web.clone_from(&file.web);
+        self.hosts.clone_from(&file.hosts);
+        self.mcp = trust::servers_of(file, path);
     }
 
     /// The limits of a run before its flags.
@@ -115,6 +148,17 @@ impl Settings {
 
 /// A project is often somebody else's: it may not name a key of the user and where to send it.
 fn keep_keys_at_home(file: &SettingsFile, path: &Path, folders: &Folders) -> Result<(), Failure> {
+    let own = folders.config.join("config.toml");
+    let refused = |what: &str| {
+        Failure::usage(format!("settings `{}`: {what}, which a project may not", path.display()))
+            .hint(format!("put it into your own settings: {}", own.display()))
+    };
+    if !file.mcp_env.is_empty() {
+        return Err(refused("`mcp_env` passes variables of yours on"));
+    }
+    if file.sandbox == Some(ProfileName::BestEffort) {
+        return Err(refused("`sandbox = \"best-effort\"` runs commands without a whole sandbox"));
+    }
     let sends_a_key = |(_, provider): &(&String, &ProviderSettings)| {
         let foreign = provider.base_url.as_deref().is_some_and(|url| !is_loopback(url));
         foreign && provider.key_env.is_some()
@@ -124,7 +168,6 @@ fn keep_keys_at_home(file: &SettingsFile, path: &Path, folders: &Folders) -> Res
         "settings `{}`: `[providers.{name}]` would send a key of yours to an address that a project chose",
         path.display()
     );
-    let own = folders.config.join("config.toml");
     Err(Failure::usage(message).hint(format!("put the section into your own settings: {}", own.display())))
 }
 

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::near;
 use crate::settings::Settings;
+use crate::trust::Trust;
 use crate::wiring::{bench, commands};
 use baya_agents::agent_types::{self, AgentTypes};
 use baya_agents::api::{
@@ -37,6 +38,8 @@ pub struct Choice {
     pub rules: Option<PathBuf>,
     /// How much the tools of agents may do.
     pub sandbox: Option<Profile>,
+    /// What the folder may run and open.
+    pub trust: Trust,
 }
 
 impl Choice {
@@ -46,6 +49,7 @@ impl Choice {
             model: flags.model.clone().or_else(|| settings.model.clone()),
             rules: flags.rules.clone().or_else(|| settings.rules.clone()),
             sandbox: flags.sandbox.or(settings.sandbox),
+            trust: Trust::default(),
         }
     }
 }

@@ -28,4 +28,5 @@ mod sanitise;
 mod scenarios;
 mod settings;
 mod signals;
+mod trust;
 mod usage;
