@@ -1,5 +1,6 @@
 //! The form of a settings file.
 
+use super::guard::{Approvals, HeavySection, HooksSection};
 use crate::failure::Failure;
 use crate::near::did_you_mean;
 use crate::quantity;
@@ -7,7 +8,7 @@ use crate::wiring::bench;
 use baya_agents::api::ProviderSettings;
 use baya_agents::egress::HostRules;
 use baya_agents::mcp::config::ServerConfig;
-use baya_agents::policy::{PolicyFile, ToolPattern};
+use baya_agents::policy::PolicyFile;
 use baya_agents::sandbox::Profile;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
@@ -40,6 +41,10 @@ pub struct SettingsFile {
     pub approval_timeout: Option<Duration>,
     /// Programs that are told what agents do, and may say no.
     pub hooks: HooksSection,
+    /// Commands that share slots.
+    pub heavy: HeavySection,
+    /// What a process of an agent needs: `agent` for all, others by kind, as `claude`.
+    pub memory: BTreeMap<String, Bytes>,
     /// Servers of tools, as `.mcp.json` describes them.
     pub mcp: BTreeMap<String, McpSection>,
     /// Variables that descriptions of servers may name, beside the usual ones.
@@ -56,32 +61,6 @@ pub struct ScriptSection {
     pub memory: Option<Bytes>,
     pub cpu: Option<Duration>,
     pub depth: Option<u32>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Approvals {
-    Wait,
-    Deny,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct HooksSection {
-    pub before_agent: Vec<HookSection>,
-    pub after_agent: Vec<HookSection>,
-    pub before_tool: Vec<HookSection>,
-}
-
-/// One program of `[[hooks.…]]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HookSection {
-    pub argv: Argv,
-    /// Before these tools; absent: before all.
-    #[serde(default)]
-    pub tools: Vec<ToolPattern>,
-    pub timeout: Option<Duration>,
 }
 
 /// A server of tools: `[mcp.NAME]`.

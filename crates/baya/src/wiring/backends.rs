@@ -9,6 +9,7 @@ use crate::near;
 use crate::settings::Settings;
 use crate::trust::Trust;
 use crate::wiring::{bench, commands};
+use baya_agents::admission::Slots;
 use baya_agents::agent_types::{self, AgentTypes};
 use baya_agents::api::{
     ApiBackend, ApiSettings, ProviderConfig, ProviderKind, SelectError, check_address, discover,
@@ -71,7 +72,8 @@ type Environment = BTreeMap<String, String>;
 pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Result<Backends, Failure> {
     let env = environment();
     let types = Arc::new(find_types(folders));
-    let bench = bench::build(choice.sandbox.unwrap_or_default(), folders, &env)?;
+    let slots = Slots::new(settings.slots(folders));
+    let bench = bench::build(choice.sandbox.unwrap_or_default(), folders, &env, slots)?;
     let api = |name: &str, providers| -> Arc<dyn Backend> {
         let settings = api_settings(&choice, settings);
         let backend = ApiBackend::new(name, providers, settings, types.clone());
@@ -87,6 +89,7 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     let mut default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
     let mut provider = found.iter().find(|provider| provider.name == default).cloned();
     if !by_name.contains_key(&default) {
+        known_or_untrusted(&default, settings)?;
         let providers = find_providers(&default, &env, &settings.providers).await;
         let providers = providers.map_err(|error| none_usable(&error, &by_name))?;
         provider = providers.first().cloned();
@@ -106,14 +109,27 @@ pub fn environment() -> Environment {
     std::env::vars_os().filter_map(texts).collect()
 }
 
+/// A program of a project is no backend before the project is trusted with it.
+fn known_or_untrusted(name: &str, settings: &Settings) -> Result<(), Failure> {
+    let Some(command) = settings.wanted.commands.get(name) else { return Ok(()) };
+    let words = command.argv.0.join(" ");
+    let message =
+        format!("the backend `{name}` runs `{words}`: the project's settings say so, and nobody trusted it");
+    let failure =
+        Failure::usage(message).hint("baya trust   shows what this folder wants to run, and trusts it");
+    Err(failure.hint("`--trust` does so on the way"))
+}
+
 fn add_programs(by_name: &mut ByName, settings: &Settings, env: &Environment) -> Result<(), Failure> {
-    for (name, section) in &settings.commands {
+    for name in settings.commands.keys().chain(settings.wanted.commands.keys()) {
         if by_name.contains_key(name) || ProviderKind::parse(name).is_some() || name == API {
             let files: Vec<String> = settings.files.iter().map(|file| file.display().to_string()).collect();
             let files = near::listed(files.iter().map(String::as_str), 2);
             let message = format!("settings {files}: `[commands.{name}]` has the name of another backend");
             return Err(Failure::usage(message).hint("give the command another name"));
         }
+    }
+    for (name, section) in &settings.commands {
         by_name.insert(name.clone(), Arc::new(commands::build(name, section, env)));
     }
     Ok(())
