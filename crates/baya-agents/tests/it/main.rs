@@ -1,6 +1,7 @@
 //! Everything that agents can be asked, over loopback only.
 
 mod acp;
+mod admission;
 mod agent_types;
 mod answer_tool;
 mod api;
@@ -10,10 +11,11 @@ mod codex;
 mod command;
 mod egress;
 mod fake_model;
-mod governor;
 mod faults;
 mod gateway;
+mod governor;
 mod mcp;
+mod policy;
 mod program;
 mod sandbox;
 mod simulated;
