@@ -16,8 +16,11 @@ pub struct AgentTask {
     pub label: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
-    /// Goes out verbatim, in a text block of its own.
+    /// Goes out verbatim, in a text block of its own. Marked text in it is fenced already.
     pub prompt: String,
+    /// What the marks around words that nobody vouches for say; see [`AgentTask::data_rule`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
     /// How often the run has asked the same before.
     #[serde(default)]
     pub asked_before: u32,
@@ -68,6 +71,12 @@ pub struct AgentOptions {
     pub disallowed_tools: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bash_command_clamp: Option<Value>,
+    /// Reads only, sees no secret, and what it returns is marked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub quarantine: bool,
+    /// The folder it works in, below the run's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
     pub cache: CacheUse,
     pub on_failure: OnFailure,
 }

@@ -14,5 +14,6 @@ pub mod run;
 pub mod schema;
 pub mod script;
 pub mod simulate;
+pub mod taint;
 pub mod turn;
 pub mod view;

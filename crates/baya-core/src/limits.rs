@@ -32,6 +32,15 @@ pub const STALL_ATTEMPTS: u32 = 2;
 /// Tries of one request that fails in a way another try may cure.
 pub const REQUEST_RETRIES: u32 = 4;
 
+/// Characters in a row that two texts must share to count as the same words (`taint`).
+pub const TAINT_CHARS: usize = 24;
+/// Characters of free text that agents in quarantine may return in one run, all together.
+pub const MARKED_CHARS_MAX: usize = 1_000_000;
+/// Places of one prompt that are fenced one by one; more are fenced as one.
+pub const FENCES_MAX: usize = 64;
+/// Characters of answers that `show --flow` compares.
+pub const FLOW_CHARS_MAX: usize = 8_000_000;
+
 /// Answers of one agent that may call tools; `maxTurns`.
 pub const AGENT_TURNS_MAX: u32 = 100;
 

@@ -29,7 +29,7 @@ pub use toolbox::{Rights, rights};
 use crate::agent_types::{AgentType, AgentTypes};
 use crate::backend::{Attempt, Backend};
 use crate::memory_files;
-use crate::models::{ModelTable, ProviderModels, clamp_effort, default_row};
+use crate::models::{ModelTable, ProviderModels, clamp_effort, clamp_tokens, default_row};
 use crate::sandbox::Profile;
 use crate::tools::ToolRoom;
 use baya_core::agent::{AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind, Effort};
@@ -190,16 +190,27 @@ impl ApiBackend {
         ledger.model_asked = Some(chosen.model.clone());
         let effort = options.effort.or(agent_type.and_then(|known| known.effort));
         let effort = effort.and_then(|asked| known_effort(&chosen.model, asked, ledger));
-        let memory = self.memory(&task.run, &attempt.folder);
+        let max_tokens = options.max_tokens.map(|asked| {
+            let (most, note) = clamp_tokens(&chosen.model, asked);
+            note.into_iter().for_each(|note| ledger.note(note));
+            most
+        });
+        let memory = match options.quarantine {
+            true => Arc::default(),
+            false => self.memory(&task.run, &attempt.folder),
+        };
         memory.notes.iter().for_each(|note| ledger.note(note.as_str()));
         let asker = Asker { wire: &self.wires[chosen.provider], task, attempt, settings: &self.settings };
+        let parts = [memory.text.clone(), task.data_rule().unwrap_or_default()];
+        let background = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
         let job = Job {
             asker,
             model: &chosen.model,
             small: self.table.small(chosen.provider),
             agent_type,
-            memory: &memory.text,
+            memory: &background,
             effort,
+            max_tokens,
             idle: Duration::from_millis(self.idle_ms(task)),
         };
         match self.toolbox(agent_type, task, attempt, ledger).await {
@@ -277,6 +288,14 @@ impl ApiBackend {
 impl Backend for ApiBackend {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn holds_quarantine(&self) -> bool {
+        true
+    }
+
+    fn tells_data_rule(&self) -> bool {
+        true
     }
 
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport> {

@@ -15,6 +15,7 @@ use crate::tools::memory::{Memory, Remembered};
 use crate::tools::set::{Filter, ToolSet, set};
 use crate::tools::{Tool, ToolOutput, ToolRoom};
 use baya_core::agent::{AgentOptions, AttemptEnd, Progress};
+use baya_core::run::options::only_looks;
 use baya_core::schema::Schema;
 use baya_core::turn::TurnRecord;
 use futures_util::future::join_all;
@@ -84,7 +85,7 @@ pub fn rights(
     let of_type = agent_type.map(|known| known.disallowed_tools.as_slice()).unwrap_or_default();
     let mode = agent_type.and_then(|known| known.permission_mode.as_deref());
     let isolated = agent_type.and_then(|known| known.isolation.as_deref()) == Some("worktree");
-    let read_only = mode == Some("plan") || options.worktree || isolated;
+    let read_only = mode == Some("plan") || options.worktree || options.quarantine || isolated;
     let profile = if read_only { Profile::ReadOnly } else { most };
     let mut deny = [of_type, &options.disallowed_tools].concat();
     if profile == Profile::ReadOnly {
@@ -97,8 +98,11 @@ pub fn rights(
         read_only,
         clamp: options.bash_command_clamp.as_ref().map(Clamp::parse).transpose()?,
     };
-    let chosen = set(&filter);
+    let mut chosen = set(&filter);
     notes.extend(chosen.notes);
+    if options.quarantine {
+        chosen.tools.retain(|tool| only_looks(tool.name()));
+    }
     Ok(Rights { tools: chosen.tools, profile, notes })
 }
 

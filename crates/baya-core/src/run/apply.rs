@@ -241,6 +241,7 @@ impl State {
             }
             Event::AgentFinished { agent, outcome, usage, .. } => {
                 self.usage.add(usage);
+                self.mark_words(*agent, outcome);
                 if let Some(agent) = self.agent_mut(*agent) {
                     agent.usage.add(usage);
                     agent.turns = Vec::new();
@@ -252,7 +253,9 @@ impl State {
     }
 
     fn apply_queued(&mut self, event: &Event) {
-        let Event::AgentQueued { agent, call, key, occurrence, label, phase, prompt, options, .. } = event
+        let Event::AgentQueued {
+            agent, call, key, occurrence, label, phase, prompt, options, tainted, ..
+        } = event
         else {
             return;
         };
@@ -269,6 +272,7 @@ impl State {
             phase: phase.clone(),
             prompt: prompt.clone(),
             options: options.clone(),
+            tainted: tainted.clone(),
             occurrence: *occurrence,
             state: AgentState::Queued,
             attempts: 0,

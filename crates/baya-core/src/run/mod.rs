@@ -17,6 +17,7 @@ pub mod options;
 mod queue;
 mod resume;
 mod state;
+mod taint;
 
 pub use key::call_key;
 pub use resume::{Beginning, Resumption};

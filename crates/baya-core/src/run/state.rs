@@ -10,6 +10,7 @@ use crate::call::{Thrown, WorkflowTarget};
 use crate::event::{Delivered, Failures, Outcome, RunStatus, ScriptRecord, Surroundings};
 use crate::ids::{AgentNumber, CallId, FrameId, RunId};
 use crate::limits::Limits;
+use crate::taint::{Tainted, TextIndex};
 use crate::turn::TurnRecord;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -41,6 +42,7 @@ pub struct Agent {
     pub phase: Option<String>,
     pub prompt: String,
     pub options: AgentOptions,
+    pub tainted: Option<Tainted>,
     pub occurrence: u32,
     pub state: AgentState,
     /// Attempts begun, those lost in a crash included.
@@ -144,6 +146,8 @@ pub struct State {
     // --- the run's whole life
     pub agents: Vec<Agent>,
     pub usage: Usage,
+    /// What agents in quarantine returned.
+    pub marked: TextIndex,
     /// Subjects a warning was given about.
     pub warned: BTreeSet<String>,
 
@@ -197,6 +201,7 @@ impl Default for State {
             ended: None,
             agents: Vec::new(),
             usage: Usage::default(),
+            marked: TextIndex::default(),
             warned: BTreeSet::new(),
             calls: BTreeMap::new(),
             calls_seen: 0,

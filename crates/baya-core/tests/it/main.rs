@@ -5,4 +5,5 @@ mod schema;
 mod script;
 mod simulate;
 mod simulate_rules;
+mod taint;
 mod view;

@@ -17,6 +17,7 @@ use baya_core::event::ScriptRecord;
 use baya_core::ids::RunId;
 use baya_core::limits::Limits;
 use baya_core::script::Options;
+use baya_core::taint::TaintUse;
 use baya_core::view::RunView;
 use baya_engine::driver::Begin;
 use baya_engine::journal::Journal;
@@ -136,6 +137,7 @@ fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
         model: view.model.clone(),
         rules: view.rules.as_ref().map(PathBuf::from),
         sandbox: view.sandbox.as_deref().and_then(|name| bench::profile(name).ok()),
+        taint: TaintUse::default(),
     };
     let set = Choice::of_flags(&args.drive, settings);
     Choice {
@@ -143,6 +145,8 @@ fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
         model: args.drive.model.clone().or(had.model).or(set.model),
         rules: args.drive.rules.clone().or(had.rules).or(set.rules),
         sandbox: args.drive.sandbox.or(had.sandbox).or(set.sandbox),
+        // How careful to be is the user's to say anew each time.
+        taint: set.taint,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::quantity;
 use crate::wiring::bench;
 use baya_agents::api::ProviderSettings;
 use baya_agents::sandbox::Profile;
+use baya_core::taint::TaintUse;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,6 +30,8 @@ pub struct SettingsFile {
     pub memory_files: Option<bool>,
     /// What the tools of agents may do.
     pub sandbox: Option<ProfileName>,
+    /// What becomes of prompts that hold text of an agent in quarantine.
+    pub taint: Option<TaintUse>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

@@ -12,6 +12,7 @@ use crate::folders::Folders;
 use baya_agents::api::ProviderSettings;
 use baya_agents::sandbox::Profile;
 use baya_core::limits::Limits;
+use baya_core::taint::TaintUse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +43,8 @@ pub struct Settings {
     pub memory_files: Option<bool>,
     /// What the tools of agents may do.
     pub sandbox: Option<Profile>,
+    /// What becomes of prompts with marked text; of two files the stricter one counts.
+    pub taint: Option<TaintUse>,
 }
 
 impl Settings {
@@ -80,6 +83,8 @@ impl Settings {
         self.script_depth = self.script_depth.or(file.script.depth);
         self.rules = self.rules.take().or(file.rules.map(|rules| folders.expand(&rules, base)));
         self.sandbox = self.sandbox.or(file.sandbox.map(|name| name.0));
+        // A project cannot take away what its user wants to be safe from.
+        self.taint = self.taint.max(file.taint);
         self.memory_files = self.memory_files.or(file.memory_files);
         fill_map(&mut self.concurrency_by_model, file.concurrency_by_model, |count| count.0);
         fill_map(&mut self.providers, file.providers, |provider| provider);

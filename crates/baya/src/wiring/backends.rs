@@ -8,18 +8,21 @@ use crate::folders::Folders;
 use crate::near;
 use crate::settings::Settings;
 use crate::wiring::{bench, commands};
-use baya_agents::agent_types::{self, AgentTypes};
+use baya_agents::agent_types::{self, AgentType, AgentTypes};
 use baya_agents::api::{
     ApiBackend, ApiSettings, ProviderConfig, ProviderKind, SelectError, check_address, discover,
-    find_providers,
+    find_providers, rights,
 };
 use baya_agents::backend::Backend;
 use baya_agents::command::end_survivor;
+use baya_agents::models::known_beginnings;
 use baya_agents::sandbox::Profile;
 use baya_agents::simulated::Simulated;
-use baya_core::agent::{AgentProcess, AgentTask, Cause, CauseKind};
+use baya_core::agent::{AgentOptions, AgentProcess, AgentTask, Cause, CauseKind};
 use baya_core::event::Surroundings;
+use baya_core::run::options::only_looks;
 use baya_core::simulate::Rules;
+use baya_core::taint::TaintUse;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -37,6 +40,8 @@ pub struct Choice {
     pub rules: Option<PathBuf>,
     /// How much the tools of agents may do.
     pub sandbox: Option<Profile>,
+    /// What becomes of prompts with marked text.
+    pub taint: TaintUse,
 }
 
 impl Choice {
@@ -46,6 +51,7 @@ impl Choice {
             model: flags.model.clone().or_else(|| settings.model.clone()),
             rules: flags.rules.clone().or_else(|| settings.rules.clone()),
             sandbox: flags.sandbox.or(settings.sandbox),
+            taint: settings.taint.unwrap_or_default(),
         }
     }
 }
@@ -57,6 +63,8 @@ pub struct Backends {
     /// Those that are programs.
     programs: Vec<String>,
     types: Arc<AgentTypes>,
+    /// How ids and aliases begin that the default backend is known to have.
+    models_known: Vec<String>,
     choice: Choice,
 }
 
@@ -92,7 +100,19 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     }
     provider.as_ref().map_or(Ok(()), check_address).map_err(|error| none_usable(&error, &by_name))?;
     let programs = settings.commands.keys().cloned().collect();
-    Ok(Backends { default, by_name, programs, types, choice })
+    let models_known = provider.map(|provider| models_known(provider.kind, settings)).unwrap_or_default();
+    Ok(Backends { default, by_name, programs, types, models_known, choice })
+}
+
+/// What a script may call a model of this provider without a warning.
+fn models_known(kind: ProviderKind, settings: &Settings) -> Vec<String> {
+    let ids = known_beginnings(kind).iter().map(|id| (*id).to_owned());
+    let ids: Vec<String> = ids.collect();
+    if ids.is_empty() {
+        return ids;
+    }
+    let aliases = ["haiku", "sonnet", "opus", "fable", "best", "inherit"].map(str::to_owned);
+    ids.into_iter().chain(aliases).chain(settings.models.keys().map(|alias| alias.to_lowercase())).collect()
 }
 
 fn environment() -> Environment {
@@ -165,7 +185,8 @@ impl Backends {
         let default = backend.name().to_owned();
         let by_name = ByName::from([(default.clone(), backend)]);
         let types = Arc::new(AgentTypes::built_in());
-        Backends { default, by_name, programs: Vec::new(), types, choice: Choice::default() }
+        let (programs, models_known) = (Vec::new(), Vec::new());
+        Backends { default, by_name, programs, types, models_known, choice: Choice::default() }
     }
 
     /// Whose task it is.
@@ -184,11 +205,28 @@ impl Backends {
             backend: self.default.clone(),
             backends: self.by_name.keys().cloned().collect(),
             backends_with_tools: self.programs.clone(),
+            backends_with_quarantine: self.holding_quarantine(),
+            agent_types_that_look: self.types_that_look(),
+            models_known: self.models_known.clone(),
+            taint: self.choice.taint,
             simulated: self.by_name.get(&self.default).is_some_and(|backend| backend.is_simulated()),
             model: self.choice.model.clone(),
             rules: self.choice.rules.as_ref().map(|rules| rules.display().to_string()),
             sandbox: Some(bench::profile_name(self.choice.sandbox.unwrap_or_default()).to_owned()),
         }
+    }
+
+    fn holding_quarantine(&self) -> Vec<String> {
+        let holding = self.by_name.iter().filter(|(_, backend)| backend.holds_quarantine());
+        holding.map(|(name, _)| name.clone()).collect()
+    }
+
+    fn types_that_look(&self) -> Vec<String> {
+        let looks = |agent_type: &&AgentType| {
+            let rights = rights(Some(agent_type), &AgentOptions::default(), Profile::Full);
+            rights.is_ok_and(|rights| rights.tools.iter().all(|tool| only_looks(tool.name())))
+        };
+        self.types.iter().filter(looks).map(|agent_type| agent_type.name.clone()).collect()
     }
 
     /// Ends processes that an earlier driver left at work.

@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 mod attempts;
 mod paths;
+mod quarantine;
 mod seatbelt;
 #[cfg(target_os = "linux")]
 mod strays;
