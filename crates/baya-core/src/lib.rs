@@ -5,9 +5,11 @@
 //! intention leaves as a value.
 
 pub mod agent;
+pub mod approval;
 pub mod call;
 pub mod event;
 pub mod ids;
+pub mod landing;
 pub mod limits;
 pub mod op;
 pub mod run;
@@ -17,3 +19,4 @@ pub mod simulate;
 pub mod taint;
 pub mod turn;
 pub mod view;
+pub mod work;

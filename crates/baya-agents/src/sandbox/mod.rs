@@ -16,12 +16,10 @@ mod repository;
 mod resolve;
 pub mod seatbelt;
 mod secret_names;
-mod strays;
 mod toolchains;
 
 pub use reach::{Access, Reach, Refusal};
 pub use refused::{EXIT_NOT_FOUND, EXIT_NOT_RUNNABLE, EXIT_REFUSED};
-pub use strays::end_strays;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -61,8 +59,18 @@ pub struct Sandbox {
     pub without_secrets: bool,
     /// A loopback port commands may connect to; all other network is refused.
     pub port: Option<u16>,
+    /// The loopback port of the proxy that lets commands out to listed hosts.
+    #[serde(default)]
+    pub proxy: Option<u16>,
+    /// A loopback port of the program's own, for one that talks to itself: it may listen there.
+    #[serde(default)]
+    pub own_port: Option<u16>,
     /// Runs commands with whatever of the policy this kernel can enforce, instead of refusing.
     pub best_effort: bool,
+    /// The command waits for one byte on its standard input before it starts, and never starts at the end
+    /// of it.
+    #[serde(default)]
+    pub gated: bool,
     /// The environment of commands, whole; `TMPDIR` is added.
     #[serde(skip)]
     pub environment: BTreeMap<String, String>,
@@ -115,6 +123,7 @@ impl Sandbox {
         self.readable.clear();
         self.writable.clear();
         self.port = None;
+        self.proxy = None;
         self.without_secrets = true;
         self
     }
@@ -140,6 +149,11 @@ impl Sandbox {
             reach::Access::Write if !reach::is_kernel(&real) => Ok(real),
             _ => Err(Refusal::unwritable(&real, self)),
         }
+    }
+
+    /// The ports that commands may connect to.
+    fn ports(&self) -> impl Iterator<Item = u16> {
+        self.port.into_iter().chain(self.proxy).chain(self.own_port)
     }
 
     fn resolve(&self, path: &Path) -> Result<PathBuf, Refusal> {

@@ -5,6 +5,7 @@
 //! its first line. Continuing a generation repeats its deliveries exactly; a new generation starts with
 //! none and takes finished results from the pool by their keys.
 
+use super::approvals::Approvals;
 use crate::agent::{AgentOptions, AgentProcess, Usage};
 use crate::call::{Thrown, WorkflowTarget};
 use crate::event::{Delivered, Failures, Outcome, RunStatus, ScriptRecord, Surroundings};
@@ -150,6 +151,8 @@ pub struct State {
     pub marked: TextIndex,
     /// Subjects a warning was given about.
     pub warned: BTreeSet<String>,
+    /// Questions of agents to people.
+    pub approvals: Approvals,
 
     // --- the current generation
     pub calls: BTreeMap<CallId, CallFate>,
@@ -203,6 +206,7 @@ impl Default for State {
             usage: Usage::default(),
             marked: TextIndex::default(),
             warned: BTreeSet::new(),
+            approvals: Approvals::default(),
             calls: BTreeMap::new(),
             calls_seen: 0,
             agent_of_call: BTreeMap::new(),

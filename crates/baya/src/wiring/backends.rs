@@ -14,8 +14,8 @@ use baya_agents::api::{
     find_providers, rights,
 };
 use baya_agents::backend::Backend;
-use baya_agents::command::end_survivor;
 use baya_agents::models::known_beginnings;
+use baya_agents::program::end_survivor;
 use baya_agents::sandbox::Profile;
 use baya_agents::simulated::Simulated;
 use baya_core::agent::{AgentOptions, AgentProcess, AgentTask, Cause, CauseKind};

@@ -79,12 +79,8 @@ async fn end_of(manner: Manner, options: AgentOptions, then: impl FnOnce(&LocalP
     let reports_to = Arc::new(move |report| drop(told.send(report)));
     pool.start(task(options), reports_to);
     then(&pool);
-    match reports.recv().await {
-        Some(Report::Ended { report, .. }) => report.end,
-        Some(Report::Progress { .. } | Report::ProcessStarted { .. } | Report::Turn { .. }) | None => {
-            panic!("no end was reported")
-        }
-    }
+    let Some(Report::Ended { report, .. }) = reports.recv().await else { panic!("no end was reported") };
+    report.end
 }
 
 #[tokio::test]
@@ -145,12 +141,8 @@ async fn told_in(folder: &std::path::Path, task: AgentTask) -> AttemptEnd {
     let pool = LocalPool::new(Backends::only(Arc::new(Tells)), folder.to_owned());
     let (told, mut reports) = mpsc::unbounded_channel();
     pool.start(task, Arc::new(move |report| drop(told.send(report))));
-    match reports.recv().await {
-        Some(Report::Ended { report, .. }) => report.end,
-        Some(Report::Progress { .. } | Report::ProcessStarted { .. } | Report::Turn { .. }) | None => {
-            panic!("no end was reported")
-        }
-    }
+    let Some(Report::Ended { report, .. }) = reports.recv().await else { panic!("no end was reported") };
+    report.end
 }
 
 #[tokio::test]

@@ -5,8 +5,6 @@ mod attempts;
 mod paths;
 mod quarantine;
 mod seatbelt;
-#[cfg(target_os = "linux")]
-mod strays;
 mod work;
 
 use baya_agents::sandbox::{Profile, Sandbox};
