@@ -39,7 +39,7 @@ pub const MARKED_CHARS_MAX: usize = 1_000_000;
 /// Places of one prompt that are fenced one by one; more are fenced as one.
 pub const FENCES_MAX: usize = 64;
 /// Characters of answers that `show --flow` compares.
-pub const FLOW_CHARS_MAX: usize = 8_000_000;
+pub const FLOW_CHARS_MAX: usize = 2_000_000;
 
 /// A pause the provider asks for is waited for in place up to here, in milliseconds; a longer one parks
 /// the run. `requests.wait_in_place` in the settings.

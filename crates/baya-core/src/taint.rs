@@ -161,21 +161,34 @@ impl TextIndex {
 
     /// What is in it already stays with whom it belongs to.
     pub fn add(&mut self, owner: AgentNumber, text: &str) {
-        self.add_unless(owner, text, &TextIndex::default());
+        for (hash, _) in Windows::of(text) {
+            self.insert(hash, owner);
+        }
     }
 
-    /// As [`TextIndex::add`], without the words of another index.
-    pub fn add_unless(&mut self, owner: AgentNumber, text: &str, known: &TextIndex) {
+    /// As [`TextIndex::add`], with all that another index holds.
+    pub fn take(&mut self, other: TextIndex) {
+        for (hash, owner) in other.windows {
+            self.insert(hash, owner);
+        }
+    }
+
+    /// Drops the words of a text.
+    pub fn forget(&mut self, text: &str) {
+        for (hash, _) in Windows::of(text) {
+            if self.owner(hash).is_some() {
+                self.windows.remove(&hash);
+            }
+        }
+    }
+
+    fn insert(&mut self, hash: u64, owner: AgentNumber) {
         if self.filter.is_empty() {
             self.filter = vec![0; (FILTER_BITS / 64) as usize];
         }
-        for (hash, _) in Windows::of(text) {
-            if known.owner(hash).is_none() {
-                self.windows.entry(hash).or_insert(owner);
-                let bit = hash % FILTER_BITS;
-                self.filter[(bit / 64) as usize] |= 1 << (bit % 64);
-            }
-        }
+        self.windows.entry(hash).or_insert(owner);
+        let bit = hash % FILTER_BITS;
+        self.filter[(bit / 64) as usize] |= 1 << (bit % 64);
     }
 
     fn owner(&self, hash: u64) -> Option<AgentNumber> {
@@ -201,6 +214,19 @@ impl TextIndex {
             }
         }
         if found.len() > FENCES_MAX { whole(found) } else { found }
+    }
+
+    /// How many characters of a text are whose.
+    pub fn shares(&self, text: &str) -> BTreeMap<AgentNumber, usize> {
+        let mut shares = BTreeMap::new();
+        let mut last = None;
+        for (at, (hash, _)) in Windows::of(text).enumerate() {
+            let Some(owner) = self.owner(hash) else { continue };
+            let fresh = last.map_or(TAINT_CHARS, |last| TAINT_CHARS.min(at - last));
+            *shares.entry(owner).or_default() += fresh;
+            last = Some(at);
+        }
+        shares
     }
 }
 

@@ -196,18 +196,7 @@ impl State {
     fn apply_to_agent(&mut self, recorded: &Recorded) {
         match &recorded.event {
             Event::AgentQueued { .. } => self.apply_queued(&recorded.event),
-            Event::AgentReused { agent, call, key, occurrence, phase, .. } => {
-                self.asked.push(*agent);
-                self.occurrences.insert(key.clone(), occurrence + 1);
-                self.calls.insert(*call, CallFate::Reuses(*agent));
-                self.agent_of_call.insert(*call, *agent);
-                if let Some(left) = self.pool.get_mut(key) {
-                    left.remove(agent);
-                }
-                if let Some(agent) = self.agent_mut(*agent) {
-                    agent.phase = phase.clone();
-                }
-            }
+            Event::AgentReused { .. } => self.apply_reused(&recorded.event),
             Event::AgentStarted { agent, attempt } => {
                 if self.queue.front() == Some(agent) {
                     self.queue.pop_front();
@@ -263,6 +252,20 @@ impl State {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn apply_reused(&mut self, event: &Event) {
+        let Event::AgentReused { agent, call, key, occurrence, phase, .. } = event else { return };
+        self.asked.push(*agent);
+        self.occurrences.insert(key.clone(), occurrence + 1);
+        self.calls.insert(*call, CallFate::Reuses(*agent));
+        self.agent_of_call.insert(*call, *agent);
+        if let Some(left) = self.pool.get_mut(key) {
+            left.remove(agent);
+        }
+        if let Some(agent) = self.agent_mut(*agent) {
+            agent.phase = phase.clone();
         }
     }
 

@@ -1,5 +1,6 @@
 //! Tests of the core, feature by feature.
 
+mod flow;
 mod run;
 mod schema;
 mod script;

@@ -14,6 +14,7 @@ mod lease;
 mod pool;
 mod providers;
 mod quantities;
+mod quarantine;
 mod readme;
 mod real_requests;
 mod results;
