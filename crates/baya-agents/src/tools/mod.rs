@@ -21,10 +21,13 @@ mod read;
 pub mod set;
 mod todo;
 mod walk;
+mod web_fetch;
 mod write;
 
 pub use set::{Filter, NAMES, ToolSet, set};
+pub use web_fetch::WebFetchTool;
 
+use crate::egress::Pass;
 use crate::sandbox::Sandbox;
 use futures_util::future::BoxFuture;
 use memory::Memory;
@@ -70,6 +73,8 @@ pub struct ToolRoom {
     /// one agent of one run, and no other. Whoever carries it is ended with the agent.
     pub mark: String,
     pub memory: Memory,
+    /// The way out of commands, if there is one.
+    pub pass: Option<Arc<Pass>>,
     background: Background,
 }
 
@@ -84,6 +89,7 @@ impl ToolRoom {
             background: Background::new(&mark),
             mark,
             memory: Memory::default(),
+            pass: None,
         }
     }
 
