@@ -89,3 +89,16 @@ impl Default for ScriptLimits {
         }
     }
 }
+
+/// How long a server of tools may take to start and to say what it can.
+pub const MCP_START_MS: u64 = 15_000;
+/// How long one call of its tools may take.
+pub const MCP_CALL_MS: u64 = 300_000;
+/// How often a server that dies is started in one run.
+pub const MCP_STARTS_MAX: u32 = 3;
+/// Tools of servers that one agent is told of; name them in `tools` to choose which.
+pub const MCP_TOOLS_MAX: usize = 64;
+/// What all of them together may say of themselves.
+pub const MCP_TOOLS_BYTES_MAX: usize = 64 * 1024;
+/// What one of them may say of itself.
+pub const MCP_ABOUT_BYTES_MAX: usize = 2 * 1024;

@@ -1,7 +1,7 @@
 //! The command line as clap reads it. What a command means stands in `commands/`.
 
 use crate::commands::{
-    agents, bundle, check, completions, fake_model, list, new, resume, run, runs, sandbox, show, stop,
+    agents, bundle, check, completions, fake_model, list, new, resume, run, runs, sandbox, show, stop, trust,
 };
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -43,6 +43,8 @@ pub enum Command {
     New(new::Args),
     /// Run a command as agents run theirs, or say what they may do
     Sandbox(sandbox::Args),
+    /// Trust a folder with what it wants to run: servers of tools, commands, hooks
+    Trust(trust::Args),
     /// Serve a made-up model on this machine, for trying and for tests
     FakeModel(fake_model::Args),
     /// Print the completions of a shell
@@ -66,6 +68,7 @@ impl Command {
             | Command::Stop(_)
             | Command::New(_)
             | Command::Sandbox(_)
+            | Command::Trust(_)
             | Command::FakeModel(_)
             | Command::Completions(_)
             | Command::Unknown(_) => false,

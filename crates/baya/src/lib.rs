@@ -15,6 +15,7 @@ pub mod output;
 pub mod quantity;
 pub mod script_args;
 pub mod settings;
+pub mod trust;
 pub mod views;
 pub mod wiring;
 
@@ -93,6 +94,7 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::Stop(args) => commands::stop::execute(&args),
         Command::New(args) => commands::new::execute(&args),
         Command::Sandbox(args) => commands::sandbox::execute(&args),
+        Command::Trust(args) => commands::trust::execute(&args),
         Command::FakeModel(args) => commands::fake_model::execute(&args),
         Command::Completions(args) => commands::completions::execute(&args),
         Command::Unknown(words) => Err(unknown_command(&words)),

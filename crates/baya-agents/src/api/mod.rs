@@ -10,6 +10,7 @@ mod discover;
 pub(crate) mod extract;
 mod job;
 mod ledger;
+mod outside;
 pub(crate) mod provider;
 mod retry;
 mod structured;
@@ -23,15 +24,16 @@ mod work;
 pub use discover::{
     ProviderSettings, SelectError, check_address, discover, find_providers, ollama_models, select,
 };
+pub use outside::Outside;
 pub use provider::{ProviderConfig, ProviderKind, Secret};
-pub use toolbox::{Rights, rights};
+pub use toolbox::{Rights, rights, rights_with, wanted};
 pub(crate) use wire::STRUCTURED_OUTPUT;
 
 use crate::agent_types::{AgentType, AgentTypes};
 use crate::backend::{Attempt, Backend};
 use crate::governor::{Governor, GovernorSettings, Lane, LaneId};
 use crate::memory_files;
-use crate::models::{ModelTable, ProviderModels, clamp_effort, clamp_tokens, default_row};
+use crate::models::{ModelTable, ProviderModels, clamp_effort, clamp_tokens, default_row, known_beginnings};
 use crate::sandbox::Profile;
 use crate::tools::ToolRoom;
 use baya_core::agent::{AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind, Effort};
@@ -121,6 +123,7 @@ pub struct ApiBackend {
     types: Arc<AgentTypes>,
     settings: ApiSettings,
     bench: Option<Arc<Workbench>>,
+    outside: Outside,
     memory: Mutex<Option<Remembered>>,
 }
 
@@ -162,7 +165,17 @@ impl ApiBackend {
         let lanes = providers.iter().map(|provider| governor.lane(LaneId::of(provider))).collect();
         let wires: Vec<Wire> = providers.into_iter().map(|provider| Wire::new(provider, &settings)).collect();
         let (name, memory) = (name.into(), Mutex::new(None));
-        ApiBackend { name, wires, lanes, table, types, settings, bench: None, memory }
+        ApiBackend {
+            name,
+            wires,
+            lanes,
+            table,
+            types,
+            settings,
+            bench: None,
+            outside: Outside::default(),
+            memory,
+        }
     }
 
     /// Its requests go through the lanes of all others in this process.
@@ -176,6 +189,12 @@ impl ApiBackend {
     #[must_use]
     pub fn with_tools(self, bench: Arc<Workbench>) -> ApiBackend {
         ApiBackend { bench: Some(bench), ..self }
+    }
+
+    /// Gives those of its agents that have tools also these.
+    #[must_use]
+    pub fn with_outside(self, outside: Outside) -> ApiBackend {
+        ApiBackend { outside, ..self }
     }
 
     async fn attempt(&self, task: &AgentTask, attempt: &Attempt) -> AttemptReport {
@@ -206,6 +225,9 @@ impl ApiBackend {
             }
         };
         ledger.model_asked = Some(chosen.model.clone());
+        unknown_note(self.wires[chosen.provider].config.kind, &chosen.model)
+            .into_iter()
+            .for_each(|note| ledger.note(note));
         let effort = options.effort.or(agent_type.and_then(|known| known.effort));
         let effort = effort.and_then(|asked| known_effort(&chosen.model, asked, ledger));
         let max_tokens = options.max_tokens.map(|asked| {
@@ -255,7 +277,7 @@ impl ApiBackend {
     ) -> Result<Option<Toolbox>, AttemptEnd> {
         let Some(bench) = &self.bench else { return Ok(None) };
         let unusable = |why: String| AttemptEnd::Failed(Cause::new(CauseKind::Program, why));
-        let rights = rights(agent_type, &task.options, bench.profile).map_err(unusable)?;
+        let rights = self.outside.rights(agent_type, task, bench.profile, attempt).await.map_err(unusable)?;
         rights.notes.into_iter().for_each(|note| ledger.note(note));
         if rights.tools.is_empty() {
             return Ok(None);
@@ -329,6 +351,14 @@ async fn within(limit_ms: Option<u64>, work: impl Future<Output = AttemptEnd>) -
         let cause = Cause::new(CauseKind::Timeout, format!("the agent took longer than {limit_ms} ms"));
         AttemptEnd::Failed(cause.hint("`timeoutMs` allows more time"))
     })
+}
+
+/// A model that is in no table is asked for all the same.
+fn unknown_note(kind: ProviderKind, model: &str) -> Option<String> {
+    let known = known_beginnings(kind);
+    let is_known = known.is_empty() || known.iter().any(|start| model.to_lowercase().starts_with(start));
+    (!is_known)
+        .then(|| format!("model `{model}` is none that is known of this provider; its limits are unknown"))
 }
 
 fn known_effort(model: &str, asked: Effort, ledger: &mut Ledger) -> Option<Effort> {

@@ -12,7 +12,7 @@ use crate::backend::Attempt;
 use crate::sandbox::Profile;
 use crate::tools::clamp::Clamp;
 use crate::tools::memory::{Memory, Remembered};
-use crate::tools::set::{Filter, ToolSet, set};
+use crate::tools::set::{Filter, ToolSet, Wanted, set};
 use crate::tools::{Tool, ToolOutput, ToolRoom};
 use baya_core::agent::{AgentOptions, AttemptEnd, Progress};
 use baya_core::run::options::only_looks;
@@ -75,6 +75,36 @@ pub fn rights(
     options: &AgentOptions,
     most: Profile,
 ) -> Result<Rights, String> {
+    rights_with(agent_type, options, most, Vec::new())
+}
+
+/// Whether such an agent has only tools that change nothing.
+fn only_reads(agent_type: Option<&AgentType>, options: &AgentOptions) -> bool {
+    let mode = agent_type.and_then(|known| known.permission_mode.as_deref());
+    let isolated = agent_type.and_then(|known| known.isolation.as_deref()) == Some("worktree");
+    mode == Some("plan") || options.worktree || options.quarantine || isolated
+}
+
+/// What the lists say of tools beside ours.
+pub fn wanted<'a>(agent_type: Option<&'a AgentType>, options: &'a AgentOptions, most: Profile) -> Wanted<'a> {
+    let of_type = agent_type.and_then(|known| known.tools.as_deref());
+    let denied = agent_type.map(|known| known.disallowed_tools.as_slice()).unwrap_or_default();
+    Wanted {
+        allow: [of_type, options.tools.as_deref()].into_iter().flatten().collect(),
+        deny: vec![denied, &options.disallowed_tools],
+        read_only: most == Profile::ReadOnly || only_reads(agent_type, options),
+    }
+}
+
+/// As [`rights`], with tools beside ours that the agent may have.
+pub fn rights_with(
+    agent_type: Option<&AgentType>,
+    options: &AgentOptions,
+    most: Profile,
+    mut others: Vec<Arc<dyn Tool>>,
+) -> Result<Rights, String> {
+    let wanted = wanted(agent_type, options, most);
+    others.retain(|tool| wanted.wants(tool.name(), tool.only_reads()));
     let of_type = agent_type.and_then(|known| known.tools.as_deref());
     let mut notes = Vec::new();
     let allow = match (of_type, options.tools.as_deref()) {
@@ -83,9 +113,7 @@ pub fn rights(
         (Some(of_type), Some(of_call)) => Some(in_both(of_type, of_call, &mut notes)),
     };
     let of_type = agent_type.map(|known| known.disallowed_tools.as_slice()).unwrap_or_default();
-    let mode = agent_type.and_then(|known| known.permission_mode.as_deref());
-    let isolated = agent_type.and_then(|known| known.isolation.as_deref()) == Some("worktree");
-    let read_only = mode == Some("plan") || options.worktree || options.quarantine || isolated;
+    let read_only = only_reads(agent_type, options);
     let profile = if read_only { Profile::ReadOnly } else { most };
     let mut deny = [of_type, &options.disallowed_tools].concat();
     if profile == Profile::ReadOnly {
@@ -97,9 +125,11 @@ pub fn rights(
         deny,
         read_only,
         clamp: options.bash_command_clamp.as_ref().map(Clamp::parse).transpose()?,
+        others: others.iter().map(|tool| tool.name().to_owned()).collect(),
     };
     let mut chosen = set(&filter);
     notes.extend(chosen.notes);
+    chosen.tools.extend(others);
     if options.quarantine {
         chosen.tools.retain(|tool| only_looks(tool.name()));
     }
@@ -161,6 +191,10 @@ impl Toolbox {
             match (old.get(&index(at)), self.checked(call)) {
                 (Some(OldCall::Ended { text, is_error }), _) => {
                     done.insert(at, ToolOutput { text: text.clone(), is_error: *is_error });
+                }
+                // Only what changes something is written down before it starts.
+                (Some(OldCall::Started), Err(_)) => {
+                    done.insert(at, ToolOutput::error(MAY_HAVE_RUN));
                 }
                 (_, Err(wrong)) => {
                     done.insert(at, ToolOutput::error(wrong));

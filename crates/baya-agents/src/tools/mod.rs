@@ -14,16 +14,20 @@ mod glob;
 mod grep;
 pub mod memory;
 mod near;
+pub(crate) mod output;
 mod place;
 pub mod processes;
 mod read;
 pub mod set;
 mod todo;
 mod walk;
+mod web_fetch;
 mod write;
 
 pub use set::{Filter, NAMES, ToolSet, set};
+pub use web_fetch::WebFetchTool;
 
+use crate::egress::Pass;
 use crate::sandbox::Sandbox;
 use futures_util::future::BoxFuture;
 use memory::Memory;
@@ -69,6 +73,8 @@ pub struct ToolRoom {
     /// one agent of one run, and no other. Whoever carries it is ended with the agent.
     pub mark: String,
     pub memory: Memory,
+    /// The way out of commands, if there is one.
+    pub pass: Option<Arc<Pass>>,
     background: Background,
 }
 
@@ -83,7 +89,15 @@ impl ToolRoom {
             background: Background::new(&mark),
             mark,
             memory: Memory::default(),
+            pass: None,
         }
+    }
+
+    /// Numbers what is kept of outputs; the same number never comes twice for one agent.
+    pub(crate) fn next_number(&self) -> u64 {
+        let mut memory = self.memory.open();
+        memory.commands += 1;
+        memory.commands
     }
 
     /// Ends everything that the agent's commands left running; false if something withstands. Called

@@ -85,10 +85,12 @@ fn the_first_to_write_words_owns_them() {
 fn enums_numbers_and_short_words_are_clean() {
     let schema = json!({"type": "object", "properties": {
         "verdict": {"enum": ["this value is spelled out in the schema", "no"]},
+        "plan": {"const": "and so is what a const says"},
         "why": {"type": "string"},
     }});
     let answer = Answer::Json(json!({
         "verdict": "this value is spelled out in the schema",
+        "plan": "and so is what a const says",
         "score": 123_456_789_012_345_678_901_234_567_890_f64,
         "sure": true,
         "short": "twenty three characters",
@@ -99,7 +101,7 @@ fn enums_numbers_and_short_words_are_clean() {
         free_texts(&answer, Some(&schema)),
         ["this one the agent has made up itself", "a name that the agent has made up"]
     );
-    assert_eq!(free_texts(&answer, None).len(), 3);
+    assert_eq!(free_texts(&answer, None).len(), 4);
 }
 
 #[test]

@@ -17,3 +17,4 @@ pub mod runs;
 pub mod sandbox;
 pub mod show;
 pub mod stop;
+pub mod trust;

@@ -9,6 +9,7 @@ use crate::folders::Folders;
 use crate::output;
 use crate::script_args::{self, Given};
 use crate::settings::Settings;
+use crate::trust::Trust;
 use crate::wiring::backends::{self, Choice};
 use crate::wiring::bench;
 use crate::wiring::pool::LocalPool;
@@ -17,7 +18,6 @@ use baya_core::event::ScriptRecord;
 use baya_core::ids::RunId;
 use baya_core::limits::Limits;
 use baya_core::script::Options;
-use baya_core::taint::TaintUse;
 use baya_core::view::RunView;
 use baya_engine::driver::Begin;
 use baya_engine::journal::Journal;
@@ -51,11 +51,12 @@ pub struct Args {
 pub fn execute(args: Args) -> Result<Exit, Failure> {
     args.limits.refuse_what_is_not_there()?;
     let folders = Folders::find()?;
-    let settings = Settings::load(&folders)?;
-    drive::runtime()?.block_on(go_on(&args, &folders, &settings))
+    let mut settings = Settings::load(&folders)?;
+    let trust = drive::settle_trust(&args.drive, &folders, &mut settings, false)?;
+    drive::runtime()?.block_on(go_on(&args, trust, &folders, &settings))
 }
 
-async fn go_on(args: &Args, folders: &Folders, settings: &Settings) -> Result<Exit, Failure> {
+async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings) -> Result<Exit, Failure> {
     let store = RunStore::new(&folders.state);
     let run = store.find(&args.run).map_err(|error| of_journal(&error))?;
     let workflows = Workflows::new(folders, Options { typescript: args.ts, portable: false })?;
@@ -69,7 +70,8 @@ async fn go_on(args: &Args, folders: &Folders, settings: &Settings) -> Result<Ex
     }
     let script_args = new_args(args, script.as_deref(), &events)?;
     tell_folder(&view, folders);
-    let backends = backends::build(choice(args, settings, &view), folders, settings).await?;
+    let choice = Choice { trust, ..choice(args, settings, &view) };
+    let backends = backends::build(choice, folders, settings).await?;
     let strict = args.drive.strict || settings.strict;
     let limits = new_limits(args, &view.limits);
     let drive = Drive {
@@ -137,7 +139,7 @@ fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
         model: view.model.clone(),
         rules: view.rules.as_ref().map(PathBuf::from),
         sandbox: view.sandbox.as_deref().and_then(|name| bench::profile(name).ok()),
-        taint: TaintUse::default(),
+        ..Choice::default()
     };
     let set = Choice::of_flags(&args.drive, settings);
     Choice {
@@ -147,6 +149,7 @@ fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
         sandbox: args.drive.sandbox.or(had.sandbox).or(set.sandbox),
         // How careful to be is the user's to say anew each time.
         taint: set.taint,
+        ..Choice::default()
     }
 }
 

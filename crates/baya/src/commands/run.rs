@@ -72,12 +72,14 @@ pub fn execute(args: Args) -> Result<Exit, Failure> {
         return run_help::tell(&target, &checked);
     }
     tell_warnings(&checked);
-    let settings = Settings::load(&folders)?;
+    let mut settings = Settings::load(&folders)?;
     let given = Given { words: &args.words, pairs: &args.pairs, value: args.args.as_deref() };
     let schema = checked.script.meta.get("args").cloned();
     let script_args = given.read(schema.as_ref())?;
     script_args::check(script_args.as_ref(), schema.as_ref(), &target)?;
-    drive::runtime()?.block_on(begin(&args, checked, script_args, workflows, &folders, &settings))
+    let trust = drive::settle_trust(&args.drive, &folders, &mut settings, args.detached)?;
+    let choice = backends::Choice { trust, ..backends::Choice::of_flags(&args.drive, &settings) };
+    drive::runtime()?.block_on(begin(&args, choice, checked, script_args, workflows, &folders, &settings))
 }
 
 fn without_target(args: &Args) -> Result<Exit, Failure> {
@@ -90,13 +92,13 @@ fn without_target(args: &Args) -> Result<Exit, Failure> {
 
 async fn begin(
     args: &Args,
+    choice: backends::Choice,
     checked: Checked,
     script_args: Option<Value>,
     workflows: Workflows,
     folders: &Folders,
     settings: &Settings,
 ) -> Result<Exit, Failure> {
-    let choice = backends::Choice::of_flags(&args.drive, settings);
     let backends = backends::build(choice, folders, settings).await?;
     let run = RunId::from_random(randomness::bits());
     let journal = RunStore::new(&folders.state).create(&run).map_err(|error| of_journal(&error))?;

@@ -5,6 +5,8 @@ use crate::near::did_you_mean;
 use crate::quantity;
 use crate::wiring::bench;
 use baya_agents::api::ProviderSettings;
+use baya_agents::egress::HostRules;
+use baya_agents::mcp::config::ServerConfig;
 use baya_agents::sandbox::Profile;
 use baya_core::taint::TaintUse;
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -32,6 +34,14 @@ pub struct SettingsFile {
     pub sandbox: Option<ProfileName>,
     /// What becomes of prompts that hold text of an agent in quarantine.
     pub taint: Option<TaintUse>,
+    /// Servers of tools, as `.mcp.json` describes them.
+    pub mcp: BTreeMap<String, McpSection>,
+    /// Variables that descriptions of servers may name, beside the usual ones.
+    pub mcp_env: Vec<String>,
+    /// Hosts whose pages agents may fetch.
+    pub web: HostRules,
+    /// Hosts that commands of agents may reach.
+    pub hosts: HostRules,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -40,6 +50,28 @@ pub struct ScriptSection {
     pub memory: Option<Bytes>,
     pub cpu: Option<Duration>,
     pub depth: Option<u32>,
+}
+
+/// A server of tools: `[mcp.NAME]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct McpSection {
+    pub command: Option<String>,
+    pub args: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub url: Option<String>,
+    pub headers: BTreeMap<String, String>,
+    pub timeout: Option<Duration>,
+}
+
+impl McpSection {
+    pub fn config(self) -> ServerConfig {
+        let McpSection { command, args, env, kind, url, headers, timeout } = self;
+        let timeout = timeout.map(|time| time.0);
+        ServerConfig { command, args, env, kind, url, headers, timeout }
+    }
 }
 
 /// A program as a backend: `[commands.NAME]`.
@@ -96,12 +128,30 @@ pub struct Duration(pub u64);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct ProfileName(pub Profile);
+pub enum ProfileName {
+    Enforced(Profile),
+    /// As `workspace`, and where the kernel cannot enforce it, with what it can.
+    BestEffort,
+}
+
+impl ProfileName {
+    /// What may be had without trust in whoever wrote the file.
+    pub fn without_trust(self) -> Option<Profile> {
+        match self {
+            ProfileName::Enforced(Profile::Full) => None,
+            ProfileName::Enforced(profile) => Some(profile),
+            ProfileName::BestEffort => Some(Profile::Workspace),
+        }
+    }
+}
 
 impl TryFrom<String> for ProfileName {
     type Error = String;
     fn try_from(name: String) -> Result<ProfileName, String> {
-        bench::profile(&name).map(ProfileName)
+        match name.as_str() {
+            bench::BEST_EFFORT => Ok(ProfileName::BestEffort),
+            name => bench::profile(name).map(ProfileName::Enforced),
+        }
     }
 }
 

@@ -5,11 +5,14 @@
 
 mod file;
 
-pub use file::{CommandInput, CommandOutput, CommandSection, SettingsFile};
+pub use file::{CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, SettingsFile};
 
 use crate::failure::{Failure, in_words};
 use crate::folders::Folders;
+use crate::trust;
 use baya_agents::api::ProviderSettings;
+use baya_agents::egress::HostRules;
+use baya_agents::mcp::config::Declared;
 use baya_agents::sandbox::Profile;
 use baya_core::limits::Limits;
 use baya_core::taint::TaintUse;
@@ -43,8 +46,21 @@ pub struct Settings {
     pub memory_files: Option<bool>,
     /// What the tools of agents may do.
     pub sandbox: Option<Profile>,
-    /// What becomes of prompts with marked text; of two files the stricter one counts.
+    /// What becomes of prompts with marked text; a project's file can only make it stricter.
     pub taint: Option<TaintUse>,
+    /// Commands run even where the sandbox cannot be had as a whole.
+    pub best_effort: bool,
+    /// Servers of tools of the user.
+    pub mcp: Vec<Declared>,
+    /// Variables that descriptions of servers may name, beside the usual ones.
+    pub mcp_env: Vec<String>,
+    /// Hosts whose pages agents may fetch.
+    pub web: HostRules,
+    /// Hosts that commands of agents may reach.
+    pub hosts: HostRules,
+    /// The project's file as it stands. What of it runs something or opens something is not taken
+    /// before the project is trusted.
+    pub project: Option<(PathBuf, SettingsFile)>,
 }
 
 impl Settings {
@@ -59,9 +75,14 @@ impl Settings {
             let text = std::fs::read_to_string(&path).map_err(|error| {
                 Failure::usage(format!("cannot read the settings `{}`: {}", path.display(), in_words(&error)))
             })?;
-            let file = SettingsFile::parse(&text, &path)?;
+            let mut file = SettingsFile::parse(&text, &path)?;
             if is_projects(&path) {
                 keep_keys_at_home(&file, &path, folders)?;
+                settings.project = Some((path.clone(), file.clone()));
+                // A project may ask for more care than its user, never for less.
+                file.taint = file.taint.filter(|taint| *taint > TaintUse::default());
+            } else {
+                settings.fill_own(&file, &path);
             }
             settings.fill(file, &path, folders);
         }
@@ -82,14 +103,25 @@ impl Settings {
         self.script_cpu_ms = self.script_cpu_ms.or(file.script.cpu.map(|time| time.0));
         self.script_depth = self.script_depth.or(file.script.depth);
         self.rules = self.rules.take().or(file.rules.map(|rules| folders.expand(&rules, base)));
-        self.sandbox = self.sandbox.or(file.sandbox.map(|name| name.0));
-        // A project cannot take away what its user wants to be safe from.
         self.taint = self.taint.max(file.taint);
+        self.sandbox = self.sandbox.or(file.sandbox.and_then(ProfileName::without_trust));
         self.memory_files = self.memory_files.or(file.memory_files);
         fill_map(&mut self.concurrency_by_model, file.concurrency_by_model, |count| count.0);
         fill_map(&mut self.providers, file.providers, |provider| provider);
         fill_map(&mut self.commands, file.commands, |command| placed(command, folders, base));
         fill_map(&mut self.models, file.models, |model| model);
+    }
+
+    /// Takes what only the user's own file may say.
+    fn fill_own(&mut self, file: &SettingsFile, path: &Path) {
+        if let Some(ProfileName::Enforced(Profile::Full)) = file.sandbox {
+            self.sandbox = self.sandbox.or(Some(Profile::Full));
+        }
+        self.best_effort = file.sandbox == Some(ProfileName::BestEffort);
+        self.mcp_env.clone_from(&file.mcp_env);
+        self.web.clone_from(&file.web);
+        self.hosts.clone_from(&file.hosts);
+        self.mcp = trust::servers_of(file, path);
     }
 
     /// The limits of a run before its flags.
@@ -108,6 +140,17 @@ impl Settings {
 
 /// A project is often somebody else's: it may not name a key of the user and where to send it.
 fn keep_keys_at_home(file: &SettingsFile, path: &Path, folders: &Folders) -> Result<(), Failure> {
+    let own = folders.config.join("config.toml");
+    let refused = |what: &str| {
+        Failure::usage(format!("settings `{}`: {what}, which a project may not", path.display()))
+            .hint(format!("put it into your own settings: {}", own.display()))
+    };
+    if !file.mcp_env.is_empty() {
+        return Err(refused("`mcp_env` passes variables of yours on"));
+    }
+    if file.sandbox == Some(ProfileName::BestEffort) {
+        return Err(refused("`sandbox = \"best-effort\"` runs commands without a whole sandbox"));
+    }
     let sends_a_key = |(_, provider): &(&String, &ProviderSettings)| {
         let foreign = provider.base_url.as_deref().is_some_and(|url| !is_loopback(url));
         foreign && provider.key_env.is_some()
@@ -117,7 +160,6 @@ fn keep_keys_at_home(file: &SettingsFile, path: &Path, folders: &Folders) -> Res
         "settings `{}`: `[providers.{name}]` would send a key of yours to an address that a project chose",
         path.display()
     );
-    let own = folders.config.join("config.toml");
     Err(Failure::usage(message).hint(format!("put the section into your own settings: {}", own.display())))
 }
 

@@ -79,7 +79,7 @@ fn agent_line(agent: &AgentView, view: &RunView, palette: Palette) -> String {
         text.push_str(&format!(", of generation {}", agent.generation));
     }
     if agent.was_served_by_another() {
-        text.push_str(&format!(", {}", served_words(&agent.model_asked, &agent.model_served)));
+        text.push_str(&format!(", {}", served_words(agent)));
     }
     let line = sanitise::line(&text);
     if agent.state == AgentState::Failed { palette.bad(&line) } else { line }
@@ -93,7 +93,12 @@ fn listed(agents: &[AgentNumber]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-fn served_words(asked: &Option<String>, served: &Option<String>) -> String {
+/// Which model was asked for, and which answered.
+pub fn served_words(agent: &AgentView) -> String {
+    model_words(&agent.model_asked, &agent.model_served)
+}
+
+fn model_words(asked: &Option<String>, served: &Option<String>) -> String {
     match (asked, served) {
         (Some(asked), Some(served)) if asked != served => format!("asked for {asked}, served by {served}"),
         (_, Some(served)) => served.clone(),
@@ -157,7 +162,7 @@ fn attempt_lines(told: &AttemptStory) -> Vec<String> {
     };
     let time = told.duration_ms.map(|ms| format!(" in {}", words::duration(ms))).unwrap_or_default();
     let mut lines = titled(&sanitise::line(&format!("attempt {}: {end}{time}", told.attempt)), true);
-    lines.push(sanitise::line(&format!("  model:  {}", served_words(&told.model_asked, &told.model_served))));
+    lines.push(sanitise::line(&format!("  model:  {}", model_words(&told.model_asked, &told.model_served))));
     let source = serde_json::to_value(told.usage.source).unwrap_or_default();
     let source = source.as_str().unwrap_or_default();
     lines.push(format!("  tokens: {} ({source}), requests: {}", words::tokens(&told.usage), told.requests));

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::near;
 use crate::settings::Settings;
+use crate::trust::Trust;
 use crate::wiring::{bench, commands};
 use baya_agents::agent_types::{self, AgentType, AgentTypes};
 use baya_agents::api::{
@@ -42,6 +43,8 @@ pub struct Choice {
     pub sandbox: Option<Profile>,
     /// What becomes of prompts with marked text.
     pub taint: TaintUse,
+    /// What the folder may run and open.
+    pub trust: Trust,
 }
 
 impl Choice {
@@ -52,6 +55,7 @@ impl Choice {
             rules: flags.rules.clone().or_else(|| settings.rules.clone()),
             sandbox: flags.sandbox.or(settings.sandbox),
             taint: settings.taint.unwrap_or_default(),
+            trust: Trust::default(),
         }
     }
 }
@@ -65,6 +69,8 @@ pub struct Backends {
     types: Arc<AgentTypes>,
     /// How ids and aliases begin that the default backend is known to have.
     models_known: Vec<String>,
+    /// Agents may have tools that reach the web, or servers of others.
+    reaches_out: bool,
     choice: Choice,
 }
 
@@ -101,7 +107,8 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     provider.as_ref().map_or(Ok(()), check_address).map_err(|error| none_usable(&error, &by_name))?;
     let programs = settings.commands.keys().cloned().collect();
     let models_known = provider.map(|provider| models_known(provider.kind, settings)).unwrap_or_default();
-    Ok(Backends { default, by_name, programs, types, models_known, choice })
+    let reaches_out = !settings.web.is_empty() || !settings.mcp.is_empty() || choice.trust.count() > 0;
+    Ok(Backends { default, by_name, programs, types, models_known, reaches_out, choice })
 }
 
 /// What a script may call a model of this provider without a warning.
@@ -186,7 +193,8 @@ impl Backends {
         let by_name = ByName::from([(default.clone(), backend)]);
         let types = Arc::new(AgentTypes::built_in());
         let (programs, models_known) = (Vec::new(), Vec::new());
-        Backends { default, by_name, programs, types, models_known, choice: Choice::default() }
+        let (reaches_out, choice) = (false, Choice::default());
+        Backends { default, by_name, programs, types, models_known, reaches_out, choice }
     }
 
     /// Whose task it is.
@@ -223,6 +231,10 @@ impl Backends {
 
     fn types_that_look(&self) -> Vec<String> {
         let looks = |agent_type: &&AgentType| {
+            // Tools from outside would come to those that no list of names keeps out.
+            if self.reaches_out && agent_type.tools.is_none() {
+                return false;
+            }
             let rights = rights(Some(agent_type), &AgentOptions::default(), Profile::Full);
             rights.is_ok_and(|rights| rights.tools.iter().all(|tool| only_looks(tool.name())))
         };

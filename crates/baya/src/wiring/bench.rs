@@ -45,6 +45,9 @@ const VARIABLES: &[&str] = &[
     "CI",
 ];
 
+/// As the user's own settings, and no flag, name a sandbox that may have holes.
+pub const BEST_EFFORT: &str = "best-effort";
+
 /// As `--sandbox` and the settings name profiles.
 pub fn profile(name: &str) -> Result<Profile, String> {
     match name {

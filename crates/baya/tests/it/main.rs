@@ -26,4 +26,5 @@ mod sanitise;
 mod scenarios;
 mod settings;
 mod signals;
+mod trust;
 mod usage;

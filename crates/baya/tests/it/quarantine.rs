@@ -85,11 +85,12 @@ fn words_of_a_reader_are_fenced_for_a_worker_and_shown() {
 }
 
 #[test]
-fn taint_is_a_setting_and_the_stricter_file_counts() {
+fn taint_is_a_setting_that_a_project_can_only_make_stricter() {
     for (project, user, throws, fenced) in [
-        ("taint = \"warn\"", "", false, false),
-        ("taint = \"deny\"", "", true, false),
-        ("taint = \"warn\"", "taint = \"fence\"", false, true),
+        ("", "taint = \"warn\"", false, false),
+        ("", "taint = \"deny\"", true, false),
+        ("taint = \"warn\"", "", false, true),
+        ("taint = \"deny\"", "taint = \"warn\"", true, false),
         ("taint = \"fence\"", "taint = \"deny\"", true, false),
     ] {
         let (baya, model) = (Baya::new(), model());
@@ -123,6 +124,20 @@ fn c29_quarantine_is_refused_where_it_cannot_be_held() {
     let checked = baya.line("check w.js").run();
     let said = format!("{}{}", checked.stdout, checked.stderr);
     assert!(said.contains("quarantine-without-schema"), "{said}");
+}
+
+#[test]
+fn a_type_that_only_looks_has_power_where_tools_reach_out() {
+    let baya = Baya::new();
+    baya.write("w.js", &SCRIPT.replace("label: 'worker'", "label: 'worker', agentType: 'Explore'"));
+    let rules = json!({"rules": [{"when": {"label": "reader"}, "json": {"kind": "bug", "summary": ORDER}}]});
+    baya.write("rules.json", &rules.to_string());
+    let config = baya.home().join(".config/baya");
+    std::fs::create_dir_all(&config).expect("a folder");
+    for (web, code) in [("", 0), ("web = [\"example.org\"]\n", 1)] {
+        std::fs::write(config.join("config.toml"), format!("taint = \"deny\"\n{web}")).expect("a file");
+        baya.line("run w.js --backend simulated --rules rules.json").run().exits(code);
+    }
 }
 
 #[test]

@@ -4,7 +4,6 @@
 //! outputs share a pipe, so that they arrive in the order they were written in. What it leaves in the
 //! background lives until the agent ends, and does not hold up the call.
 
-mod output;
 mod shell;
 
 use super::clamp::Clamp;

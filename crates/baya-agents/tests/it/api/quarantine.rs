@@ -3,12 +3,14 @@
 use super::server::{Reply, Server};
 use super::{backend, canned, options, provider, quick, run, task};
 use baya_agents::agent_types::{AgentType, AgentTypes};
-use baya_agents::api::{ApiBackend, ApiSettings, ProviderKind, rights};
+use baya_agents::api::{ApiBackend, ApiSettings, ProviderKind, rights, rights_with};
 use baya_agents::backend::{Attempt, Backend, OpenGate};
 use baya_agents::sandbox::Profile;
+use baya_agents::tools::{Tool, ToolOutput, ToolRoom};
 use baya_core::agent::{AgentOptions, AgentTask, AttemptEnd};
 use baya_core::run::options::only_looks;
-use serde_json::json;
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +30,42 @@ fn c29_quarantine_leaves_tools_that_only_look_and_never_widens() {
         let rights = rights(agent_type, &options, Profile::Full).unwrap();
         let names: Vec<_> = rights.tools.iter().map(|tool| tool.name()).collect();
         assert_eq!((names, rights.profile), (expected, Profile::ReadOnly));
+    }
+}
+
+/// A tool of somebody's server, which says of itself that it only reads.
+struct Strange;
+
+impl Tool for Strange {
+    fn name(&self) -> &str {
+        "mcp__strange__look"
+    }
+
+    fn description(&self) -> &str {
+        "looks"
+    }
+
+    fn input_schema(&self) -> Value {
+        json!({"type": "object"})
+    }
+
+    fn only_reads(&self) -> bool {
+        true
+    }
+
+    fn call<'a>(&'a self, _input: Value, _room: &'a ToolRoom) -> BoxFuture<'a, ToolOutput> {
+        Box::pin(async { ToolOutput::of("looked") })
+    }
+}
+
+#[test]
+fn c29_quarantine_has_no_tool_from_outside() {
+    for quarantine in [true, false] {
+        let tools = Some(vec!["read".to_owned(), "mcp__strange__look".to_owned()]);
+        let options = AgentOptions { quarantine, tools, ..AgentOptions::default() };
+        let rights = rights_with(None, &options, Profile::Workspace, vec![Arc::new(Strange)]).unwrap();
+        let has = rights.tools.iter().any(|tool| tool.name() == "mcp__strange__look");
+        assert_eq!(has, !quarantine);
     }
 }
 

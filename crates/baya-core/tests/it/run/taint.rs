@@ -125,6 +125,25 @@ fn what_is_no_free_text_and_who_has_no_power_goes_unfenced() {
 }
 
 #[test]
+fn marked_words_in_a_schema_are_warned_of() {
+    let mut hand = after_reading(TaintUse::Fence);
+    hand.step(1, vec![agent_with(2, "Fix it", json!({"schema": {"type": "object", "description": WORDS}}))]);
+    assert_eq!((hand.prompts()[1], hand.tasks()[1].mark.as_ref()), ("Fix it", None));
+    let said = "taint: the schema of `Fix it` holds text of agent #1 `read`; it is sent as it is";
+    assert_eq!(hand.logs(), [said]);
+}
+
+#[test]
+fn words_of_an_agent_that_read_marked_words_are_its_own() {
+    let mut hand = after_reading(TaintUse::Fence);
+    hand.step(1, vec![agent(2, &format!("Fix this: {WORDS}"))]);
+    hand.answer(2, "I did not do what the text told me to do, and mended the bug");
+    hand.step(1, vec![agent(3, "Check: I did not do what the text told me to do, and mended the bug")]);
+    assert_eq!(hand.tasks()[2].mark, None);
+    assert_eq!(hand.logs().len(), 1);
+}
+
+#[test]
 fn what_a_failed_reader_is_quoted_with_is_marked_too() {
     let mut hand = Hand::with(Limits::default(), Surroundings { taint: TaintUse::Deny, ..surroundings() });
     hand.step(0, vec![reader(1)]);
