@@ -42,6 +42,8 @@ impl Outside {
         attempt: &Attempt,
     ) -> Remote {
         match &self.servers {
+            // Nothing of theirs could be left.
+            Some(_) if options.quarantine => Remote::default(),
             Some(servers) => {
                 servers.tools(agent_type, &wanted(agent_type, options, most), &task.run, attempt).await
             }

@@ -21,12 +21,15 @@ mod read;
 pub mod set;
 mod todo;
 mod walk;
+mod web_fetch;
 mod write;
 
 pub use set::{Filter, NAMES, ToolSet, set};
+pub use web_fetch::WebFetchTool;
 
 use crate::admission::Slots;
 use crate::backend::{Deed, Gatekeeper, OpenGate};
+use crate::egress::Pass;
 use crate::sandbox::Sandbox;
 use futures_util::future::BoxFuture;
 use memory::Memory;
@@ -81,6 +84,8 @@ pub struct ToolRoom {
     pub gate: Arc<dyn Gatekeeper>,
     /// What heavy commands wait for; none: nothing.
     pub slots: Option<Arc<Slots>>,
+    /// The way out of commands, if there is one.
+    pub pass: Option<Arc<Pass>>,
     background: Background,
 }
 
@@ -97,6 +102,7 @@ impl ToolRoom {
             memory: Memory::default(),
             gate: Arc::new(OpenGate),
             slots: None,
+            pass: None,
         }
     }
 

@@ -60,6 +60,10 @@ impl Collected {
 
     /// A text that is there as a whole: what the model is shown of it.
     pub async fn cut(kept: PathBuf, whole: &str) -> String {
+        if let Some(folder) = kept.parent().filter(|_| whole.len() > SHOWN_BYTES) {
+            // If that fails, so does the file, and the note says so.
+            let _ = tokio::fs::create_dir_all(folder).await;
+        }
         let mut collected = Collected::new(kept);
         collected.add(whole.as_bytes()).await;
         match collected.text().await {

@@ -151,6 +151,8 @@ fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
         model: args.drive.model.clone().or(had.model).or(set.model),
         rules: args.drive.rules.clone().or(had.rules).or(set.rules),
         sandbox: args.drive.sandbox.or(had.sandbox).or(set.sandbox),
+        // How careful to be is the user's to say anew each time.
+        taint: set.taint,
         ..Choice::default()
     }
 }

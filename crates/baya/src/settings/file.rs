@@ -10,6 +10,7 @@ use baya_agents::egress::HostRules;
 use baya_agents::mcp::config::ServerConfig;
 use baya_agents::policy::PolicyFile;
 use baya_agents::sandbox::Profile;
+use baya_core::taint::TaintUse;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -46,6 +47,8 @@ pub struct SettingsFile {
     pub heavy: HeavySection,
     /// What a process of an agent needs: `agent` for all, others by kind, as `claude`.
     pub memory: BTreeMap<String, Bytes>,
+    /// What becomes of prompts that hold text of an agent in quarantine.
+    pub taint: Option<TaintUse>,
     /// Servers of tools, as `.mcp.json` describes them.
     pub mcp: BTreeMap<String, McpSection>,
     /// Variables that descriptions of servers may name, beside the usual ones.

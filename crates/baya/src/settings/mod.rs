@@ -20,6 +20,7 @@ use baya_agents::mcp::config::Declared;
 use baya_agents::policy::{Hook, PolicyFile};
 use baya_agents::sandbox::Profile;
 use baya_core::limits::Limits;
+use baya_core::taint::TaintUse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -59,6 +60,8 @@ pub struct Settings {
     pub heavy: HeavySection,
     /// Bytes that a process of an agent needs, by kind.
     pub memory: BTreeMap<String, u64>,
+    /// What becomes of prompts with marked text; a project's file can only make it stricter.
+    pub taint: Option<TaintUse>,
     /// Commands run even where the sandbox cannot be had as a whole.
     pub best_effort: bool,
     /// Servers of tools of the user.
@@ -95,11 +98,13 @@ impl Settings {
             let text = std::fs::read_to_string(&path).map_err(|error| {
                 Failure::usage(format!("cannot read the settings `{}`: {}", path.display(), in_words(&error)))
             })?;
-            let file = SettingsFile::parse(&text, &path)?;
+            let mut file = SettingsFile::parse(&text, &path)?;
             if is_projects(&path) {
                 keep_keys_at_home(&file, &path, folders)?;
                 settings.want(&file, &path, folders);
                 settings.project = Some((path.clone(), file.clone()));
+                // A project may ask for more care than its user, never for less.
+                file.taint = file.taint.filter(|taint| *taint > TaintUse::default());
             } else {
                 settings.fill_own(&file, &path, folders);
             }
@@ -123,6 +128,7 @@ impl Settings {
         self.script_depth = self.script_depth.or(file.script.depth);
         self.rules = self.rules.take().or(file.rules.map(|rules| folders.expand(&rules, base)));
         self.requests = self.requests.or(file.requests);
+        self.taint = self.taint.max(file.taint);
         self.sandbox = self.sandbox.or(file.sandbox.and_then(ProfileName::without_trust));
         self.memory_files = self.memory_files.or(file.memory_files);
         self.policies.push((path.to_owned(), file.policy));

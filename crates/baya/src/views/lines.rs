@@ -1,7 +1,7 @@
 //! A run told line by line, where there is no terminal to draw on.
 
 use super::words;
-use super::{frame, sanitise};
+use super::{frame, sanitise, show};
 use baya_core::agent::{Cause, Progress, Wait};
 use baya_core::approval::{ApprovalRequest, Patience};
 use baya_core::event::{Event, Outcome};
@@ -37,7 +37,9 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
                 Outcome::Answered(_) => format!("done in {}", words::duration(*duration_ms)),
                 Outcome::Failed(cause) => format!("failed: {}", cause_words(cause)),
             };
-            vec![clean(&format!("{agent} {label}: {end}"))]
+            let served = view.agents.get(agent).filter(|agent| agent.was_served_by_another());
+            let served = served.map(|agent| format!(", {}", show::served_words(agent))).unwrap_or_default();
+            vec![clean(&format!("{agent} {label}: {end}{served}"))]
         }
         Event::StepEnded { number, .. } => view.steps.get(number).map(step_line).into_iter().collect(),
         Event::Landing { record } => landing_line(record, view).into_iter().collect(),

@@ -11,19 +11,22 @@ use crate::trust::Trust;
 use crate::wiring::limits::LimitsFile;
 use crate::wiring::{bench, commands};
 use baya_agents::admission::Slots;
-use baya_agents::agent_types::{self, AgentTypes};
+use baya_agents::agent_types::{self, AgentType, AgentTypes};
 use baya_agents::api::{
     ApiBackend, ApiSettings, ProviderConfig, ProviderKind, SelectError, check_address, discover,
-    find_providers,
+    find_providers, rights,
 };
 use baya_agents::backend::Backend;
 use baya_agents::governor::{Governor, GovernorSettings};
+use baya_agents::models::known_beginnings;
 use baya_agents::program::end_survivor;
 use baya_agents::sandbox::Profile;
 use baya_agents::simulated::Simulated;
-use baya_core::agent::{AgentProcess, AgentTask, Cause, CauseKind};
+use baya_core::agent::{AgentOptions, AgentProcess, AgentTask, Cause, CauseKind};
 use baya_core::event::Surroundings;
+use baya_core::run::options::only_looks;
 use baya_core::simulate::Rules;
+use baya_core::taint::TaintUse;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -41,6 +44,8 @@ pub struct Choice {
     pub rules: Option<PathBuf>,
     /// How much the tools of agents may do.
     pub sandbox: Option<Profile>,
+    /// What becomes of prompts with marked text.
+    pub taint: TaintUse,
     /// What the folder may run and open.
     pub trust: Trust,
 }
@@ -52,6 +57,7 @@ impl Choice {
             model: flags.model.clone().or_else(|| settings.model.clone()),
             rules: flags.rules.clone().or_else(|| settings.rules.clone()),
             sandbox: flags.sandbox.or(settings.sandbox),
+            taint: settings.taint.unwrap_or_default(),
             trust: Trust::default(),
         }
     }
@@ -64,6 +70,10 @@ pub struct Backends {
     /// Those that are programs.
     programs: Vec<String>,
     types: Arc<AgentTypes>,
+    /// How ids and aliases begin that the default backend is known to have.
+    models_known: Vec<String>,
+    /// Agents may have tools that reach the web, or servers of others.
+    reaches_out: bool,
     choice: Choice,
     /// Of requests to model APIs; absent where none are made.
     limits: Option<LimitsFile>,
@@ -105,7 +115,20 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     }
     provider.as_ref().map_or(Ok(()), check_address).map_err(|error| none_usable(&error, &by_name))?;
     let programs = settings.commands.keys().cloned().collect();
-    Ok(Backends { default, by_name, programs, types, choice, limits })
+    let models_known = provider.map(|provider| models_known(provider.kind, settings)).unwrap_or_default();
+    let reaches_out = !settings.web.is_empty() || !settings.mcp.is_empty() || choice.trust.count() > 0;
+    Ok(Backends { default, by_name, programs, types, models_known, reaches_out, choice, limits })
+}
+
+/// What a script may call a model of this provider without a warning.
+fn models_known(kind: ProviderKind, settings: &Settings) -> Vec<String> {
+    let ids = known_beginnings(kind).iter().map(|id| (*id).to_owned());
+    let ids: Vec<String> = ids.collect();
+    if ids.is_empty() {
+        return ids;
+    }
+    let aliases = ["haiku", "sonnet", "opus", "fable", "best", "inherit"].map(str::to_owned);
+    ids.into_iter().chain(aliases).chain(settings.models.keys().map(|alias| alias.to_lowercase())).collect()
 }
 
 fn governor_settings(requests: &RequestsSection) -> GovernorSettings {
@@ -204,8 +227,9 @@ impl Backends {
         let default = backend.name().to_owned();
         let by_name = ByName::from([(default.clone(), backend)]);
         let types = Arc::new(AgentTypes::built_in());
-        let choice = Choice::default();
-        Backends { default, by_name, programs: Vec::new(), types, choice, limits: None }
+        let (programs, models_known) = (Vec::new(), Vec::new());
+        let (reaches_out, choice) = (false, Choice::default());
+        Backends { default, by_name, programs, types, models_known, reaches_out, choice, limits: None }
     }
 
     /// Leaves what was found out of providers to the next process.
@@ -242,11 +266,32 @@ impl Backends {
             backend: self.default.clone(),
             backends: self.by_name.keys().cloned().collect(),
             backends_with_tools: self.programs.clone(),
+            backends_with_quarantine: self.holding_quarantine(),
+            agent_types_that_look: self.types_that_look(),
+            models_known: self.models_known.clone(),
+            taint: self.choice.taint,
             simulated: self.by_name.get(&self.default).is_some_and(|backend| backend.is_simulated()),
             model: self.choice.model.clone(),
             rules: self.choice.rules.as_ref().map(|rules| rules.display().to_string()),
             sandbox: Some(bench::profile_name(self.choice.sandbox.unwrap_or_default()).to_owned()),
         }
+    }
+
+    fn holding_quarantine(&self) -> Vec<String> {
+        let holding = self.by_name.iter().filter(|(_, backend)| backend.holds_quarantine());
+        holding.map(|(name, _)| name.clone()).collect()
+    }
+
+    fn types_that_look(&self) -> Vec<String> {
+        let looks = |agent_type: &&AgentType| {
+            // Tools from outside would come to those that no list of names keeps out.
+            if self.reaches_out && agent_type.tools.is_none() {
+                return false;
+            }
+            let rights = rights(Some(agent_type), &AgentOptions::default(), Profile::Full);
+            rights.is_ok_and(|rights| rights.tools.iter().all(|tool| only_looks(tool.name())))
+        };
+        self.types.iter().filter(looks).map(|agent_type| agent_type.name.clone()).collect()
     }
 
     /// Ends processes that an earlier driver left at work.

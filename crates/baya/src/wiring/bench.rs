@@ -91,6 +91,9 @@ pub fn build(
         private_folder(&temporary)?;
         private_folder(&kept)?;
         let mut sandbox = Sandbox::new(profile, &attempt.folder, &temporary).with_home(&folders.home);
+        if task.options.quarantine {
+            sandbox = sandbox.quarantined();
+        }
         sandbox.hidden.extend([folders.state.clone(), folders.config.clone(), folders.data.clone()]);
         sandbox.readable.push(kept.clone());
         sandbox.environment.clone_from(&environment);

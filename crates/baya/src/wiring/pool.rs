@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -49,8 +49,14 @@ impl LocalPool {
         LocalPool { gates, ..self }
     }
 
-    fn attempt(&self, task: &AgentTask, cancel: &CancellationToken, reports: &Reports) -> Attempt {
-        let (folder, cancel) = (self.folder.clone(), cancel.clone());
+    fn attempt(
+        &self,
+        task: &AgentTask,
+        folder: PathBuf,
+        cancel: &CancellationToken,
+        reports: &Reports,
+    ) -> Attempt {
+        let cancel = cancel.clone();
         let signals = signals((task.agent, task.attempt), reports);
         let (is_read_only, asks_nobody) = self.backends.narrowed(task);
         let gate: Arc<dyn Gatekeeper> = if self.gates.is_open() && !is_read_only {
@@ -87,7 +93,14 @@ impl AgentRunner for LocalPool {
         let id = (task.agent, task.attempt);
         let cancel = CancellationToken::new();
         let backend = self.backends.for_task(&task);
-        let attempt = self.attempt(&task, &cancel, &reports);
+        let folder = folder_of(&self.folder, task.options.cwd.as_deref());
+        let backend = backend.and_then(|backend| Ok((backend, folder?)));
+        let (backend, folder) = match backend {
+            Ok((backend, folder)) => (Ok(backend), folder),
+            Err(cause) => (Err(cause), self.folder.clone()),
+        };
+        let task = told(task, backend.as_ref().ok());
+        let attempt = self.attempt(&task, folder, &cancel, &reports);
         let gates = self.gates.clone();
         let working = self.working.clone();
         let mut locked = lock(&self.working);
@@ -112,6 +125,30 @@ impl AgentRunner for LocalPool {
     fn end_survivors(&self, processes: &[AgentProcess]) {
         self.backends.end_survivors(processes);
     }
+}
+
+/// Where an agent works: a folder below the run's, behind all links.
+fn folder_of(root: &Path, cwd: Option<&str>) -> Result<PathBuf, Cause> {
+    let Some(cwd) = cwd else { return Ok(root.to_owned()) };
+    let unusable = |why: &str| {
+        let message = format!("`cwd` `{cwd}` {why}");
+        Cause::new(CauseKind::Program, message).hint("`cwd` names a folder below the working folder")
+    };
+    let real = |path: &Path| path.canonicalize().map_err(|_| unusable("is not there"));
+    let (top, folder) = (real(root)?, real(&root.join(cwd))?);
+    match folder.starts_with(&top) {
+        false => Err(unusable("leads out of the working folder")),
+        true if folder.is_dir() => Ok(folder),
+        true => Err(unusable("is no folder")),
+    }
+}
+
+/// What an agent is told about fenced data, where its backend does not tell it.
+fn told(mut task: AgentTask, backend: Option<&Arc<dyn Backend>>) -> AgentTask {
+    if let Some(rule) = task.data_rule().filter(|_| backend.is_some_and(|it| !it.tells_data_rule())) {
+        task.prompt = format!("{rule}\n\n{}", task.prompt);
+    }
+    task
 }
 
 fn signals((agent, attempt): AttemptId, reports: &Reports) -> Arc<dyn Fn(Signal) + Send + Sync> {

@@ -18,6 +18,7 @@ mod policy;
 mod pool;
 mod providers;
 mod quantities;
+mod quarantine;
 mod readme;
 mod real_requests;
 mod results;

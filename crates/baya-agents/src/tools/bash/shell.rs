@@ -71,6 +71,7 @@ pub(super) async fn run(command: &str, timeout: Duration, room: &ToolRoom) -> Re
     if is_open {
         notes.push(shell.leave_in_background(room).await);
     }
+    notes.extend(room.pass.iter().flat_map(|pass| pass.take_refused()));
     Ok(Ended { how, output, notes })
 }
 
