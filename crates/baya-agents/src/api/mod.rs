@@ -268,10 +268,11 @@ impl ApiBackend {
         if rights.tools.is_empty() {
             return Ok(None);
         }
-        let room = (bench.open)(task, attempt, rights.profile).map_err(|why| {
+        let mut room = (bench.open)(task, attempt, rights.profile).map_err(|why| {
             let cause = Cause::new(CauseKind::Program, format!("no agent can work here: {why}"));
             AttemptEnd::Unusable(cause.hint("`tools: []` in a call does without"))
         })?;
+        room.gate = attempt.gate.clone();
         let place = Place { room: room.clone(), ran_commands: !task.turns.is_empty() };
         if place.ran_commands {
             // What an earlier process of ours left at work.

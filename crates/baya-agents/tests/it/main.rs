@@ -1,5 +1,6 @@
 //! Everything that agents can be asked, over loopback only.
 
+mod admission;
 mod agent_types;
 mod answer_tool;
 mod api;
@@ -8,6 +9,7 @@ mod command;
 mod egress;
 mod fake_model;
 mod mcp;
+mod policy;
 mod program;
 mod sandbox;
 mod simulated;

@@ -11,9 +11,9 @@ use crate::script_args::{self, Given};
 use crate::settings::Settings;
 use crate::trust::Trust;
 use crate::wiring::backends::{self, Choice};
-use crate::wiring::bench;
 use crate::wiring::pool::LocalPool;
 use crate::wiring::scripts::Workflows;
+use crate::wiring::{bench, gates};
 use baya_core::event::ScriptRecord;
 use baya_core::ids::RunId;
 use baya_core::limits::Limits;
@@ -74,11 +74,13 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
     let backends = backends::build(choice, folders, settings).await?;
     let strict = args.drive.strict || settings.strict;
     let limits = new_limits(args, &view.limits);
+    let watching = drive::watching(args.drive.json);
+    let gates = gates::build(settings, folders, watching, args.drive.questions());
     let drive = Drive {
         run,
         journal: Box::new(journal),
         surroundings: backends.surroundings(folders),
-        pool: Arc::new(LocalPool::new(backends, folders.working.clone())),
+        pool: Arc::new(LocalPool::new(backends, folders.working.clone()).with_gates(gates)),
         workflows: Arc::new(workflows),
         begin: Begin::Resume {
             past: Some(events),
@@ -88,7 +90,7 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
             limits,
         },
         view,
-        watching: drive::watching(args.drive.json),
+        watching,
         strictness: if strict { Strictness::Strict } else { Strictness::Lenient },
     };
     drive.go().await

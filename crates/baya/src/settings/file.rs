@@ -7,6 +7,7 @@ use crate::wiring::bench;
 use baya_agents::api::ProviderSettings;
 use baya_agents::egress::HostRules;
 use baya_agents::mcp::config::ServerConfig;
+use baya_agents::policy::{PolicyFile, ToolPattern};
 use baya_agents::sandbox::Profile;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
@@ -31,6 +32,14 @@ pub struct SettingsFile {
     pub memory_files: Option<bool>,
     /// What the tools of agents may do.
     pub sandbox: Option<ProfileName>,
+    /// What agents may do, beyond their sandbox.
+    pub policy: PolicyFile,
+    /// Whether a person is waited for where the policy asks.
+    pub approvals: Option<Approvals>,
+    /// How long; then it is a denial.
+    pub approval_timeout: Option<Duration>,
+    /// Programs that are told what agents do, and may say no.
+    pub hooks: HooksSection,
     /// Servers of tools, as `.mcp.json` describes them.
     pub mcp: BTreeMap<String, McpSection>,
     /// Variables that descriptions of servers may name, beside the usual ones.
@@ -47,6 +56,32 @@ pub struct ScriptSection {
     pub memory: Option<Bytes>,
     pub cpu: Option<Duration>,
     pub depth: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Approvals {
+    Wait,
+    Deny,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HooksSection {
+    pub before_agent: Vec<HookSection>,
+    pub after_agent: Vec<HookSection>,
+    pub before_tool: Vec<HookSection>,
+}
+
+/// One program of `[[hooks.…]]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HookSection {
+    pub argv: Argv,
+    /// Before these tools; absent: before all.
+    #[serde(default)]
+    pub tools: Vec<ToolPattern>,
+    pub timeout: Option<Duration>,
 }
 
 /// A server of tools: `[mcp.NAME]`.

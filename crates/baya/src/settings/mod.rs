@@ -4,8 +4,11 @@
 //! its place.
 
 mod file;
+mod hooks;
 
-pub use file::{CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, SettingsFile};
+pub use file::{
+    Approvals, CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, SettingsFile,
+};
 
 use crate::failure::{Failure, in_words};
 use crate::folders::Folders;
@@ -13,6 +16,7 @@ use crate::trust;
 use baya_agents::api::ProviderSettings;
 use baya_agents::egress::HostRules;
 use baya_agents::mcp::config::Declared;
+use baya_agents::policy::{Hook, PolicyFile};
 use baya_agents::sandbox::Profile;
 use baya_core::limits::Limits;
 use std::collections::BTreeMap;
@@ -45,6 +49,11 @@ pub struct Settings {
     pub memory_files: Option<bool>,
     /// What the tools of agents may do.
     pub sandbox: Option<Profile>,
+    /// What agents may do, by the file that says so.
+    pub policies: Vec<(PathBuf, PolicyFile)>,
+    pub approvals: Option<Approvals>,
+    pub approval_timeout_ms: Option<u64>,
+    pub hooks: Vec<Hook>,
     /// Commands run even where the sandbox cannot be had as a whole.
     pub best_effort: bool,
     /// Servers of tools of the user.
@@ -75,6 +84,7 @@ impl Settings {
             let file = SettingsFile::parse(&text, &path)?;
             if is_projects(&path) {
                 keep_keys_at_home(&file, &path, folders)?;
+                hooks::keep_at_home(&file.hooks, &path, folders)?;
                 settings.project = Some((path.clone(), file.clone()));
             } else {
                 settings.fill_own(&file, &path);
@@ -100,6 +110,10 @@ impl Settings {
         self.rules = self.rules.take().or(file.rules.map(|rules| folders.expand(&rules, base)));
         self.sandbox = self.sandbox.or(file.sandbox.and_then(ProfileName::without_trust));
         self.memory_files = self.memory_files.or(file.memory_files);
+        self.policies.push((path.to_owned(), file.policy));
+        self.approvals = self.approvals.or(file.approvals);
+        self.approval_timeout_ms = self.approval_timeout_ms.or(file.approval_timeout.map(|time| time.0));
+        self.hooks.extend(hooks::of(file.hooks, folders, base));
         fill_map(&mut self.concurrency_by_model, file.concurrency_by_model, |count| count.0);
         fill_map(&mut self.providers, file.providers, |provider| provider);
         fill_map(&mut self.commands, file.commands, |command| placed(command, folders, base));
@@ -174,10 +188,14 @@ fn is_loopback(url: &str) -> bool {
 
 /// A program that is named by a path is meant from the file that names it.
 fn placed(mut command: CommandSection, folders: &Folders, base: &Path) -> CommandSection {
-    if let Some(program) = command.argv.0.first_mut().filter(|program| program.contains('/')) {
+    place_program(&mut command.argv.0, folders, base);
+    command
+}
+
+fn place_program(argv: &mut [String], folders: &Folders, base: &Path) {
+    if let Some(program) = argv.first_mut().filter(|program| program.contains('/')) {
         *program = folders.expand(program, base).display().to_string();
     }
-    command
 }
 
 fn fill_map<A, B>(into: &mut BTreeMap<String, B>, from: BTreeMap<String, A>, convert: impl Fn(A) -> B) {

@@ -70,8 +70,13 @@ fn see(view: &mut RunView, update: &ViewUpdate, watching: Watching) {
                 Watching::Lines => {
                     lines::of_event(&recorded.event, view).iter().for_each(|line| output::talk(line))
                 }
-                Watching::Json => json::line(recorded).iter().for_each(|line| output::data(line)),
-                Watching::Live | Watching::Nothing => {}
+                Watching::Json => json::line(recorded, view).iter().for_each(|line| output::data(line)),
+                Watching::Live => {
+                    if frame::rings(&recorded.event) {
+                        screen::ring();
+                    }
+                }
+                Watching::Nothing => {}
             }
         }
     }

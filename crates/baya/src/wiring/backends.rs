@@ -99,7 +99,8 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     Ok(Backends { default, by_name, programs, types, choice })
 }
 
-fn environment() -> Environment {
+/// Of this process, as far as it is text.
+pub fn environment() -> Environment {
     let texts =
         |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     std::env::vars_os().filter_map(texts).collect()
@@ -177,6 +178,14 @@ impl Backends {
         let name = task.options.backend.as_ref().unwrap_or(&self.default);
         let gone = || Cause::new(CauseKind::Program, format!("there is no backend `{name}` any more"));
         self.by_name.get(name).cloned().ok_or_else(gone)
+    }
+
+    /// What the agent's type and its sandbox say: whether it only reads, and whether it asks nobody.
+    pub fn narrowed(&self, task: &AgentTask) -> (bool, bool) {
+        let known = task.options.agent_type.as_deref().and_then(|name| self.types.get(name));
+        let mode = known.and_then(|known| known.permission_mode.as_deref());
+        let only_reads = mode == Some("plan") || self.choice.sandbox == Some(Profile::ReadOnly);
+        (only_reads, mode == Some("dontAsk"))
     }
 
     /// What the run is told of the place it runs in.

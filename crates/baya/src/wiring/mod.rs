@@ -3,6 +3,7 @@
 pub mod backends;
 pub mod bench;
 pub mod commands;
+pub mod gates;
 pub mod pool;
 pub mod randomness;
 pub mod scripts;

@@ -1,16 +1,19 @@
 //! Features of the program, through the program itself.
 
+mod approvals;
 mod args_rules;
 mod at_work;
 mod bad_input;
 mod disk;
 mod fake;
 mod harness;
+mod hooks;
 mod hostile;
 mod killed;
 mod killed_children;
 mod killed_process;
 mod lease;
+mod policy;
 mod pool;
 mod providers;
 mod quantities;
