@@ -6,15 +6,19 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::near;
+use crate::output;
 use crate::settings::Settings;
 use crate::trust::Trust;
-use crate::wiring::{bench, commands};
+use crate::views::sanitise;
+use crate::wiring::confines::Confines;
+use crate::wiring::{bench, commands, outside};
 use baya_agents::agent_types::{self, AgentTypes};
 use baya_agents::api::{
     ApiBackend, ApiSettings, ProviderConfig, ProviderKind, SelectError, check_address, discover,
     find_providers,
 };
 use baya_agents::backend::Backend;
+use baya_agents::mcp::Servers;
 use baya_agents::program::end_survivor;
 use baya_agents::sandbox::Profile;
 use baya_agents::simulated::Simulated;
@@ -38,6 +42,8 @@ pub struct Choice {
     pub rules: Option<PathBuf>,
     /// How much the tools of agents may do.
     pub sandbox: Option<Profile>,
+    /// Commands run even where the sandbox cannot be had as a whole.
+    pub best_effort: bool,
     /// What the folder may run and open.
     pub trust: Trust,
 }
@@ -49,6 +55,7 @@ impl Choice {
             model: flags.model.clone().or_else(|| settings.model.clone()),
             rules: flags.rules.clone().or_else(|| settings.rules.clone()),
             sandbox: flags.sandbox.or(settings.sandbox),
+            best_effort: settings.best_effort,
             trust: Trust::default(),
         }
     }
@@ -62,6 +69,8 @@ pub struct Backends {
     programs: Vec<String>,
     types: Arc<AgentTypes>,
     choice: Choice,
+    /// Servers of tools, of all backends.
+    servers: Option<Arc<Servers>>,
 }
 
 type ByName = BTreeMap<String, Arc<dyn Backend>>;
@@ -71,11 +80,14 @@ type Environment = BTreeMap<String, String>;
 pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Result<Backends, Failure> {
     let env = environment();
     let types = Arc::new(find_types(folders));
-    let bench = bench::build(choice.sandbox.unwrap_or_default(), folders, &env)?;
+    let profile = choice.sandbox.unwrap_or_default();
+    let confines = Confines::new(folders, settings, &env).await?;
+    let bench = bench::build(profile, folders, &confines);
+    let outside = outside::build(folders, settings, &types, &choice.trust, profile, &confines, &env);
     let api = |name: &str, providers| -> Arc<dyn Backend> {
         let settings = api_settings(&choice, settings);
         let backend = ApiBackend::new(name, providers, settings, types.clone());
-        Arc::new(backend.with_tools(bench.clone()))
+        Arc::new(backend.with_tools(bench.clone()).with_outside(outside.clone()))
     };
     let mut by_name = ByName::new();
     by_name.insert(SIMULATED.to_owned(), Arc::new(Simulated::new(read_rules(choice.rules.as_deref())?)));
@@ -96,7 +108,7 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     }
     provider.as_ref().map_or(Ok(()), check_address).map_err(|error| none_usable(&error, &by_name))?;
     let programs = settings.commands.keys().cloned().collect();
-    Ok(Backends { default, by_name, programs, types, choice })
+    Ok(Backends { default, by_name, programs, types, choice, servers: outside.servers })
 }
 
 /// Of this process, as far as it is text.
@@ -170,7 +182,8 @@ impl Backends {
         let default = backend.name().to_owned();
         let by_name = ByName::from([(default.clone(), backend)]);
         let types = Arc::new(AgentTypes::built_in());
-        Backends { default, by_name, programs: Vec::new(), types, choice: Choice::default() }
+        let choice = Choice::default();
+        Backends { default, by_name, programs: Vec::new(), types, choice, servers: None }
     }
 
     /// Whose task it is.
@@ -200,7 +213,16 @@ impl Backends {
             simulated: self.by_name.get(&self.default).is_some_and(|backend| backend.is_simulated()),
             model: self.choice.model.clone(),
             rules: self.choice.rules.as_ref().map(|rules| rules.display().to_string()),
-            sandbox: Some(bench::profile_name(self.choice.sandbox.unwrap_or_default()).to_owned()),
+            sandbox: Some(bench::in_force(self.choice.sandbox.unwrap_or_default(), self.choice.best_effort)),
+        }
+    }
+
+    /// Ends what is shared by the agents of a run, when it is over.
+    pub async fn end(&self) {
+        let Some(servers) = &self.servers else { return };
+        for name in servers.end().await {
+            let note = format!("note: something of the server `{name}` withstands KILL");
+            output::talk(&sanitise::line(&note));
         }
     }
 

@@ -3,7 +3,9 @@
 pub mod backends;
 pub mod bench;
 pub mod commands;
+pub mod confines;
 pub mod gates;
+pub mod outside;
 pub mod pool;
 pub mod randomness;
 pub mod scripts;

@@ -67,7 +67,7 @@ impl LocalPool {
         lock(&self.working).tasks.values().for_each(JoinHandle::abort);
     }
 
-    /// Cancels what is still at work and waits for it.
+    /// Cancels what is still at work, waits for it, and ends what the agents shared.
     pub async fn settle(&self) {
         let tasks: Vec<_> = {
             let mut working = lock(&self.working);
@@ -78,6 +78,7 @@ impl LocalPool {
             // Aborted or panicked: over in any case.
             let _ = task.await;
         }
+        self.backends.end().await;
     }
 }
 
