@@ -84,7 +84,8 @@ pub fn claims(folders: &Folders, settings: &Settings, types: &AgentTypes) -> Vec
     }
     let place = super::place(folders);
     let of_types = inline_servers(types);
-    claims.extend(of_types.iter().filter(|server| server.file.starts_with(place)).map(Claim::of_server));
+    let of_place = of_types.iter().map(|(_, server)| server).filter(|server| server.file.starts_with(place));
+    claims.extend(of_place.map(Claim::of_server));
     claims
 }
 
@@ -148,15 +149,15 @@ pub fn widen(settings: &mut Settings, trust: &Trust) {
     }
 }
 
-/// Servers that agent types describe themselves, and do not only name.
-pub fn inline_servers(types: &AgentTypes) -> Vec<Declared> {
+/// Servers that agent types describe themselves, and do not only name; with the type's name.
+pub fn inline_servers(types: &AgentTypes) -> Vec<(String, Declared)> {
     let mut servers = Vec::new();
     for agent_type in types.iter() {
         let (Origin::File(file), Some(value)) = (&agent_type.origin, &agent_type.mcp_servers) else {
             continue;
         };
         for (name, config) in described(value) {
-            servers.push(Declared { name, config, file: file.clone() });
+            servers.push((agent_type.name.clone(), Declared { name, config, file: file.clone() }));
         }
     }
     servers

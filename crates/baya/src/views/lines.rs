@@ -1,5 +1,6 @@
 //! A run told line by line, where there is no terminal to draw on.
 
+use super::summary::loose_sandbox;
 use super::words;
 use super::{frame, sanitise, show};
 use baya_core::agent::{Cause, Progress, Wait};
@@ -20,7 +21,9 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         Event::RunStarted { run, script, surroundings, .. } => {
             let asks =
                 if surroundings.simulated { "simulated: no model is asked" } else { &surroundings.backend };
-            vec![clean(&format!("{run} {} ({}), {asks}", script.name, script.path))]
+            let mut lines = vec![clean(&format!("{run} {} ({}), {asks}", script.name, script.path))];
+            lines.extend(loose_sandbox(view));
+            lines
         }
         Event::RunResumed { generation, .. } => vec![format!("resumed, generation {generation}")],
         Event::PhaseEntered { title, frame, .. } if *frame == baya_core::ids::FrameId::MAIN => {

@@ -4,6 +4,7 @@ use super::lines::cause_words;
 use super::palette::Palette;
 use super::sanitise;
 use super::words;
+use crate::wiring::bench::BEST_EFFORT;
 use baya_core::agent::{Cause, UsageSource};
 use baya_core::call::{ScriptError, ScriptErrorKind, Site};
 use baya_core::event::{Failures, RunStatus};
@@ -22,6 +23,7 @@ pub fn draw(view: &RunView, palette: Palette) -> Vec<String> {
     if view.simulated {
         lines.push(palette.warn(simulated_words(view)));
     }
+    lines.extend(loose_sandbox(view).map(|words| palette.warn(&words)));
     if let Some(error) = &view.error {
         lines.extend(error_lines(error).iter().map(|line| palette.bad(line)));
     }
@@ -33,6 +35,12 @@ pub fn draw(view: &RunView, palette: Palette) -> Vec<String> {
     lines.extend(question_lines(view, palette));
     lines.extend(next_steps(view));
     lines
+}
+
+/// Said wherever a run is shown whose commands may run without a whole sandbox.
+pub fn loose_sandbox(view: &RunView) -> Option<String> {
+    let sandbox = view.sandbox.as_deref().filter(|sandbox| sandbox.contains(BEST_EFFORT))?;
+    Some(sanitise::line(&format!("sandbox: {sandbox}; what this system cannot enforce is left out")))
 }
 
 pub fn simulated_words(view: &RunView) -> &'static str {

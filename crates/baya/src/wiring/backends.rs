@@ -6,10 +6,13 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::near;
+use crate::output;
 use crate::settings::{RequestsSection, Settings};
 use crate::trust::Trust;
+use crate::views::sanitise;
+use crate::wiring::confines::Confines;
 use crate::wiring::limits::LimitsFile;
-use crate::wiring::{bench, commands};
+use crate::wiring::{bench, commands, outside};
 use baya_agents::admission::Slots;
 use baya_agents::agent_types::{self, AgentType, AgentTypes};
 use baya_agents::api::{
@@ -18,6 +21,7 @@ use baya_agents::api::{
 };
 use baya_agents::backend::Backend;
 use baya_agents::governor::{Governor, GovernorSettings};
+use baya_agents::mcp::Servers;
 use baya_agents::models::known_beginnings;
 use baya_agents::program::end_survivor;
 use baya_agents::sandbox::Profile;
@@ -46,6 +50,8 @@ pub struct Choice {
     pub sandbox: Option<Profile>,
     /// What becomes of prompts with marked text.
     pub taint: TaintUse,
+    /// Commands run even where the sandbox cannot be had as a whole.
+    pub best_effort: bool,
     /// What the folder may run and open.
     pub trust: Trust,
 }
@@ -58,6 +64,7 @@ impl Choice {
             rules: flags.rules.clone().or_else(|| settings.rules.clone()),
             sandbox: flags.sandbox.or(settings.sandbox),
             taint: settings.taint.unwrap_or_default(),
+            best_effort: settings.best_effort,
             trust: Trust::default(),
         }
     }
@@ -77,6 +84,8 @@ pub struct Backends {
     choice: Choice,
     /// Of requests to model APIs; absent where none are made.
     limits: Option<LimitsFile>,
+    /// Servers of tools, of all backends.
+    servers: Option<Arc<Servers>>,
 }
 
 type ByName = BTreeMap<String, Arc<dyn Backend>>;
@@ -89,11 +98,14 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     let governor = Governor::new(governor_settings(&settings.requests));
     let limits = Some(LimitsFile::open(&folders.state, governor.clone()));
     let slots = Slots::new(settings.slots(folders));
-    let bench = bench::build(choice.sandbox.unwrap_or_default(), folders, &env, slots)?;
+    let profile = choice.sandbox.unwrap_or_default();
+    let confines = Confines::new(folders, settings, &env).await?;
+    let bench = bench::build(profile, folders, &confines, slots);
+    let outside = outside::build(folders, settings, &types, &choice.trust, profile, &confines, &env);
     let api = |name: &str, providers| -> Arc<dyn Backend> {
         let settings = api_settings(&choice, settings);
         let backend = ApiBackend::new(name, providers, settings, types.clone()).governed_by(&governor);
-        Arc::new(backend.with_tools(bench.clone()))
+        Arc::new(backend.with_tools(bench.clone()).with_outside(outside.clone()))
     };
     let mut by_name = ByName::new();
     by_name.insert(SIMULATED.to_owned(), Arc::new(Simulated::new(read_rules(choice.rules.as_deref())?)));
@@ -117,7 +129,17 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     let programs = settings.commands.keys().cloned().collect();
     let models_known = provider.map(|provider| models_known(provider.kind, settings)).unwrap_or_default();
     let reaches_out = !settings.web.is_empty() || !settings.mcp.is_empty() || choice.trust.count() > 0;
-    Ok(Backends { default, by_name, programs, types, models_known, reaches_out, choice, limits })
+    Ok(Backends {
+        default,
+        by_name,
+        programs,
+        types,
+        models_known,
+        reaches_out,
+        choice,
+        limits,
+        servers: outside.servers,
+    })
 }
 
 /// What a script may call a model of this provider without a warning.
@@ -229,7 +251,17 @@ impl Backends {
         let types = Arc::new(AgentTypes::built_in());
         let (programs, models_known) = (Vec::new(), Vec::new());
         let (reaches_out, choice) = (false, Choice::default());
-        Backends { default, by_name, programs, types, models_known, reaches_out, choice, limits: None }
+        Backends {
+            default,
+            by_name,
+            programs,
+            types,
+            models_known,
+            reaches_out,
+            choice,
+            limits: None,
+            servers: None,
+        }
     }
 
     /// Leaves what was found out of providers to the next process.
@@ -273,7 +305,16 @@ impl Backends {
             simulated: self.by_name.get(&self.default).is_some_and(|backend| backend.is_simulated()),
             model: self.choice.model.clone(),
             rules: self.choice.rules.as_ref().map(|rules| rules.display().to_string()),
-            sandbox: Some(bench::profile_name(self.choice.sandbox.unwrap_or_default()).to_owned()),
+            sandbox: Some(bench::in_force(self.choice.sandbox.unwrap_or_default(), self.choice.best_effort)),
+        }
+    }
+
+    /// Ends what is shared by the agents of a run, when it is over.
+    pub async fn end(&self) {
+        let Some(servers) = &self.servers else { return };
+        for name in servers.end().await {
+            let note = format!("note: something of the server `{name}` withstands KILL");
+            output::talk(&sanitise::line(&note));
         }
     }
 

@@ -73,7 +73,7 @@ impl LocalPool {
         lock(&self.working).tasks.values().for_each(JoinHandle::abort);
     }
 
-    /// Cancels what is still at work and waits for it.
+    /// Cancels what is still at work, waits for it, and ends what the agents shared.
     pub async fn settle(&self) {
         let tasks: Vec<_> = {
             let mut working = lock(&self.working);
@@ -85,6 +85,7 @@ impl LocalPool {
             let _ = task.await;
         }
         self.backends.remember_limits();
+        self.backends.end().await;
     }
 }
 

@@ -28,6 +28,7 @@ mod run_views;
 mod sandbox;
 mod sanitise;
 mod scenarios;
+mod servers;
 mod settings;
 mod signals;
 mod trust;
