@@ -60,6 +60,10 @@ pub struct Sandbox {
     /// The loopback port of the proxy that lets commands out to listed hosts.
     #[serde(default)]
     pub proxy: Option<u16>,
+    /// A loopback port of the program itself, which serves there what it then asks itself: it may listen
+    /// on it and connect to it.
+    #[serde(default)]
+    pub own_port: Option<u16>,
     /// Runs commands with whatever of the policy this kernel can enforce, instead of refusing.
     pub best_effort: bool,
     /// The environment of commands, whole; `TMPDIR` is added.
@@ -131,7 +135,7 @@ impl Sandbox {
 
     /// The ports that commands may connect to.
     fn ports(&self) -> impl Iterator<Item = u16> {
-        self.port.into_iter().chain(self.proxy)
+        self.port.into_iter().chain(self.proxy).chain(self.own_port)
     }
 
     fn resolve(&self, path: &Path) -> Result<PathBuf, Refusal> {

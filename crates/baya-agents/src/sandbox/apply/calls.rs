@@ -132,8 +132,10 @@ fn forbid_sockets(rules: &mut Rules, sandbox: &Sandbox, sockets: Sockets) -> Res
     let ports = sandbox.ports().next().is_some() && sockets.ports;
     if ports {
         families.extend(inet);
-        // Listening takes a port by itself; data sent before the connection asks no one.
-        rules.insert(libc::SYS_listen, Vec::new());
+        // Listening takes a port by itself, if it was given none; data sent before the connection asks no one.
+        if sandbox.own_port.is_none() {
+            rules.insert(libc::SYS_listen, Vec::new());
+        }
         let early = libc::MSG_FASTOPEN as u64;
         rules.insert(libc::SYS_sendto, vec![when(&[has(3, early)?])?]);
         rules.insert(libc::SYS_sendmsg, vec![when(&[has(2, early)?])?]);

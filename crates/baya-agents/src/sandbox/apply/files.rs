@@ -43,6 +43,9 @@ fn restrict(sandbox: &Sandbox, kept: Kept) -> Result<(), RulesetError> {
     for port in sandbox.ports() {
         rules = rules.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
     }
+    if let Some(port) = sandbox.own_port {
+        rules = rules.add_rule(NetPort::new(port, AccessNet::BindTcp))?;
+    }
     let reach = Reach::of(sandbox);
     for (path, allowed) in &reach.named {
         rules = allow(rules, sandbox, &reach, path, *allowed, kept)?;
