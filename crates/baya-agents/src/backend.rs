@@ -4,6 +4,7 @@
 //! cancelled, and says what it knows of usage and of the model that served.
 
 use baya_core::agent::{AgentProcess, AgentTask, AttemptReport, Progress};
+use baya_core::approval::{ApprovalRequest, Told};
 use baya_core::turn::TurnRecord;
 use futures_util::future::BoxFuture;
 use std::path::PathBuf;
@@ -86,6 +87,11 @@ pub enum Signal {
     ProcessStarted {
         process: AgentProcess,
         recorded: oneshot::Sender<()>,
+    },
+    /// The agent wants to do what needs a person's word. `told` hears it; dropped, nobody will say it.
+    ApprovalAsked {
+        request: ApprovalRequest,
+        told: oneshot::Sender<Told>,
     },
     /// The agent came one step further. It does not go on before `recorded` has answered, so that what
     /// was paid for or done is never paid for or done again.

@@ -325,6 +325,9 @@ pub struct AgentProcess {
     pub started: u64,
     /// Which boot of which machine.
     pub boot: String,
+    /// Stands in the environment of all that the process started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
 }
 
 /// What is known of a running attempt before it ends; shown, not journaled.

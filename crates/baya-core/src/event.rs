@@ -4,8 +4,9 @@
 //! Changing an event: add fields with a default, or raise [`EVENT_VERSION`] and keep the old reading.
 
 use crate::agent::{AgentOptions, AgentProcess, Answer, AttemptEnd, Cause, Usage};
+use crate::approval::{Answerer, ApprovalRequest, Verdict};
 use crate::call::{LogLevel, Program, ScriptError, Site, Thrown};
-use crate::ids::{AgentNumber, CallId, FrameId, RunId};
+use crate::ids::{AgentNumber, ApprovalId, CallId, FrameId, RunId};
 use crate::limits::Limits;
 use crate::turn::TurnRecord;
 use serde::{Deserialize, Serialize};
@@ -234,6 +235,18 @@ pub enum Event {
     AgentSkipRequested {
         agent: AgentNumber,
         by: String,
+    },
+    /// The agent waits for a person before it acts.
+    ApprovalAsked {
+        agent: AgentNumber,
+        attempt: u32,
+        id: ApprovalId,
+        request: ApprovalRequest,
+    },
+    ApprovalAnswered {
+        id: ApprovalId,
+        answer: Verdict,
+        by: Answerer,
     },
     /// An attempt ended without ending the agent.
     AttemptEnded {

@@ -5,9 +5,11 @@
 //! intention leaves as a value.
 
 pub mod agent;
+pub mod approval;
 pub mod call;
 pub mod event;
 pub mod ids;
+pub mod landing;
 pub mod limits;
 pub mod op;
 pub mod run;
@@ -16,3 +18,4 @@ pub mod script;
 pub mod simulate;
 pub mod turn;
 pub mod view;
+pub mod work;

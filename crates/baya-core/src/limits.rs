@@ -32,6 +32,12 @@ pub const STALL_ATTEMPTS: u32 = 2;
 /// Tries of one request that fails in a way another try may cure.
 pub const REQUEST_RETRIES: u32 = 4;
 
+/// A pause the provider asks for is waited for in place up to here, in milliseconds; a longer one parks
+/// the run. `requests.wait_in_place` in the settings.
+pub const WAIT_IN_PLACE_MS: u64 = 5 * 60 * 1000;
+/// The longest wait for a usage limit's reset after which a run goes on by itself, in milliseconds;
+/// `requests.reset_wait` in the settings.
+pub const RESET_WAIT_MS: u64 = 6 * 60 * 60 * 1000;
 /// Answers of one agent that may call tools; `maxTurns`.
 pub const AGENT_TURNS_MAX: u32 = 100;
 

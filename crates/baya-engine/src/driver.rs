@@ -1,7 +1,7 @@
 //! The one loop that drives a run. Everything that happens arrives in its inbox; for each batch it asks
 //! the run core, commits the events, and only then lets anybody see or do anything.
 
-use crate::effects::{Effects, Envelope};
+use crate::effects::{Effects, Envelope, Waiting};
 use crate::isolate_host::IsolateKind;
 use crate::journal::{Durability, Journal, JournalError, RENEW_EVERY_MS};
 use crate::runner::AgentRunner;
@@ -164,19 +164,15 @@ impl Driver {
             if arrived.is_empty() {
                 continue;
             }
-            let (inputs, acks): (Vec<_>, Vec<_>) = arrived.drain(..).map(Envelope::split).unzip();
+            let (inputs, waiting): (Vec<_>, Vec<_>) = arrived.drain(..).map(Envelope::split).unzip();
             let batch = self.run.decide_all(inputs, now_ms());
-            self.commit(batch, acks).await?;
+            self.commit(batch, waiting).await?;
         }
         Ok(())
     }
 
     /// Durable before anything else: events, then what views see, then effects.
-    async fn commit(
-        &mut self,
-        batch: Batch,
-        acks: Vec<Option<crate::effects::Ack>>,
-    ) -> Result<(), DriveError> {
+    async fn commit(&mut self, batch: Batch, waiting: Vec<Option<Waiting>>) -> Result<(), DriveError> {
         let durability = if batch.may_be_deferred { Durability::Deferred } else { Durability::Now };
         let Batch { events, effects, may_be_deferred: _ } = batch;
         if !events.is_empty() {
@@ -186,9 +182,7 @@ impl Driver {
             // Nobody has to look.
             let _ = self.views.send(ViewUpdate::Event(Arc::new(event)));
         }
-        for ack in acks.into_iter().flatten() {
-            let _ = ack.send(());
-        }
+        waiting.into_iter().flatten().for_each(|waits| self.effects.note_durable(waits));
         for effect in effects {
             self.perform(effect);
         }

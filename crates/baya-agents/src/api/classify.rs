@@ -8,19 +8,22 @@ use super::wire::{Failure, RetryAdvice};
 use baya_core::agent::{AttemptEnd, Cause, CauseKind};
 use std::time::{Duration, SystemTime};
 
-/// A limit that resets later than this is not waited for.
-const RESET_MS_MAX: u64 = 5 * 60 * 1000;
-
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// After the provider's own delay, if it gave one.
     Retry {
         after_ms: Option<u64>,
     },
+    /// The same, and the provider takes no more requests for now.
+    Limited {
+        after_ms: Option<u64>,
+    },
     /// The provider may have refused the form the answer was asked in.
     Reshape,
     /// Less may fit.
     TooLong,
+    /// A usage limit is reached that is reset too late to wait for it in place.
+    Reset,
     Final,
 }
 
@@ -51,10 +54,15 @@ enum Meaning {
     Internal,
 }
 
-pub(super) fn verdict(failure: &Failure, now: SystemTime) -> Verdict {
+/// A limit that is reset after more than `wait_ms_max` is not waited for.
+pub(super) fn verdict(failure: &Failure, wait_ms_max: u64, now: SystemTime) -> Verdict {
     let after_ms = advice(failure).and_then(|advice| advice.wait_ms(now));
+    let limited = status(failure) == Some(429);
+    let late = after_ms.is_some_and(|ms| ms > wait_ms_max);
     match meaning(failure) {
-        Meaning::Transient if after_ms.is_some_and(|ms| ms > RESET_MS_MAX) => Verdict::Final,
+        Meaning::Transient if late && limited => Verdict::Reset,
+        Meaning::Transient if late => Verdict::Final,
+        Meaning::Transient if limited => Verdict::Limited { after_ms },
         Meaning::Transient | Meaning::Unreachable | Meaning::Broken => Verdict::Retry { after_ms },
         Meaning::Unfit => Verdict::Reshape,
         Meaning::ContextTooLong => Verdict::TooLong,
@@ -70,17 +78,19 @@ pub(super) fn verdict(failure: &Failure, now: SystemTime) -> Verdict {
     }
 }
 
+/// How an attempt ends that meets a usage limit with a time of reset.
+pub(super) fn reset(failure: &Failure, asked: &Asked<'_>, now: SystemTime) -> Cause {
+    let ms = advice(failure).and_then(|advice| advice.wait_ms(now)).unwrap_or_default();
+    let message = format!("a usage limit of `{}` is reached: {}", asked.provider, said(failure));
+    let hint = format!("the limit is reset in {} minutes", ms.div_ceil(60_000));
+    let mut cause = Cause::new(CauseKind::Credit, message).hint(hint);
+    cause.retry_at_ms = Some(epoch_ms(now).saturating_add_unsigned(ms));
+    cause
+}
+
 /// How an attempt ends whose last request failed like this.
-pub(super) fn end(failure: &Failure, asked: &Asked<'_>, tries: u32, now: SystemTime) -> AttemptEnd {
+pub(super) fn end(failure: &Failure, asked: &Asked<'_>, tries: u32) -> AttemptEnd {
     let meaning = meaning(failure);
-    let late = advice(failure).and_then(|advice| advice.wait_ms(now)).filter(|ms| *ms > RESET_MS_MAX);
-    if let (Some(ms), Some(429)) = (late, status(failure)) {
-        let message = format!("a usage limit of `{}` is reached: {}", asked.provider, said(failure));
-        let hint = format!("resume the run in {} minutes, when the limit is reset", ms.div_ceil(60_000));
-        let mut cause = Cause::new(CauseKind::Credit, message).hint(hint);
-        cause.retry_at_ms = Some(epoch_ms(now).saturating_add_unsigned(ms));
-        return AttemptEnd::Unusable(cause);
-    }
     let (kind, hint) = meaning.cause();
     let mut cause = Cause::new(kind, message(meaning, asked, &said(failure), tries));
     cause.hint = hint.map(str::to_owned);

@@ -10,7 +10,7 @@ mod discover;
 pub(crate) mod extract;
 mod job;
 mod ledger;
-mod provider;
+pub(crate) mod provider;
 mod retry;
 mod structured;
 mod system_text;
@@ -25,16 +25,18 @@ pub use discover::{
 };
 pub use provider::{ProviderConfig, ProviderKind, Secret};
 pub use toolbox::{Rights, rights};
+pub(crate) use wire::STRUCTURED_OUTPUT;
 
 use crate::agent_types::{AgentType, AgentTypes};
 use crate::backend::{Attempt, Backend};
+use crate::governor::{Governor, GovernorSettings, Lane, LaneId};
 use crate::memory_files;
 use crate::models::{ModelTable, ProviderModels, clamp_effort, default_row};
 use crate::sandbox::Profile;
 use crate::tools::ToolRoom;
 use baya_core::agent::{AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind, Effort};
 use baya_core::ids::RunId;
-use baya_core::limits::ANSWER_BYTES_MAX;
+use baya_core::limits::{ANSWER_BYTES_MAX, WAIT_IN_PLACE_MS};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use job::Job;
@@ -68,6 +70,8 @@ pub struct ApiSettings {
     pub retry_delay_max_ms: u64,
     /// A longer answer fails the agent.
     pub answer_bytes_max: u64,
+    /// A pause the provider asks for is waited for in place up to here; a longer one parks the run.
+    pub wait_in_place_ms: u64,
     /// Tokens a model's context holds; absent: what is known of the model.
     pub context_tokens: Option<u64>,
 }
@@ -83,6 +87,7 @@ impl Default for ApiSettings {
             retry_delay_ms: 500,
             retry_delay_max_ms: 30_000,
             answer_bytes_max: ANSWER_BYTES_MAX as u64,
+            wait_in_place_ms: WAIT_IN_PLACE_MS,
             context_tokens: None,
         }
     }
@@ -110,6 +115,8 @@ pub type OpenRoom = Arc<dyn Fn(&AgentTask, &Attempt, Profile) -> Result<ToolRoom
 pub struct ApiBackend {
     name: String,
     wires: Vec<Wire>,
+    /// Of the wire with the same number.
+    lanes: Vec<Arc<Lane>>,
     table: ModelTable,
     types: Arc<AgentTypes>,
     settings: ApiSettings,
@@ -149,9 +156,20 @@ impl ApiBackend {
             aliases: settings.aliases.clone(),
             default_model: settings.default_model.clone(),
         };
-        let wires = providers.into_iter().map(|provider| Wire::new(provider, &settings)).collect();
+        let pause = Duration::from_millis(settings.retry_delay_ms);
+        let pause_max = Duration::from_millis(settings.retry_delay_max_ms);
+        let governor = Governor::new(GovernorSettings { pause, pause_max, ..GovernorSettings::default() });
+        let lanes = providers.iter().map(|provider| governor.lane(LaneId::of(provider))).collect();
+        let wires: Vec<Wire> = providers.into_iter().map(|provider| Wire::new(provider, &settings)).collect();
         let (name, memory) = (name.into(), Mutex::new(None));
-        ApiBackend { name, wires, table, types, settings, bench: None, memory }
+        ApiBackend { name, wires, lanes, table, types, settings, bench: None, memory }
+    }
+
+    /// Its requests go through the lanes of all others in this process.
+    #[must_use]
+    pub fn governed_by(self, governor: &Governor) -> ApiBackend {
+        let lanes = self.wires.iter().map(|wire| governor.lane(LaneId::of(&wire.config))).collect();
+        ApiBackend { lanes, ..self }
     }
 
     /// Gives its agents tools.
@@ -192,7 +210,8 @@ impl ApiBackend {
         let effort = effort.and_then(|asked| known_effort(&chosen.model, asked, ledger));
         let memory = self.memory(&task.run, &attempt.folder);
         memory.notes.iter().for_each(|note| ledger.note(note.as_str()));
-        let asker = Asker { wire: &self.wires[chosen.provider], task, attempt, settings: &self.settings };
+        let (wire, lane) = (&self.wires[chosen.provider], &*self.lanes[chosen.provider]);
+        let asker = Asker { wire, lane, task, attempt, settings: &self.settings };
         let job = Job {
             asker,
             model: &chosen.model,

@@ -169,10 +169,23 @@ impl ProviderConfig {
         if path.is_empty() { format!("{scheme}://{host}") } else { format!("{scheme}://{host}/{path}") }
     }
 
+    /// A hash of address and key that gives neither away.
+    pub fn key_hash(&self) -> String {
+        let key = self.key.as_ref().map_or("", Secret::expose);
+        key_hash(&self.base_url, key)
+    }
+
     /// The address names this machine.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.base_url)
     }
+}
+
+/// What stands for an address and a key where neither may be named.
+pub(crate) fn key_hash(address: &str, key: &str) -> String {
+    let mut hash = blake3::Hasher::new();
+    hash.update(address.trim().trim_end_matches('/').as_bytes()).update(&[0]).update(key.as_bytes());
+    hash.finalize().to_hex()[..16].to_owned()
 }
 
 fn is_version(segment: &str) -> bool {

@@ -3,13 +3,17 @@
 //! Delays grow and carry jitter drawn from the task's seed; the provider's own delay goes before them.
 //! A stream that broke off is asked for again as a whole new request, and counts as one: what it had
 //! delivered is kept as a draft, never glued to the next answer.
+//!
+//! Every request goes through its provider's lane. One that the provider refused for now (429) waits in
+//! the lane with all others, not on its own.
 
 use super::ApiSettings;
 use super::classify::{self, Asked, Verdict};
 use super::ledger::{LastAnswer, Ledger};
 use super::tape::NotWritten;
-use super::wire::{Partial, Replay, Request, Stop, Turn, Wire};
+use super::wire::{Failure, Partial, Replay, Request, Stop, Turn, Wire};
 use crate::backend::Attempt;
+use crate::governor::{Ask, Lane, Pass};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use baya_core::agent::{AgentTask, AttemptEnd, Progress};
 use baya_core::limits::REQUEST_RETRIES;
@@ -23,6 +27,7 @@ const PROGRESS_BYTES: u64 = 4 * 1024;
 #[derive(Clone, Copy)]
 pub(super) struct Asker<'a> {
     pub wire: &'a Wire,
+    pub lane: &'a Lane,
     pub task: &'a AgentTask,
     pub attempt: &'a Attempt,
     pub settings: &'a ApiSettings,
@@ -59,49 +64,73 @@ impl Asker<'_> {
         let mut delays = self.delays();
         let mut tries = 0;
         loop {
+            let pass = self.enter(request).await?;
             tries += 1;
             ledger.requests += 1;
             self.attempt.tell(Progress::Asked);
-            let told = AtomicU64::new(0);
-            let failure = match self
-                .wire
-                .ask(request, &mut ledger.partial, &|bytes| self.arrived(bytes, &told))
-                .await
-            {
-                Ok(turn) => {
-                    let partial = ledger.settle(&self.task.prompt, &turn);
-                    return Ok((turn, partial));
-                }
-                Err(failure) => failure,
-            };
+            let arrived = Arrived { asker: self, pass: &pass, told: AtomicU64::new(0) };
+            let failure =
+                match self.wire.ask(request, &mut ledger.partial, &|bytes| arrived.take(bytes)).await {
+                    Ok(turn) => {
+                        pass.succeeded();
+                        let partial = ledger.settle(&self.task.prompt, &turn);
+                        return Ok((turn, partial));
+                    }
+                    Err(failure) => failure,
+                };
             ledger.abandon(&self.task.prompt);
             let now = SystemTime::now();
-            let end = || classify::end(&failure, &self.asked(request.model), tries, now);
-            match classify::verdict(&failure, now) {
+            let asked = self.asked(request.model);
+            let end = || classify::end(&failure, &asked, tries);
+            let verdict = classify::verdict(&failure, self.settings.wait_in_place_ms, now);
+            match &verdict {
+                Verdict::Limited { after_ms } => pass.limited(after_ms.map(Duration::from_millis)),
+                Verdict::Reset => {
+                    let cause = classify::reset(&failure, &asked, now);
+                    pass.used_up(cause.clone());
+                    return Err(NoTurn::End(AttemptEnd::Unusable(cause)));
+                }
+                Verdict::Retry { .. } | Verdict::Reshape | Verdict::TooLong | Verdict::Final => pass.failed(),
+            }
+            match verdict {
+                // The wait is the lane's.
+                Verdict::Limited { after_ms } if tries <= retries => {
+                    self.tries_again(&failure, after_ms.unwrap_or_default(), ledger);
+                }
                 Verdict::Retry { after_ms } if tries <= retries => {
-                    let wait = after_ms
-                        .map(Duration::from_millis)
-                        .unwrap_or_else(|| delays.next().unwrap_or_default());
+                    let own = || delays.next().unwrap_or_default();
+                    let wait = after_ms.map(Duration::from_millis).unwrap_or_else(own);
                     let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                    let why = classify::why(&failure);
-                    ledger.note(format!("asked again after: {why}"));
-                    self.attempt.tell(Progress::Retrying { why, wait_ms });
+                    self.tries_again(&failure, wait_ms, ledger);
                     tokio::time::sleep(wait).await;
                 }
                 Verdict::Reshape if request.has_form() => {
                     return Err(NoTurn::Reshape(classify::why(&failure), end()));
                 }
                 Verdict::TooLong => return Err(NoTurn::TooLong(end())),
-                Verdict::Retry { .. } | Verdict::Reshape | Verdict::Final => return Err(NoTurn::End(end())),
+                Verdict::Limited { .. }
+                | Verdict::Retry { .. }
+                | Verdict::Reshape
+                | Verdict::Reset
+                | Verdict::Final => return Err(NoTurn::End(end())),
             }
         }
     }
 
-    fn arrived(&self, bytes: u64, told: &AtomicU64) {
-        let last = told.load(Ordering::Relaxed);
-        if bytes > 0 && (last == 0 || bytes - last >= PROGRESS_BYTES) {
-            told.store(bytes, Ordering::Relaxed);
-            self.attempt.tell(Progress::Streaming { output_bytes: bytes });
+    fn tries_again(&self, failure: &Failure, wait_ms: u64, ledger: &mut Ledger) {
+        let why = classify::why(failure);
+        ledger.note(format!("asked again after: {why}"));
+        self.attempt.tell(Progress::Retrying { why, wait_ms });
+    }
+
+    /// Waits for a place in the lane; whose limit is used up for long ends the attempt unasked.
+    async fn enter(&self, request: &Request<'_>) -> Result<Pass, NoTurn> {
+        let ask = Ask { agent: Some(self.task.agent), prefix: request.prefix(&self.wire.config) };
+        let tell = |wait| self.attempt.tell(Progress::Waiting { wait });
+        tokio::select! {
+            biased;
+            cause = self.lane.used_up() => Err(NoTurn::End(AttemptEnd::Unusable(cause))),
+            pass = self.lane.enter(ask, &tell) => Ok(pass),
         }
     }
 
@@ -117,5 +146,24 @@ impl Asker<'_> {
 
     fn asked<'b>(&'b self, model: &'b str) -> Asked<'b> {
         Asked { provider: &self.wire.config.name, address: self.wire.config.shown_address(), model }
+    }
+}
+
+/// What has come of one answer so far.
+struct Arrived<'a> {
+    asker: &'a Asker<'a>,
+    pass: &'a Pass,
+    told: AtomicU64,
+}
+
+impl Arrived<'_> {
+    /// Called when the answer begins, and as it goes on.
+    fn take(&self, bytes: u64) {
+        self.pass.first_byte();
+        let last = self.told.load(Ordering::Relaxed);
+        if bytes > 0 && (last == 0 || bytes - last >= PROGRESS_BYTES) {
+            self.told.store(bytes, Ordering::Relaxed);
+            self.asker.attempt.tell(Progress::Streaming { output_bytes: bytes });
+        }
     }
 }

@@ -27,7 +27,7 @@ impl Sandbox {
             ports => format!("network   tcp to the ports {}, nothing else", ports.join(" and ")),
         });
         if let Some(port) = self.own_port {
-            lines.push(format!("network   may listen on port {port}"));
+            lines.push(format!("network   listens on port {port} and talks to itself there"));
         }
         lines.push("calls     no tracing, mounts, namespaces, io_uring, kernel keys or modules".to_owned());
         lines.extend(self.caveats());
@@ -55,8 +55,8 @@ impl Sandbox {
         if port.is_some() {
             lines.push("caveat    the port is open on every address, not only on this machine".to_owned());
         }
-        if self.own_port.is_some() && version >= 4 {
-            lines.push("caveat    what listens without naming a port gets a free one".to_owned());
+        if self.own_port.is_some() {
+            lines.push("caveat    it may also listen on a port that the system picks".to_owned());
         }
         lines.push(
             "caveat    modes and times of files outside can be changed, their contents cannot".to_owned(),

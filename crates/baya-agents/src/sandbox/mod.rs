@@ -15,12 +15,10 @@ mod refused;
 mod repository;
 mod resolve;
 pub mod seatbelt;
-mod strays;
 mod toolchains;
 
 pub use reach::{Access, Reach, Refusal};
 pub use refused::{EXIT_NOT_FOUND, EXIT_NOT_RUNNABLE, EXIT_REFUSED};
-pub use strays::end_strays;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -60,12 +58,15 @@ pub struct Sandbox {
     /// The loopback port of the proxy that lets commands out to listed hosts.
     #[serde(default)]
     pub proxy: Option<u16>,
-    /// A loopback port of the program itself, which serves there what it then asks itself: it may listen
-    /// on it and connect to it.
+    /// A loopback port of the program's own, for one that talks to itself: it may listen there.
     #[serde(default)]
     pub own_port: Option<u16>,
     /// Runs commands with whatever of the policy this kernel can enforce, instead of refusing.
     pub best_effort: bool,
+    /// The command waits for one byte on its standard input before it starts, and never starts at the end
+    /// of it.
+    #[serde(default)]
+    pub gated: bool,
     /// The environment of commands, whole; `TMPDIR` is added.
     #[serde(skip)]
     pub environment: BTreeMap<String, String>,

@@ -45,6 +45,7 @@ pub fn attempt(folder: PathBuf, cancel: CancellationToken) -> (Attempt, Arc<Told
             heard.processes.lock().expect("lock").push(process);
             let _ = recorded.send(());
         }
+        Signal::ApprovalAsked { .. } => {}
         Signal::Turn { recorded, .. } => {
             let _ = recorded.send(());
         }

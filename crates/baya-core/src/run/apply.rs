@@ -49,6 +49,9 @@ impl State {
             | Event::AgentSkipRequested { .. }
             | Event::AttemptEnded { .. }
             | Event::AgentFinished { .. } => self.apply_to_agent(recorded),
+            Event::ApprovalAsked { .. } | Event::ApprovalAnswered { .. } => {
+                self.apply_to_approval(&recorded.event);
+            }
             Event::Delivered { call, what, now_ms, tokens_spent } => {
                 let record =
                     DeliveryRecord { call: *call, what: *what, now_ms: *now_ms, tokens_spent: *tokens_spent };
@@ -82,15 +85,23 @@ impl State {
             Event::DriverStarted { fence, surroundings, pid: _ } => {
                 self.fence = *fence;
                 self.surroundings = surroundings.clone();
+                self.approvals.withdraw(None);
                 self.requeue_lost();
             }
             Event::LimitsChanged { limits } => self.limits = limits.clone(),
             Event::RunParked { cause } => self.life = Life::Parked(cause.clone()),
             Event::RunPaused { .. } => self.life = Life::Paused,
             Event::RunContinued { .. } => self.life = Life::Live,
-            Event::StopRequested { .. } => self.life = Life::Stopping,
-            Event::RunInterrupted { .. } => self.life = Life::Interrupted,
+            Event::StopRequested { .. } => {
+                self.life = Life::Stopping;
+                self.approvals.withdraw(None);
+            }
+            Event::RunInterrupted { .. } => {
+                self.life = Life::Interrupted;
+                self.approvals.withdraw(None);
+            }
             Event::RunEnded { status, result, error, failures } => {
+                self.approvals.withdraw(None);
                 self.life = Life::Ended(*status);
                 let (result, error, failures) = (result.clone(), error.clone(), failures.clone());
                 self.ended = Some(RunEnd { status: *status, result, error, failures });
@@ -101,6 +112,7 @@ impl State {
 
     fn begin_generation(&mut self, generation: u32) {
         self.generation = generation;
+        self.approvals.withdraw(None);
         self.life = Life::Live;
         self.ended = None;
         self.calls.clear();
@@ -232,6 +244,7 @@ impl State {
             }
             Event::AttemptEnded { agent, end, usage, .. } => {
                 self.usage.add(usage);
+                self.approvals.withdraw(Some(*agent));
                 self.queue.push_back(*agent);
                 if let Some(agent) = self.agent_mut(*agent) {
                     agent.usage.add(usage);
@@ -241,6 +254,7 @@ impl State {
             }
             Event::AgentFinished { agent, outcome, usage, .. } => {
                 self.usage.add(usage);
+                self.approvals.withdraw(Some(*agent));
                 if let Some(agent) = self.agent_mut(*agent) {
                     agent.usage.add(usage);
                     agent.turns = Vec::new();
@@ -357,6 +371,8 @@ fn call_of(event: &Event) -> Option<CallId> {
         | Event::AgentSkipRequested { .. }
         | Event::AttemptEnded { .. }
         | Event::AgentFinished { .. }
+        | Event::ApprovalAsked { .. }
+        | Event::ApprovalAnswered { .. }
         | Event::Delivered { .. } => None,
     }
 }

@@ -3,6 +3,7 @@
 use super::state::{AgentState, CallFate, Life};
 use super::{Effect, Input, Run};
 use crate::agent::{Answer, AttemptEnd, AttemptReport, Cause, CauseKind, OnFailure};
+use crate::approval::{Answerer, Verdict};
 use crate::call::{Delivery, LogLevel, Payload, ThrowKind, Thrown};
 use crate::event::{Delivered, Event, Outcome, ScriptRecord};
 use crate::ids::{AgentNumber, CallId};
@@ -22,7 +23,14 @@ impl Run {
                     self.end_with_error(error);
                 }
             }
-            Input::AgentEnded { agent, attempt, report } => self.decide_agent_ended(agent, attempt, report),
+            Input::AgentEnded { agent, attempt, report } => {
+                self.decide_agent_ended(agent, attempt, report);
+                self.dismiss();
+            }
+            Input::ApprovalAsked { agent, attempt, ticket, request } => {
+                self.decide_asked(agent, attempt, ticket, request);
+            }
+            Input::ApprovalDue { id } => self.answer(id, Verdict::Deny, Answerer::TimeLimit),
             Input::AgentProcessStarted { agent, attempt, process } => {
                 if self.is_current(agent, attempt) {
                     self.record(Event::AgentProcessStarted { agent, attempt, process });
@@ -56,7 +64,7 @@ impl Run {
         }
     }
 
-    fn is_current(&self, agent: AgentNumber, attempt: u32) -> bool {
+    pub(super) fn is_current(&self, agent: AgentNumber, attempt: u32) -> bool {
         let state = self.state.agent(agent).map(|agent| &agent.state);
         matches!(state, Some(AgentState::Running { attempt: current, .. }) if *current == attempt)
     }
@@ -206,6 +214,7 @@ impl Run {
                 }
             }
             Op::Skip { agent, by } => self.skip(agent, by),
+            Op::Answer { id, answer, by } => self.answer(id, answer, Answerer::Person(by)),
             Op::Pause { by } => {
                 if self.state.life == Life::Live {
                     self.record(Event::RunPaused { by });

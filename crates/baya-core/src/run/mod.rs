@@ -9,6 +9,7 @@
 //! journal order; a finished agent is never asked again.
 
 mod apply;
+mod approvals;
 mod calls;
 mod decide;
 mod ending;
@@ -18,14 +19,16 @@ mod queue;
 mod resume;
 mod state;
 
+pub use approvals::{Approval, Approvals};
 pub use key::call_key;
 pub use resume::{Beginning, Resumption};
 pub use state::{Agent, AgentState, CallFate, Life, RunEnd, State};
 
 use crate::agent::{AgentProcess, AgentTask, AttemptReport};
+use crate::approval::{ApprovalRequest, Told};
 use crate::call::{Delivery, ScriptError, Start, Step, WorkflowTarget};
 use crate::event::{Event, Recorded, ScriptRecord};
-use crate::ids::{AgentNumber, CallId};
+use crate::ids::{AgentNumber, ApprovalId, CallId};
 use crate::op::Op;
 use crate::schema::Schema;
 use crate::turn::TurnRecord;
@@ -59,6 +62,17 @@ pub enum Input {
         attempt: u32,
         turn: TurnRecord,
     },
+    /// The agent wants to do what needs a person's word; `ticket` is who waits for it.
+    ApprovalAsked {
+        agent: AgentNumber,
+        attempt: u32,
+        ticket: u64,
+        request: ApprovalRequest,
+    },
+    /// A question has waited long enough.
+    ApprovalDue {
+        id: ApprovalId,
+    },
     TimerDue {
         generation: u32,
         call: CallId,
@@ -91,6 +105,16 @@ pub enum Effect {
         call: CallId,
         due_ms: i64,
     },
+    /// [`Input::ApprovalDue`] at this time.
+    SetApprovalTimer {
+        id: ApprovalId,
+        due_ms: i64,
+    },
+    /// Hand the answer to the attempt that waits at this ticket.
+    TellAnswer {
+        ticket: u64,
+        told: Told,
+    },
     /// Find and check the workflow; `importer` is the path of the script that asks for it.
     LoadWorkflow {
         generation: u32,
@@ -122,6 +146,8 @@ pub struct Run {
     at_work: BTreeMap<(AgentNumber, u32), String>,
     /// Results to hand out again, in the order they were first heard: `(seq, call)`.
     redeliveries: std::collections::BTreeSet<(u64, CallId)>,
+    /// Who waits for which question.
+    tickets: BTreeMap<ApprovalId, Vec<u64>>,
     schemas: BTreeMap<String, Schema>,
     /// Events of this batch that hand out a result again.
     redelivered: u32,

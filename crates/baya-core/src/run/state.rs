@@ -5,6 +5,7 @@
 //! its first line. Continuing a generation repeats its deliveries exactly; a new generation starts with
 //! none and takes finished results from the pool by their keys.
 
+use super::approvals::Approvals;
 use crate::agent::{AgentOptions, AgentProcess, Usage};
 use crate::call::{Thrown, WorkflowTarget};
 use crate::event::{Delivered, Failures, Outcome, RunStatus, ScriptRecord, Surroundings};
@@ -146,6 +147,8 @@ pub struct State {
     pub usage: Usage,
     /// Subjects a warning was given about.
     pub warned: BTreeSet<String>,
+    /// Questions of agents to people.
+    pub approvals: Approvals,
 
     // --- the current generation
     pub calls: BTreeMap<CallId, CallFate>,
@@ -198,6 +201,7 @@ impl Default for State {
             agents: Vec::new(),
             usage: Usage::default(),
             warned: BTreeSet::new(),
+            approvals: Approvals::default(),
             calls: BTreeMap::new(),
             calls_seen: 0,
             agent_of_call: BTreeMap::new(),

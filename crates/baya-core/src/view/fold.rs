@@ -1,8 +1,9 @@
 //! How each event changes a [`RunView`].
 
 use super::agent_view::{AgentState, AgentView};
-use super::run_view::{GroupKind, GroupView, LogLine, RunState, RunView};
-use crate::agent::{AttemptEnd, Cause, Usage};
+use super::run_view::{GroupKind, GroupView, LogLine, Question, RunState, RunView};
+use crate::agent::{AttemptEnd, Cause, Progress, Usage, Wait};
+use crate::approval::Answerer;
 use crate::call::LogLevel;
 use crate::event::{Event, Outcome, Recorded, ScriptRecord, Surroundings};
 use crate::ids::{AgentNumber, FrameId};
@@ -42,6 +43,7 @@ impl RunView {
             | Event::AgentSkipRequested { .. }
             | Event::AttemptEnded { .. }
             | Event::AgentFinished { .. } => self.apply_to_agent(recorded),
+            Event::ApprovalAsked { .. } | Event::ApprovalAnswered { .. } => self.apply_to_question(recorded),
         }
     }
 
@@ -69,7 +71,10 @@ impl RunView {
             }
             Event::RunPaused { by } => self.state = RunState::Paused { by: by.clone() },
             Event::RunContinued { .. } => self.go_on(),
-            Event::StopRequested { by } => self.state = RunState::Stopping { by: by.clone() },
+            Event::StopRequested { by } => {
+                self.state = RunState::Stopping { by: by.clone() };
+                self.questions.clear();
+            }
             Event::RunInterrupted { by } => {
                 self.rest(RunState::Interrupted { by: by.clone() }, recorded.at_ms)
             }
@@ -141,6 +146,28 @@ impl RunView {
         }
     }
 
+    fn apply_to_question(&mut self, recorded: &Recorded) {
+        match &recorded.event {
+            Event::ApprovalAsked { agent, id, request, .. } => {
+                let (agent, request) = (*agent, request.clone());
+                let wait = Wait::Approval { id: id.to_string(), question: request.action.clone() };
+                self.agent(agent).progress = Some(Progress::Waiting { wait });
+                self.questions.insert(*id, Question { agent, asked_ms: recorded.at_ms, request });
+            }
+            Event::ApprovalAnswered { id, by, .. } => {
+                match by {
+                    Answerer::Nobody => self.denied.unattended += 1,
+                    Answerer::TimeLimit => self.denied.too_late += 1,
+                    Answerer::Person(_) | Answerer::End => {}
+                }
+                if let Some(question) = self.questions.remove(id) {
+                    self.agent(question.agent).progress = None;
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn begin_generation(&mut self, generation: u32, script: Option<&ScriptRecord>) {
         self.generation = generation;
         self.go_on();
@@ -186,6 +213,7 @@ impl RunView {
 
     /// Whoever was at work is no more; the run may ask again.
     fn lose_work(&mut self) {
+        self.questions.clear();
         for agent in self.agents.values_mut().filter(|agent| agent.state == AgentState::Running) {
             agent.state = AgentState::Queued;
             agent.progress = None;
@@ -202,6 +230,7 @@ impl RunView {
 
     fn end_attempt(&mut self, number: AgentNumber, end: &AttemptEnd, usage: &Usage) {
         self.usage.add(usage);
+        self.questions.retain(|_, question| question.agent != number);
         let agent = self.agent(number);
         agent.usage.add(usage);
         agent.state = AgentState::Queued;
@@ -219,6 +248,7 @@ impl RunView {
             return;
         };
         self.usage.add(usage);
+        self.questions.retain(|_, question| question.agent != number);
         let agent = self.agent(number);
         agent.usage.add(usage);
         agent.attempts = *attempt;

@@ -9,4 +9,4 @@ mod fold;
 mod run_view;
 
 pub use agent_view::{AgentCounts, AgentState, AgentStory, AgentView, AttemptStory};
-pub use run_view::{GroupKind, GroupView, LogLine, RunState, RunView};
+pub use run_view::{Denied, GroupKind, GroupView, LogLine, Question, RunState, RunView};

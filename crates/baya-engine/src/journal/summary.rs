@@ -115,6 +115,8 @@ impl Summary {
             | Event::AgentSkipRequested { .. }
             | Event::AgentProcessStarted { .. }
             | Event::AgentTurn { .. }
+            | Event::ApprovalAsked { .. }
+            | Event::ApprovalAnswered { .. }
             | Event::Delivered { .. } => {}
         }
     }

@@ -3,8 +3,9 @@
 use super::words;
 use super::{frame, sanitise};
 use baya_core::agent::{Cause, Progress, Wait};
+use baya_core::approval::{ApprovalRequest, Patience};
 use baya_core::event::{Event, Outcome};
-use baya_core::ids::AgentNumber;
+use baya_core::ids::{AgentNumber, ApprovalId};
 use baya_core::view::RunView;
 
 /// Of one line; `show` has all.
@@ -39,6 +40,10 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         Event::RunContinued { by } => vec![clean(&format!("continued by {by}"))],
         Event::StopRequested { by } => vec![clean(&format!("stop asked for by {by}"))],
         Event::AgentSkipRequested { agent, by } => vec![clean(&format!("{agent} is stopped by {by}"))],
+        Event::ApprovalAsked { agent, id, request, .. } => question_lines(*agent, *id, request, view),
+        Event::ApprovalAnswered { id, answer, by } => {
+            vec![clean(&format!("{id}: {}, said by {by}", answer.name()))]
+        }
         Event::DriverStarted { .. }
         | Event::LimitsChanged { .. }
         | Event::RunParked { .. }
@@ -58,6 +63,27 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         | Event::AttemptEnded { .. }
         | Event::Delivered { .. } => Vec::new(),
     }
+}
+
+/// What it wants to do, and how to answer if anybody is asked.
+fn question_lines(
+    agent: AgentNumber,
+    id: ApprovalId,
+    request: &ApprovalRequest,
+    view: &RunView,
+) -> Vec<String> {
+    let label = view.agents.get(&agent).map_or("", |agent| agent.label.as_str());
+    let ApprovalRequest { tool, action, why, covers: _, patience } = request;
+    let mut lines = vec![clean(&format!("{id}: {agent} {label} asks for `{tool}`: {action} ({why})"))];
+    match patience {
+        Patience::Nobody => {}
+        Patience::Forever => lines.push(format!("  answer: {}", view.answer_command(id))),
+        Patience::For { ms } => {
+            let limit = words::duration(*ms);
+            lines.push(format!("  answer within {limit}: {}", view.answer_command(id)));
+        }
+    }
+    lines
 }
 
 /// Waits of a second and longer are told: nobody shall wonder what a silent run does.

@@ -14,7 +14,7 @@ use baya_agents::api::{
     find_providers,
 };
 use baya_agents::backend::Backend;
-use baya_agents::command::end_survivor;
+use baya_agents::program::end_survivor;
 use baya_agents::sandbox::Profile;
 use baya_agents::simulated::Simulated;
 use baya_core::agent::{AgentProcess, AgentTask, Cause, CauseKind};

@@ -32,6 +32,12 @@ impl Frames {
         self.lock().clone()
     }
 
+    /// Part of an answer has come, not only an error.
+    pub fn has_begun(&self) -> bool {
+        let seen = self.lock();
+        seen.data_frames > 0 && seen.error.is_none()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }

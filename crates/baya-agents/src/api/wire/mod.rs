@@ -11,9 +11,8 @@ mod frames;
 mod request;
 
 pub(super) use failure::{Failure, RetryAdvice, one_line};
-pub(super) use request::{
-    Message, Offer, Replay, Request, STRUCTURED_OUTPUT, Shape, ToolAnswer, ToolForce, ToolSpec,
-};
+pub(crate) use request::STRUCTURED_OUTPUT;
+pub(super) use request::{Message, Offer, Replay, Request, Shape, ToolAnswer, ToolForce, ToolSpec};
 
 use super::ApiSettings;
 use super::provider::{ProviderConfig, ProviderKind, is_loopback};
@@ -83,7 +82,8 @@ impl Wire {
         }
     }
 
-    /// Sends one request and gathers the answer in `partial`.
+    /// Sends one request and gathers the answer in `partial`; `arrived` is told of its bytes from its
+    /// beginning on.
     pub async fn ask(
         &self,
         request: &Request<'_>,
@@ -122,7 +122,9 @@ impl Wire {
             if partial.bytes > self.answer_bytes_max {
                 return Err(Failure::TooLarge { bytes_max: self.answer_bytes_max });
             }
-            arrived(partial.bytes);
+            if frames.has_begun() {
+                arrived(partial.bytes);
+            }
         }
         self.finish(end, partial, &frames.seen())
     }

@@ -3,6 +3,7 @@
 use super::frames::Frames;
 use super::{Partial, ToolUse, adapter};
 use crate::api::provider::{ProviderConfig, ProviderKind};
+use crate::governor::Prefix;
 use baya_core::agent::Effort;
 use genai::adapter::AdapterKind;
 use genai::chat::{
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The tool of C32.
-pub(in crate::api) const STRUCTURED_OUTPUT: &str = "StructuredOutput";
+pub(crate) const STRUCTURED_OUTPUT: &str = "StructuredOutput";
 
 pub(in crate::api) struct Request<'a> {
     pub model: &'a str,
@@ -163,6 +164,31 @@ impl Request<'_> {
             Offer::Open(specs) | Offer::Closed(specs) => !specs.is_empty(),
         };
         self.shape != Shape::Text || offers
+    }
+
+    /// What the provider may keep of an agent's first request for others with the same beginning.
+    pub fn prefix(&self, config: &ProviderConfig) -> Option<Prefix> {
+        let [Message::User(_)] = self.messages else { return None };
+        let (Offer::Open(specs) | Offer::Closed(specs)) = self.offer;
+        let keeps = match config.kind {
+            // Only what is marked, see `body`.
+            ProviderKind::Anthropic => !specs.is_empty(),
+            ProviderKind::Ollama => false,
+            ProviderKind::OpenAi
+            | ProviderKind::OpenAiResponses
+            | ProviderKind::OpenAiCompatible
+            | ProviderKind::OpenRouter
+            | ProviderKind::Gemini => true,
+        };
+        let schema = match self.shape {
+            Shape::Text => String::new(),
+            Shape::Tool(schema, _) | Shape::Native(schema) => schema.to_string(),
+        };
+        let tools = specs.iter().flat_map(|spec| [&*spec.name, &*spec.description].map(str::to_owned));
+        let schemas = specs.iter().map(|spec| spec.schema.to_string());
+        let rest = [self.system.to_owned(), schema];
+        let parts: Vec<String> = tools.chain(schemas).chain(rest).collect();
+        keeps.then(|| Prefix::of(self.model, parts.iter().map(String::as_str))).flatten()
     }
 
     pub(super) fn body(&self, config: &ProviderConfig) -> ChatRequest {

@@ -132,7 +132,7 @@ fn forbid_sockets(rules: &mut Rules, sandbox: &Sandbox, sockets: Sockets) -> Res
     let ports = sandbox.ports().next().is_some() && sockets.ports;
     if ports {
         families.extend(inet);
-        // Listening takes a port by itself, if it was given none; data sent before the connection asks no one.
+        // Listening takes a port by itself; data sent before the connection asks no one.
         if sandbox.own_port.is_none() {
             rules.insert(libc::SYS_listen, Vec::new());
         }

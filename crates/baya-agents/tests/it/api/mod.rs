@@ -83,7 +83,7 @@ async fn run_cancelled_by(backend: &ApiBackend, task: &AgentTask, cancel: Cancel
                 turns.lock().unwrap().push(turn);
                 let _ = recorded.send(());
             }
-            Signal::ProcessStarted { .. } => {}
+            Signal::ProcessStarted { .. } | Signal::ApprovalAsked { .. } => {}
         })
     };
     let folder = std::env::temp_dir();

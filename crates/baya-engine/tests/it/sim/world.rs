@@ -197,6 +197,9 @@ impl<'a> World<'a> {
             Effect::SetTimer { generation, call, due_ms } => {
                 self.at((due_ms - self.now_ms).max(0), Due::Timer { generation, call });
             }
+            Effect::SetApprovalTimer { .. } | Effect::TellAnswer { .. } => {
+                panic!("agents of this world ask nobody");
+            }
             Effect::LoadWorkflow { generation, call, target, importer: _ } => {
                 let loaded = self.load(&target).map(Box::new);
                 self.inputs.push(Input::WorkflowLoaded { generation, call, loaded });
