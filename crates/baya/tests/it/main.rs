@@ -5,6 +5,7 @@ mod at_work;
 mod bad_input;
 mod disk;
 mod fake;
+mod fix_tests;
 mod harness;
 mod hostile;
 mod killed;
