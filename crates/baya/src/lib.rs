@@ -7,6 +7,7 @@
 
 pub mod args;
 pub mod commands;
+pub mod doctor;
 pub mod exit;
 pub mod failure;
 pub mod folders;
@@ -94,6 +95,7 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::New(args) => commands::new::execute(&args),
         Command::Sandbox(args) => commands::sandbox::execute(&args),
         Command::FakeModel(args) => commands::fake_model::execute(&args),
+        Command::Doctor(args) => commands::doctor::execute(&args),
         Command::Completions(args) => commands::completions::execute(&args),
         Command::Unknown(words) => Err(unknown_command(&words)),
     }

@@ -170,7 +170,7 @@ pub async fn ollama_models(base_url: &str, patience: Duration) -> Option<Vec<Str
 }
 
 /// The variables with a kind's key and address.
-fn variables(kind: ProviderKind) -> Option<(&'static str, &'static str)> {
+pub fn variables(kind: ProviderKind) -> Option<(&'static str, &'static str)> {
     match kind {
         ProviderKind::Anthropic => Some(("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")),
         ProviderKind::OpenAi | ProviderKind::OpenAiResponses => Some(("OPENAI_API_KEY", "OPENAI_BASE_URL")),

@@ -11,6 +11,7 @@ pub(crate) mod extract;
 mod job;
 mod ledger;
 pub(crate) mod provider;
+mod reach;
 mod retry;
 mod structured;
 mod system_text;
@@ -21,9 +22,10 @@ mod wire;
 mod work;
 
 pub use discover::{
-    ProviderSettings, SelectError, check_address, discover, find_providers, ollama_models, select,
+    ProviderSettings, SelectError, check_address, discover, find_providers, ollama_models, select, variables,
 };
 pub use provider::{ProviderConfig, ProviderKind, Secret};
+pub use reach::{Reached, reach};
 pub use toolbox::{Rights, rights};
 pub(crate) use wire::STRUCTURED_OUTPUT;
 

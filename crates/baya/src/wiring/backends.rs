@@ -95,7 +95,8 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     Ok(Backends { default, by_name, programs, types, choice })
 }
 
-fn environment() -> Environment {
+/// What is text of our environment.
+pub fn environment() -> Environment {
     let texts =
         |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     std::env::vars_os().filter_map(texts).collect()

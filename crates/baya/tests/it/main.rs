@@ -4,6 +4,7 @@ mod args_rules;
 mod at_work;
 mod bad_input;
 mod disk;
+mod doctor;
 mod fake;
 mod fix_tests;
 mod harness;
