@@ -13,6 +13,7 @@ pub(crate) mod judge;
 mod ledger;
 mod outside;
 pub(crate) mod provider;
+mod reach;
 mod retry;
 mod structured;
 mod system_text;
@@ -24,10 +25,11 @@ mod work;
 
 pub use discover::{
     ProviderSettings, SelectError, check_address, discover, find_providers, key_variable, ollama_models,
-    select,
+    select, variables,
 };
 pub use outside::Outside;
 pub use provider::{ProviderConfig, ProviderKind, Secret};
+pub use reach::{Reached, reach};
 pub use toolbox::{Rights, rights, rights_with, wanted};
 pub(crate) use wire::STRUCTURED_OUTPUT;
 
