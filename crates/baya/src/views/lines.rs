@@ -40,7 +40,7 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         Event::RunParked { cause, wakes_at_ms: Some(at_ms) } => vec![
             clean(&format!("parked: {}", cause_words(cause))),
             format!(
-                "it goes on by itself at {} UTC; ctrl-c and `baya resume` later do as well",
+                "it goes on by itself at {} UTC; or ctrl-c, and `baya resume` later",
                 words::moment(*at_ms)
             ),
         ],

@@ -16,6 +16,7 @@ mod providers;
 mod quantities;
 mod readme;
 mod real_requests;
+mod requests;
 mod results;
 mod resumed;
 mod resumed_example;
