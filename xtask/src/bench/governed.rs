@@ -16,7 +16,8 @@ const WARM_UP: usize = 5;
 
 /// Time lost and requests refused, against a provider with a capacity.
 pub fn all(world: &World) -> Result<Vec<Row>, String> {
-    let calls = world.size.of(1_280);
+    // With fewer there is nothing but warm-up.
+    let calls = world.size.of(1_280).max(400);
     let room = world.room("governed")?;
     let rules = json!({ "capacity": TAKEN, "latency_ms": EACH_MS, "rules": [{ "text": "done" }] });
     let fake = FakeModel::start(&room, &rules)?;

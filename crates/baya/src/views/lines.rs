@@ -76,6 +76,8 @@ pub struct Told {
     pauses: BTreeMap<String, i64>,
     /// Providers that take only so many at once.
     full: BTreeSet<String>,
+    /// Agents that fill a cache for others.
+    firsts: BTreeSet<AgentNumber>,
 }
 
 impl Told {
@@ -93,6 +95,10 @@ impl Told {
             Progress::Waiting { wait: Wait::Provider { provider, at_once } } => {
                 let line = format!("agents wait for each other: {provider} takes {at_once} at once, so far");
                 self.full.insert(provider.clone()).then(|| clean(&line))
+            }
+            Progress::Waiting { wait: Wait::Prefix { first } } => {
+                let line = format!("agents wait for the cache that {first} fills");
+                self.firsts.insert(*first).then_some(line)
             }
             Progress::Waiting { .. }
             | Progress::Asked

@@ -175,7 +175,8 @@ fn what_holds_for_many_agents_is_told_once() {
             lines.extend(told.of_progress(AgentNumber(number), &Progress::Waiting { wait }, &view));
         }
     }
-    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert_eq!(lines[2], "agents wait for the cache that #1 fills");
     assert_eq!(lines[0], "agents wait for each other: p takes 3 at once, so far");
     assert!(lines[1].starts_with("agents: waits until "), "{lines:?}");
 }
