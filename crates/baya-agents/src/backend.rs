@@ -4,6 +4,7 @@
 //! cancelled, and says what it knows of usage and of the model that served.
 
 use baya_core::agent::{AgentProcess, AgentTask, AttemptReport, Progress};
+use baya_core::approval::{ApprovalRequest, Told};
 use baya_core::turn::TurnRecord;
 use futures_util::future::BoxFuture;
 use std::path::PathBuf;
@@ -21,6 +22,11 @@ pub trait Backend: Send + Sync {
     }
 
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport>;
+
+    /// The run is over: ends what waits for further agents.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// What surrounds one attempt.
@@ -86,6 +92,11 @@ pub enum Signal {
     ProcessStarted {
         process: AgentProcess,
         recorded: oneshot::Sender<()>,
+    },
+    /// The agent wants to do what needs a person's word. `told` hears it; dropped, nobody will say it.
+    ApprovalAsked {
+        request: ApprovalRequest,
+        told: oneshot::Sender<Told>,
     },
     /// The agent came one step further. It does not go on before `recorded` has answered, so that what
     /// was paid for or done is never paid for or done again.

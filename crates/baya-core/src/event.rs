@@ -4,10 +4,14 @@
 //! Changing an event: add fields with a default, or raise [`EVENT_VERSION`] and keep the old reading.
 
 use crate::agent::{AgentOptions, AgentProcess, Answer, AttemptEnd, Cause, Usage};
+use crate::approval::{Answerer, ApprovalRequest, Verdict};
 use crate::call::{LogLevel, Program, ScriptError, Site, Thrown};
-use crate::ids::{AgentNumber, CallId, FrameId, RunId};
+use crate::ids::{AgentNumber, ApprovalId, CallId, FrameId, RunId};
+use crate::landing::LandingRecord;
 use crate::limits::Limits;
+use crate::step::{HostStep, StepNumber, StepOutcome};
 use crate::turn::TurnRecord;
+use crate::work::Work;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -156,6 +160,30 @@ pub enum Event {
         call: CallId,
         timer: CallId,
     },
+    /// A host step is being done.
+    StepStarted {
+        number: StepNumber,
+        call: CallId,
+        frame: FrameId,
+        key: String,
+        step: HostStep,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        site: Option<Site>,
+    },
+    /// The call takes the result of a step that was done before.
+    StepReused {
+        number: StepNumber,
+        call: CallId,
+        frame: FrameId,
+    },
+    StepEnded {
+        number: StepNumber,
+        outcome: StepOutcome,
+    },
+    /// What happened while work was landed, by the script or by a person.
+    Landing {
+        record: LandingRecord,
+    },
     ChildRequested {
         call: CallId,
         frame: FrameId,
@@ -238,6 +266,18 @@ pub enum Event {
         agent: AgentNumber,
         by: String,
     },
+    /// The agent waits for a person before it acts.
+    ApprovalAsked {
+        agent: AgentNumber,
+        attempt: u32,
+        id: ApprovalId,
+        request: ApprovalRequest,
+    },
+    ApprovalAnswered {
+        id: ApprovalId,
+        answer: Verdict,
+        by: Answerer,
+    },
     /// An attempt ended without ending the agent.
     AttemptEnded {
         agent: AgentNumber,
@@ -268,6 +308,9 @@ pub enum Event {
         notes: Vec<String>,
         /// From the start of the attempt.
         duration_ms: u64,
+        /// What it left in its worktree.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        work: Option<Box<Work>>,
     },
 
     // --- what the script heard
@@ -296,6 +339,8 @@ pub enum Delivered {
     /// The `CallRefused` of this call.
     Refusal,
     Timer,
+    /// The end of this host step.
+    Step(StepNumber),
     /// The `ChildStarted` of this call.
     Child,
     /// The run is being stopped.

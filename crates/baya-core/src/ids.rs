@@ -18,6 +18,11 @@ pub struct AgentNumber(pub u32);
 #[serde(transparent)]
 pub struct CallId(pub u64);
 
+/// The number of a question of a run's agents to a person, from 1; `q3` to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ApprovalId(pub u32);
+
 /// A script being evaluated: 0 is the run's own, others are `workflow()` children.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -75,6 +80,12 @@ impl fmt::Display for RunId {
 impl fmt::Display for AgentNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}", self.0)
+    }
+}
+
+impl fmt::Display for ApprovalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "q{}", self.0)
     }
 }
 

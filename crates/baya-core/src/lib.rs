@@ -5,14 +5,18 @@
 //! intention leaves as a value.
 
 pub mod agent;
+pub mod approval;
 pub mod call;
 pub mod event;
 pub mod ids;
+pub mod landing;
 pub mod limits;
 pub mod op;
 pub mod run;
 pub mod schema;
 pub mod script;
 pub mod simulate;
+pub mod step;
 pub mod turn;
 pub mod view;
+pub mod work;

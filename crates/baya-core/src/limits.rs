@@ -29,8 +29,22 @@ pub const BLOB_ROW_BYTES_MAX: usize = 256 * 1024;
 pub const STRUCTURED_OUTPUT_TRIES: u32 = 5;
 /// Attempts at an agent that stalls.
 pub const STALL_ATTEMPTS: u32 = 2;
+/// How often an agent that is a program is told to go on after it fell silent or died, in one attempt.
+pub const PROGRAM_GOES_ON_MAX: u32 = 2;
+/// No sign of life of an agent that is a program for this long: stalled; `stallMs`.
+pub const PROGRAM_STALL_MS: u64 = 180_000;
+/// One message to an agent that is a program; `timeoutMs`.
+pub const AGENT_WALL_MS_MAX: u64 = 6 * 60 * 60 * 1000;
 /// Tries of one request that fails in a way another try may cure.
 pub const REQUEST_RETRIES: u32 = 4;
+/// A request to the gateway, in bytes; providers take less.
+pub const GATEWAY_REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// No byte for so long in an exchange through the gateway: it ends.
+pub const GATEWAY_SILENCE_MS: u64 = 10 * 60 * 1000;
+/// Tries of one request that the provider has no room for, before the agent hears of it.
+pub const GATEWAY_TRIES: u32 = 5;
+/// With fewer tokens left under an agent's cap, no request begins: no provider answers in less.
+pub const GATEWAY_ROOM_MIN: u64 = 16;
 
 /// A pause the provider asks for is waited for in place up to here, in milliseconds; a longer one parks
 /// the run. `requests.wait_in_place` in the settings.

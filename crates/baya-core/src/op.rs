@@ -1,6 +1,7 @@
 //! Orders from a person or a client to a run.
 
-use crate::ids::AgentNumber;
+use crate::approval::Verdict;
+use crate::ids::{AgentNumber, ApprovalId};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +13,8 @@ pub enum Op {
     Interrupt { by: String },
     /// End one agent; its call gives null.
     Skip { agent: AgentNumber, by: String },
+    /// Answer a question of an agent.
+    Answer { id: ApprovalId, answer: Verdict, by: String },
     /// Start no further agent; those at work go on.
     Pause { by: String },
     /// Go on after a pause.

@@ -1,7 +1,8 @@
 //! The one loop that drives a run. Everything that happens arrives in its inbox; for each batch it asks
 //! the run core, commits the events, and only then lets anybody see or do anything.
 
-use crate::effects::{Effects, Envelope};
+use crate::effects::{Effects, Envelope, Waiting};
+use crate::host_steps::HostSteps;
 use crate::isolate_host::IsolateKind;
 use crate::journal::{Durability, Journal, JournalError, RENEW_EVERY_MS};
 use crate::runner::AgentRunner;
@@ -22,6 +23,8 @@ pub struct Setup {
     pub journal: Box<dyn Journal>,
     pub runner: Arc<dyn AgentRunner>,
     pub workflows: Arc<dyn WorkflowSource>,
+    /// Does the host steps of the script.
+    pub steps: Arc<dyn HostSteps>,
     pub isolate: IsolateKind,
     pub surroundings: Surroundings,
     pub views: mpsc::UnboundedSender<ViewUpdate>,
@@ -85,10 +88,10 @@ const OPS_EVERY: Duration = Duration::from_millis(200);
 
 /// Drives a run until it ends, parks or is interrupted.
 pub async fn drive(setup: Setup, begin: Begin) -> Result<DriveEnd, DriveError> {
-    let Setup { journal, runner, workflows, isolate, surroundings, views, ops } = setup;
+    let Setup { journal, runner, workflows, steps, isolate, surroundings, views, ops } = setup;
     let (inbox, envelopes) = mpsc::unbounded_channel();
     let (run, batch) = first_batch(&*journal, &runner, begin, surroundings).await?;
-    let effects = Effects::new(runner, workflows, isolate, views.clone(), inbox);
+    let effects = Effects::new(runner, workflows, steps, isolate, views.clone(), inbox);
     let mut driver = Driver { run, journal, effects, views, envelopes, ops, let_go: None };
     let driven = driver.run_loop(batch).await;
     driver.effects.shut_down();
@@ -164,19 +167,15 @@ impl Driver {
             if arrived.is_empty() {
                 continue;
             }
-            let (inputs, acks): (Vec<_>, Vec<_>) = arrived.drain(..).map(Envelope::split).unzip();
+            let (inputs, waiting): (Vec<_>, Vec<_>) = arrived.drain(..).map(Envelope::split).unzip();
             let batch = self.run.decide_all(inputs, now_ms());
-            self.commit(batch, acks).await?;
+            self.commit(batch, waiting).await?;
         }
         Ok(())
     }
 
     /// Durable before anything else: events, then what views see, then effects.
-    async fn commit(
-        &mut self,
-        batch: Batch,
-        acks: Vec<Option<crate::effects::Ack>>,
-    ) -> Result<(), DriveError> {
+    async fn commit(&mut self, batch: Batch, waiting: Vec<Option<Waiting>>) -> Result<(), DriveError> {
         let durability = if batch.may_be_deferred { Durability::Deferred } else { Durability::Now };
         let Batch { events, effects, may_be_deferred: _ } = batch;
         if !events.is_empty() {
@@ -186,9 +185,7 @@ impl Driver {
             // Nobody has to look.
             let _ = self.views.send(ViewUpdate::Event(Arc::new(event)));
         }
-        for ack in acks.into_iter().flatten() {
-            let _ = ack.send(());
-        }
+        waiting.into_iter().flatten().for_each(|waits| self.effects.note_durable(waits));
         for effect in effects {
             self.perform(effect);
         }

@@ -3,9 +3,13 @@
 
 pub mod driver;
 mod effects;
+pub mod git;
+pub mod host_steps;
 pub mod isolate_host;
 pub mod journal;
+pub mod landing;
 pub mod loader;
 pub mod registry;
 pub mod runner;
 pub mod runs;
+pub mod worktree;

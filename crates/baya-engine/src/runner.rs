@@ -1,6 +1,7 @@
 //! The seam between the driver and the place where agents run: this machine's pool, later workers.
 
 use baya_core::agent::{AgentProcess, AgentTask, AttemptReport, Progress};
+use baya_core::approval::{ApprovalRequest, Told};
 use baya_core::ids::AgentNumber;
 use baya_core::turn::TurnRecord;
 use std::sync::Arc;
@@ -21,8 +22,33 @@ pub trait AgentRunner: Send + Sync {
 pub type Reports = Arc<dyn Fn(Report) + Send + Sync>;
 
 pub enum Report {
-    Progress { agent: AgentNumber, attempt: u32, progress: Progress },
-    ProcessStarted { agent: AgentNumber, attempt: u32, process: AgentProcess, recorded: oneshot::Sender<()> },
-    Turn { agent: AgentNumber, attempt: u32, turn: TurnRecord, recorded: oneshot::Sender<()> },
-    Ended { agent: AgentNumber, attempt: u32, report: Box<AttemptReport> },
+    Progress {
+        agent: AgentNumber,
+        attempt: u32,
+        progress: Progress,
+    },
+    ProcessStarted {
+        agent: AgentNumber,
+        attempt: u32,
+        process: AgentProcess,
+        recorded: oneshot::Sender<()>,
+    },
+    Turn {
+        agent: AgentNumber,
+        attempt: u32,
+        turn: TurnRecord,
+        recorded: oneshot::Sender<()>,
+    },
+    /// The attempt waits for a person's word; `told` hears it once it is durable.
+    ApprovalAsked {
+        agent: AgentNumber,
+        attempt: u32,
+        request: ApprovalRequest,
+        told: oneshot::Sender<Told>,
+    },
+    Ended {
+        agent: AgentNumber,
+        attempt: u32,
+        report: Box<AttemptReport>,
+    },
 }

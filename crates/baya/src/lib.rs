@@ -23,6 +23,7 @@ use clap::{CommandFactory, Parser};
 use exit::Exit;
 use failure::Failure;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 use views::palette::Palette;
 use views::{json, sanitise};
@@ -31,6 +32,8 @@ use views::{json, sanitise};
 pub const ISOLATE_WORD: &str = "__isolate";
 /// The hidden word that makes this program become a command of an agent, under its policy.
 pub const SANDBOX_WORD: &str = "__sandbox";
+/// The hidden word that makes this program the tool by which an agent that is a program gives its answer.
+pub const ANSWER_WORD: &str = "__answer";
 
 pub fn main() -> ExitCode {
     // Before all else: a script's process starts with every run and needs nothing of the rest.
@@ -42,9 +45,24 @@ pub fn main() -> ExitCode {
         baya_agents::sandbox::apply::main(std::env::args_os().skip(2));
     }
     let words: Vec<OsString> = std::env::args_os().collect();
+    if let [_, word, schema, out] = words.as_slice()
+        && word == ANSWER_WORD
+    {
+        return serve_answer(Path::new(schema), Path::new(out));
+    }
     match Cli::try_parse_from(&words) {
         Ok(cli) => run(cli).into(),
         Err(error) => tell_usage(&error, &words).into(),
+    }
+}
+
+fn serve_answer(schema: &Path, out: &Path) -> ExitCode {
+    match baya_agents::mcp::answer::serve(schema, out) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::talk(&format!("cannot serve the tool for an answer: {error}"));
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -76,6 +94,7 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::New(args) => commands::new::execute(&args),
         Command::Sandbox(args) => commands::sandbox::execute(&args),
         Command::FakeModel(args) => commands::fake_model::execute(&args),
+        Command::Gateway(args) => commands::gateway::execute(&args),
         Command::Completions(args) => commands::completions::execute(&args),
         Command::Unknown(words) => Err(unknown_command(&words)),
     }

@@ -9,6 +9,7 @@ mod classify;
 mod discover;
 pub(crate) mod extract;
 mod job;
+pub(crate) mod judge;
 mod ledger;
 pub(crate) mod provider;
 mod retry;
@@ -17,7 +18,7 @@ mod system_text;
 mod talk;
 mod tape;
 mod toolbox;
-mod wire;
+pub(crate) mod wire;
 mod work;
 
 pub use discover::{
@@ -25,6 +26,7 @@ pub use discover::{
 };
 pub use provider::{ProviderConfig, ProviderKind, Secret};
 pub use toolbox::{Rights, rights};
+pub(crate) use wire::STRUCTURED_OUTPUT;
 
 use crate::agent_types::{AgentType, AgentTypes};
 use crate::backend::{Attempt, Backend};

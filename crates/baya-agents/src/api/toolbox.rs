@@ -104,15 +104,14 @@ pub fn rights(
 
 /// Names that both lists give. Where both restrict commands, no command meets both for certain.
 fn in_both(of_type: &[String], of_call: &[String], notes: &mut Vec<String>) -> Vec<String> {
-    let names = |list: &[String]| -> Vec<&'static str> {
+    let names = |list: &[String]| -> Vec<String> {
         let ToolSet { tools, .. } = set(&Filter { allow: Some(list.to_vec()), ..Filter::default() });
-        tools.iter().map(|tool| tool.name()).collect()
+        tools.iter().map(|tool| tool.name().to_owned()).collect()
     };
     let theirs = names(of_type);
     let shared: Vec<_> = names(of_call).into_iter().filter(|name| theirs.contains(name)).collect();
-    let mut both: Vec<String> =
-        shared.iter().filter(|name| **name != "bash").map(|name| (*name).to_owned()).collect();
-    if shared.contains(&"bash") {
+    let mut both: Vec<String> = shared.iter().filter(|name| *name != "bash").cloned().collect();
+    if shared.iter().any(|name| name == "bash") {
         match (commands(of_type), commands(of_call)) {
             (None, None) => both.push("bash".to_owned()),
             (Some(patterns), None) | (None, Some(patterns)) => both.extend(patterns),

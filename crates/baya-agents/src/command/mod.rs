@@ -1,17 +1,11 @@
 //! Any program as an agent: the prompt, or a JSON object, goes to its standard input; its standard
 //! output is the answer.
 //!
-//! The program runs in a process group of its own with an environment of its own, and gets its prompt
-//! only after its process is recorded, so that a crash of ours leaves no process that nobody knows of.
-//! When an attempt is over, its whole group is over: nothing that the program started lives on.
+//! The program has an environment of its own and is started and ended as [`crate::program`] says: only
+//! once its process is recorded, and when an attempt is over, nothing that it started lives on.
 
-pub(crate) mod group;
-pub(crate) mod identity;
 mod output;
 mod process;
-mod stderr_tail;
-
-pub use identity::end_survivor;
 
 use crate::backend::{Attempt, Backend};
 use baya_core::agent::{AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind, Progress};

@@ -44,7 +44,7 @@ pub(super) fn read(bytes: Vec<u8>, form: OutputForm, schema: Option<&Schema>) ->
     };
     if let Some(error) = wrapped.get("error").filter(|error| !error.is_null()) {
         let said = error.as_str().map_or_else(|| error.to_string(), str::to_owned);
-        return Err(format!("reports an error: {}", super::stderr_tail::tail(said.as_bytes())));
+        return Err(format!("reports an error: {}", crate::program::tail(said.as_bytes())));
     }
     let result = wrapped.shift_remove("result").unwrap_or_default();
     let text = result.as_str().map_or_else(|| result.to_string(), str::to_owned);

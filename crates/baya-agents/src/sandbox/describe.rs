@@ -20,10 +20,15 @@ impl Sandbox {
             let there = reach.named.iter().filter(|(path, is)| **is == access && path.exists());
             lines.extend(there.map(|(path, _)| format!("{word:<9} {}", path.display())));
         }
-        lines.push(match self.port {
-            Some(port) => format!("network   tcp to port {port}, nothing else"),
-            None => "network   none".to_owned(),
+        let ports: Vec<String> = self.ports().map(|port| port.to_string()).collect();
+        lines.push(match ports.as_slice() {
+            [] => "network   none".to_owned(),
+            [port] => format!("network   tcp to port {port}, nothing else"),
+            ports => format!("network   tcp to the ports {}, nothing else", ports.join(" and ")),
         });
+        if let Some(port) = self.own_port {
+            lines.push(format!("network   listens on port {port} and talks to itself there"));
+        }
         lines.push("calls     no tracing, mounts, namespaces, io_uring, kernel keys or modules".to_owned());
         lines.extend(self.caveats());
         lines
@@ -43,11 +48,15 @@ impl Sandbox {
         if version < 6 {
             lines.push("caveat    this kernel does not keep signals inside: landlock 6 would".to_owned());
         }
-        if version < 4 && self.port.is_some() {
+        let port = self.ports().next();
+        if version < 4 && port.is_some() {
             lines.push("caveat    this kernel does not watch ports: all network is refused".to_owned());
         }
-        if self.port.is_some() {
+        if port.is_some() {
             lines.push("caveat    the port is open on every address, not only on this machine".to_owned());
+        }
+        if self.own_port.is_some() {
+            lines.push("caveat    it may also listen on a port that the system picks".to_owned());
         }
         lines.push(
             "caveat    modes and times of files outside can be changed, their contents cannot".to_owned(),

@@ -15,12 +15,10 @@ mod refused;
 mod repository;
 mod resolve;
 pub mod seatbelt;
-mod strays;
 mod toolchains;
 
 pub use reach::{Access, Reach, Refusal};
 pub use refused::{EXIT_NOT_FOUND, EXIT_NOT_RUNNABLE, EXIT_REFUSED};
-pub use strays::end_strays;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -51,14 +49,27 @@ pub struct Sandbox {
     pub readable: Vec<PathBuf>,
     /// Further folders that may be written.
     pub writable: Vec<PathBuf>,
+    /// Folders that may be written under every profile: a program's own settings and sessions.
+    #[serde(default)]
+    pub own: Vec<PathBuf>,
     /// Parts of what is writable that may only be read: the git folder of a checkout that is not ours.
     pub protected: Vec<PathBuf>,
     /// Folders and files that may not even be read: keys, logins, our own journal.
     pub hidden: Vec<PathBuf>,
     /// A loopback port commands may connect to; all other network is refused.
     pub port: Option<u16>,
+    /// The loopback port of the proxy that lets commands out to listed hosts.
+    #[serde(default)]
+    pub proxy: Option<u16>,
+    /// A loopback port of the program's own, for one that talks to itself: it may listen there.
+    #[serde(default)]
+    pub own_port: Option<u16>,
     /// Runs commands with whatever of the policy this kernel can enforce, instead of refusing.
     pub best_effort: bool,
+    /// The command waits for one byte on its standard input before it starts, and never starts at the end
+    /// of it.
+    #[serde(default)]
+    pub gated: bool,
     /// The environment of commands, whole; `TMPDIR` is added.
     #[serde(skip)]
     pub environment: BTreeMap<String, String>,
@@ -124,6 +135,11 @@ impl Sandbox {
             reach::Access::Write if !reach::is_kernel(&real) => Ok(real),
             _ => Err(Refusal::unwritable(&real, self)),
         }
+    }
+
+    /// The ports that commands may connect to.
+    fn ports(&self) -> impl Iterator<Item = u16> {
+        self.port.into_iter().chain(self.proxy).chain(self.own_port)
     }
 
     fn resolve(&self, path: &Path) -> Result<PathBuf, Refusal> {

@@ -21,6 +21,8 @@ pub enum Refused {
     Unsupported(String),
     #[error("landlock refuses the policy: {0}")]
     Files(String),
+    #[error("whoever started it is gone")]
+    Unwanted,
     #[error("the kernel refuses the seccomp filter: {0}")]
     Calls(String),
 }

@@ -46,8 +46,11 @@ pub fn profile(sandbox: &Sandbox) -> String {
         };
         text.push_str(&lines);
     }
-    if let Some(port) = sandbox.port {
+    for port in sandbox.ports() {
         text.push_str(&format!("(allow network-outbound (remote tcp \"localhost:{port}\"))\n"));
+    }
+    if let Some(port) = sandbox.own_port {
+        text.push_str(&format!("(allow network-bind network-inbound (local tcp \"localhost:{port}\"))\n"));
     }
     text
 }

@@ -36,15 +36,20 @@ use tokio_util::sync::CancellationToken;
 
 pub trait Tool: Send + Sync {
     /// As models know it: `read`, `bash`.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
     /// One or two sentences for the model; every word is paid for by every agent.
-    fn description(&self) -> &'static str;
+    fn description(&self) -> &str;
 
     fn input_schema(&self) -> Value;
 
     /// Calls that only read may run side by side and need no write permission.
     fn only_reads(&self) -> bool;
+
+    /// What it returns may have been written by anybody: a page of the web, a server of others.
+    fn is_untrusted(&self) -> bool {
+        false
+    }
 
     fn call<'a>(&'a self, input: Value, room: &'a ToolRoom) -> BoxFuture<'a, ToolOutput>;
 }

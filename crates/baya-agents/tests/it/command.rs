@@ -2,7 +2,7 @@
 
 use crate::attempts::{Told, attempt, run, task};
 use baya_agents::backend::{Attempt, Backend, OpenGate, Signal};
-use baya_agents::command::{Command, CommandConfig, InputForm, OutputForm, end_survivor};
+use baya_agents::command::{Command, CommandConfig, InputForm, OutputForm};
 use baya_core::agent::{
     AgentOptions, AgentProcess, Answer, AttemptEnd, AttemptReport, Progress, UsageSource,
 };
@@ -81,7 +81,7 @@ async fn a_program_may_read_one_json_object() {
 #[tokio::test]
 async fn a_program_sees_only_the_variables_it_may_and_works_in_the_folder() {
     let shown = text(sh("env")).await;
-    assert!(shown.contains("HOME=/tmp") && !shown.contains("BAYA_"), "{shown}");
+    assert!(shown.contains("HOME=/tmp") && !shown.contains("BAYA_S"), "{shown}");
     let pass = ["PATH", "BAYA_SHOWN"].map(str::to_owned).to_vec();
     let set = BTreeMap::from([("FIXED".to_owned(), "value".to_owned())]);
     let shown = text(CommandConfig { pass, set, ..sh("env") }).await;
@@ -211,7 +211,7 @@ async fn bad_ends_say_what_happened() {
 }
 
 /// Waits for a file that a program writes.
-async fn written(path: &Path) -> String {
+pub async fn written(path: &Path) -> String {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         match std::fs::read_to_string(path) {
@@ -223,7 +223,7 @@ async fn written(path: &Path) -> String {
 }
 
 /// Whether a process works; a dead one that waits to be reaped does not.
-fn works(pid: &str) -> bool {
+pub fn works(pid: &str) -> bool {
     let output = std::process::Command::new("ps").args(["-o", "stat=", "-p", pid]).output().expect("ps");
     let state = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     !state.is_empty() && !state.starts_with('Z')
@@ -324,35 +324,4 @@ async fn a_program_gets_its_prompt_only_after_its_process_is_recorded() {
     let unheard =
         Command::new(sh("cat"), &environment()).run(&task("p", AgentOptions::default()), &attempt).await;
     assert_eq!(unheard.end, AttemptEnd::Cancelled, "nobody recorded it: it gets no work");
-}
-
-#[tokio::test]
-async fn a_survivor_is_ended_only_if_pid_start_and_boot_are_its_own() {
-    let folder = tempfile::tempdir().expect("folder");
-    let (attempt, told) = attempt(folder.path().to_owned(), CancellationToken::new());
-    let backend = Command::new(sh("sleep 300 & echo $! > pid; wait"), &environment());
-    let task = task("p", AgentOptions::default());
-    let ending = async {
-        let pid = written(&folder.path().join("pid")).await;
-        let process = told.processes.lock().expect("lock")[0].clone();
-        let changed = [
-            AgentProcess { started: process.started + 1, ..process.clone() },
-            AgentProcess { boot: "another".to_owned(), ..process.clone() },
-            AgentProcess { pid: std::process::id(), ..process.clone() },
-        ];
-        for other in changed {
-            assert!(!end_survivor(&other), "{other:?}");
-            assert!(works(&pid), "{other:?} is not this process");
-        }
-        let ended = tokio::task::spawn_blocking(move || end_survivor(&process)).await.expect("task");
-        (ended, pid)
-    };
-    let (report, (ended, pid)) = tokio::join!(backend.run(&task, &attempt), ending);
-    assert!(ended && !works(&pid), "the whole group is gone");
-    assert!(
-        matches!(&report.end, AttemptEnd::Failed(cause) if cause.message.contains("signal 15")),
-        "{report:?}"
-    );
-    let gone = told.processes.lock().expect("lock")[0].clone();
-    assert!(!end_survivor(&gone), "nobody is there any more");
 }

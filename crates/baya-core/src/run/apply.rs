@@ -37,6 +37,13 @@ impl State {
                 self.calls.insert(*call, CallFate::Timer { due_ms: *due_ms });
             }
             Event::TimerCleared { timer, .. } => self.settle(*timer),
+            Event::StepStarted { .. }
+            | Event::StepReused { .. }
+            | Event::StepEnded { .. }
+            | Event::Landing { .. } => {
+                let decided = self.steps.apply(&recorded.event);
+                self.calls.extend(decided);
+            }
             Event::ChildRequested { .. } | Event::ChildStarted { .. } | Event::ChildEnded { .. } => {
                 self.apply_to_child(&recorded.event);
             }
@@ -49,6 +56,9 @@ impl State {
             | Event::AgentSkipRequested { .. }
             | Event::AttemptEnded { .. }
             | Event::AgentFinished { .. } => self.apply_to_agent(recorded),
+            Event::ApprovalAsked { .. } | Event::ApprovalAnswered { .. } => {
+                self.apply_to_approval(&recorded.event);
+            }
             Event::Delivered { call, what, now_ms, tokens_spent } => {
                 let record =
                     DeliveryRecord { call: *call, what: *what, now_ms: *now_ms, tokens_spent: *tokens_spent };
@@ -82,6 +92,7 @@ impl State {
             Event::DriverStarted { fence, surroundings, pid: _ } => {
                 self.fence = *fence;
                 self.surroundings = surroundings.clone();
+                self.approvals.withdraw(None);
                 self.requeue_lost();
             }
             Event::LimitsChanged { limits } => self.limits = limits.clone(),
@@ -90,9 +101,16 @@ impl State {
             }
             Event::RunPaused { .. } => self.life = Life::Paused,
             Event::RunContinued { .. } => self.life = Life::Live,
-            Event::StopRequested { .. } => self.life = Life::Stopping,
-            Event::RunInterrupted { .. } => self.life = Life::Interrupted,
+            Event::StopRequested { .. } => {
+                self.life = Life::Stopping;
+                self.approvals.withdraw(None);
+            }
+            Event::RunInterrupted { .. } => {
+                self.life = Life::Interrupted;
+                self.approvals.withdraw(None);
+            }
             Event::RunEnded { status, result, error, failures } => {
+                self.approvals.withdraw(None);
                 self.life = Life::Ended(*status);
                 let (result, error, failures) = (result.clone(), error.clone(), failures.clone());
                 self.ended = Some(RunEnd { status: *status, result, error, failures });
@@ -103,6 +121,8 @@ impl State {
 
     fn begin_generation(&mut self, generation: u32) {
         self.generation = generation;
+        self.steps.begin_generation();
+        self.approvals.withdraw(None);
         self.life = Life::Live;
         self.ended = None;
         self.calls.clear();
@@ -234,6 +254,7 @@ impl State {
             }
             Event::AttemptEnded { agent, end, usage, .. } => {
                 self.usage.add(usage);
+                self.approvals.withdraw(Some(*agent));
                 self.queue.push_back(*agent);
                 if let Some(agent) = self.agent_mut(*agent) {
                     agent.usage.add(usage);
@@ -241,11 +262,13 @@ impl State {
                     count_failed_attempt(agent, end);
                 }
             }
-            Event::AgentFinished { agent, outcome, usage, .. } => {
+            Event::AgentFinished { agent, outcome, usage, work, .. } => {
                 self.usage.add(usage);
+                self.approvals.withdraw(Some(*agent));
                 if let Some(agent) = self.agent_mut(*agent) {
                     agent.usage.add(usage);
                     agent.turns = Vec::new();
+                    agent.work = work.clone();
                     agent.state = AgentState::Finished(outcome.clone());
                 }
             }
@@ -280,6 +303,7 @@ impl State {
             turns: Vec::new(),
             call: Some(*call),
             heard: None,
+            work: None,
         });
     }
 
@@ -292,6 +316,9 @@ impl State {
             && agent.heard.is_none()
         {
             agent.heard = Some(Heard { seq, now_ms, tokens_spent });
+        }
+        if let Delivered::Step(number) = what {
+            self.steps.note_heard(number, Heard { seq, now_ms, tokens_spent });
         }
         if what == Delivered::Stop {
             self.drop_queued(call);
@@ -335,6 +362,8 @@ fn call_of(event: &Event) -> Option<CallId> {
     match event {
         Event::PhaseEntered { call, .. }
         | Event::TimerSet { call, .. }
+        | Event::StepStarted { call, .. }
+        | Event::StepReused { call, .. }
         | Event::TimerCleared { call, .. }
         | Event::ChildRequested { call, .. }
         | Event::CallRefused { call, .. }
@@ -353,12 +382,16 @@ fn call_of(event: &Event) -> Option<CallId> {
         | Event::RunInterrupted { .. }
         | Event::RunEnded { .. }
         | Event::ChildStarted { .. }
+        | Event::StepEnded { .. }
+        | Event::Landing { .. }
         | Event::AgentStarted { .. }
         | Event::AgentProcessStarted { .. }
         | Event::AgentTurn { .. }
         | Event::AgentSkipRequested { .. }
         | Event::AttemptEnded { .. }
         | Event::AgentFinished { .. }
+        | Event::ApprovalAsked { .. }
+        | Event::ApprovalAnswered { .. }
         | Event::Delivered { .. } => None,
     }
 }

@@ -3,6 +3,7 @@
 use super::state::{AgentState, CallFate, Life};
 use super::{Effect, Input, Run};
 use crate::agent::{Answer, AttemptEnd, AttemptReport, Cause, CauseKind, OnFailure};
+use crate::approval::{Answerer, Verdict};
 use crate::call::{Delivery, LogLevel, Payload, ThrowKind, Thrown};
 use crate::event::{Delivered, Event, Outcome, ScriptRecord};
 use crate::ids::{AgentNumber, CallId};
@@ -26,7 +27,14 @@ impl Run {
                     self.end_with_error(error);
                 }
             }
-            Input::AgentEnded { agent, attempt, report } => self.decide_agent_ended(agent, attempt, report),
+            Input::AgentEnded { agent, attempt, report } => {
+                self.decide_agent_ended(agent, attempt, report);
+                self.dismiss();
+            }
+            Input::ApprovalAsked { agent, attempt, ticket, request } => {
+                self.decide_asked(agent, attempt, ticket, request);
+            }
+            Input::ApprovalDue { id } => self.answer(id, Verdict::Deny, Answerer::TimeLimit),
             Input::AgentProcessStarted { agent, attempt, process } => {
                 if self.is_current(agent, attempt) {
                     self.record(Event::AgentProcessStarted { agent, attempt, process });
@@ -41,6 +49,12 @@ impl Run {
                 let pending = matches!(self.state.calls.get(&call), Some(CallFate::Timer { .. }));
                 if generation == self.state.generation && pending && self.hears() {
                     self.deliver(call, Delivered::Timer);
+                }
+            }
+            Input::StepEnded { number, outcome } => self.decide_step_ended(number, outcome),
+            Input::LandingRecorded { record } => {
+                if !matches!(self.state.life, Life::Ended(_)) {
+                    self.record(Event::Landing { record });
                 }
             }
             Input::WakeDue => self.wake(),
@@ -61,7 +75,7 @@ impl Run {
         }
     }
 
-    fn is_current(&self, agent: AgentNumber, attempt: u32) -> bool {
+    pub(super) fn is_current(&self, agent: AgentNumber, attempt: u32) -> bool {
         let state = self.state.agent(agent).map(|agent| &agent.state);
         matches!(state, Some(AgentState::Running { attempt: current, .. }) if *current == attempt)
     }
@@ -135,6 +149,7 @@ impl Run {
             drafts: report.drafts,
             notes: report.notes,
             duration_ms: (self.now_ms - since_ms).max(0) as u64,
+            work: report.work,
         });
         if self.hears() {
             self.deliver_outcome(agent);
@@ -238,6 +253,7 @@ impl Run {
                 }
             }
             Op::Skip { agent, by } => self.skip(agent, by),
+            Op::Answer { id, answer, by } => self.answer(id, answer, Answerer::Person(by)),
             Op::Pause { by } => {
                 if self.state.life == Life::Live {
                     self.record(Event::RunPaused { by });
@@ -310,6 +326,7 @@ impl Run {
     fn readings(&self, what: Delivered) -> (i64, u64) {
         let heard = match what {
             Delivered::Agent(number) => self.state.agent(number).and_then(|agent| agent.heard),
+            Delivered::Step(number) => self.state.steps.get(number).and_then(|step| step.heard),
             Delivered::Refusal | Delivered::Timer | Delivered::Child | Delivered::Stop => None,
         };
         let (now_ms, spent) = match heard {
@@ -321,7 +338,8 @@ impl Run {
 
     pub(super) fn payload(&self, call: CallId, what: Delivered) -> Payload {
         match what {
-            Delivered::Agent(number) => self.outcome_payload(number),
+            Delivered::Agent(number) => self.with_work(number, self.outcome_payload(number)),
+            Delivered::Step(number) => self.step_payload(number),
             Delivered::Timer => Payload::Fired,
             Delivered::Refusal => match self.state.refusals.get(&call) {
                 Some(thrown) => Payload::Throw(thrown.clone()),
@@ -348,6 +366,24 @@ impl Run {
     }
 }
 
+impl Run {
+    /// What `baya.work()` says of it goes with the result (C72).
+    fn with_work(&self, number: AgentNumber, payload: Payload) -> Payload {
+        let agent = self.state.agent(number);
+        let Some((agent, work)) = agent.and_then(|agent| Some((agent, agent.work.as_ref()?))) else {
+            return payload;
+        };
+        let Payload::Value(value) = payload else { return payload };
+        let work = work.to_script(number);
+        // A failed agent stays null.
+        let value = match agent.options.work && !value.is_null() {
+            true => serde_json::json!({ "result": value, "work": work }),
+            false => value,
+        };
+        Payload::Worked { value, work }
+    }
+}
+
 fn stopped() -> Payload {
     Payload::Throw(Thrown { kind: ThrowKind::Stopped, message: "the run is being stopped".to_owned() })
 }
@@ -355,7 +391,7 @@ fn stopped() -> Payload {
 fn is_open(fate: &CallFate) -> bool {
     match fate {
         CallFate::Agent(_) | CallFate::Reuses(_) | CallFate::Timer { .. } => true,
-        CallFate::Workflow { .. } => true,
+        CallFate::Workflow { .. } | CallFate::Step(_) | CallFate::ReusesStep(_) => true,
         CallFate::Refused | CallFate::Settled => false,
     }
 }

@@ -9,6 +9,7 @@
 //! journal order; a finished agent is never asked again.
 
 mod apply;
+mod approvals;
 mod calls;
 mod decide;
 mod ending;
@@ -17,17 +18,22 @@ pub mod options;
 mod queue;
 mod resume;
 mod state;
+mod steps;
 
+pub use approvals::{Approval, Approvals};
 pub use key::call_key;
 pub use resume::{Beginning, Resumption};
 pub use state::{Agent, AgentState, CallFate, Life, RunEnd, State};
 
 use crate::agent::{AgentProcess, AgentTask, AttemptReport};
+use crate::approval::{ApprovalRequest, Told};
 use crate::call::{Delivery, ScriptError, Start, Step, WorkflowTarget};
 use crate::event::{Event, Recorded, ScriptRecord};
-use crate::ids::{AgentNumber, CallId};
+use crate::ids::{AgentNumber, ApprovalId, CallId};
+use crate::landing::LandingRecord;
 use crate::op::Op;
 use crate::schema::Schema;
+use crate::step::{StepNumber, StepOrder, StepOutcome};
 use crate::turn::TurnRecord;
 use std::collections::BTreeMap;
 
@@ -59,9 +65,28 @@ pub enum Input {
         attempt: u32,
         turn: TurnRecord,
     },
+    /// The agent wants to do what needs a person's word; `ticket` is who waits for it.
+    ApprovalAsked {
+        agent: AgentNumber,
+        attempt: u32,
+        ticket: u64,
+        request: ApprovalRequest,
+    },
+    /// A question has waited long enough.
+    ApprovalDue {
+        id: ApprovalId,
+    },
     TimerDue {
         generation: u32,
         call: CallId,
+    },
+    StepEnded {
+        number: StepNumber,
+        outcome: StepOutcome,
+    },
+    /// A landing of a host step came further.
+    LandingRecorded {
+        record: LandingRecord,
     },
     /// The time may have come at which a parked run goes on by itself.
     WakeDue,
@@ -93,6 +118,17 @@ pub enum Effect {
         call: CallId,
         due_ms: i64,
     },
+    /// [`Input::ApprovalDue`] at this time.
+    SetApprovalTimer {
+        id: ApprovalId,
+        due_ms: i64,
+    },
+    /// Hand the answer to the attempt that waits at this ticket.
+    TellAnswer {
+        ticket: u64,
+        told: Told,
+    },
+    PerformStep(Box<StepOrder>),
     /// Say when this time has come, by the clock on the wall.
     Wake {
         at_ms: i64,
@@ -128,6 +164,8 @@ pub struct Run {
     at_work: BTreeMap<(AgentNumber, u32), String>,
     /// Results to hand out again, in the order they were first heard: `(seq, call)`.
     redeliveries: std::collections::BTreeSet<(u64, CallId)>,
+    /// Who waits for which question.
+    tickets: BTreeMap<ApprovalId, Vec<u64>>,
     schemas: BTreeMap<String, Schema>,
     /// Events of this batch that hand out a result again.
     redelivered: u32,
@@ -179,7 +217,10 @@ impl Run {
     fn only_repeats(&self) -> bool {
         let mut deliveries = 0;
         let harmless = self.batch.events.iter().all(|recorded| match recorded.event {
-            Event::AgentReused { .. } | Event::PhaseEntered { .. } | Event::Logged { .. } => true,
+            Event::AgentReused { .. }
+            | Event::StepReused { .. }
+            | Event::PhaseEntered { .. }
+            | Event::Logged { .. } => true,
             Event::Delivered { .. } => {
                 deliveries += 1;
                 true

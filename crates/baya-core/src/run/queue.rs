@@ -5,6 +5,7 @@ use super::{Effect, Run};
 use crate::agent::AgentTask;
 use crate::event::Event;
 use crate::ids::AgentNumber;
+use std::collections::BTreeSet;
 
 impl Run {
     pub(super) fn start_agents(&mut self) {
@@ -17,10 +18,13 @@ impl Run {
             }
             return;
         }
+        let waiting = self.waiting_for_people();
         let mut place = 0;
-        while (self.at_work.len() as u64) < u64::from(self.state.limits.concurrency) {
+        while (self.at_work.len().saturating_sub(waiting.len()) as u64)
+            < u64::from(self.state.limits.concurrency)
+        {
             let Some(number) = self.state.queue.get(place).copied() else { break };
-            match self.has_room_for(number) {
+            match self.has_room_for(number, &waiting) {
                 true => self.start_agent(number),
                 false => place += 1,
             }
@@ -37,10 +41,12 @@ impl Run {
         model.unwrap_or_default()
     }
 
-    fn has_room_for(&self, number: AgentNumber) -> bool {
+    fn has_room_for(&self, number: AgentNumber, waiting: &BTreeSet<(AgentNumber, u32)>) -> bool {
         let model = self.model_of(number);
+        let same =
+            |(id, at_work): &(&(AgentNumber, u32), &String)| **at_work == model && !waiting.contains(id);
         match self.state.limits.concurrency_by_model.get(&model) {
-            Some(most) => self.at_work.values().filter(|at_work| **at_work == model).count() < *most as usize,
+            Some(most) => self.at_work.iter().filter(same).count() < *most as usize,
             None => true,
         }
     }

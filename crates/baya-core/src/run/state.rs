@@ -5,12 +5,16 @@
 //! its first line. Continuing a generation repeats its deliveries exactly; a new generation starts with
 //! none and takes finished results from the pool by their keys.
 
+use super::approvals::Approvals;
+use super::steps::Steps;
 use crate::agent::{AgentOptions, AgentProcess, Usage};
 use crate::call::{Thrown, WorkflowTarget};
 use crate::event::{Delivered, Failures, Outcome, RunStatus, ScriptRecord, Surroundings};
 use crate::ids::{AgentNumber, CallId, FrameId, RunId};
 use crate::limits::Limits;
+use crate::step::StepNumber;
 use crate::turn::TurnRecord;
+use crate::work::Work;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -59,6 +63,8 @@ pub struct Agent {
     pub call: Option<CallId>,
     /// The first time a script heard of it: place in the journal, clock, budget reading.
     pub heard: Option<Heard>,
+    /// What it left in its worktree.
+    pub work: Option<Box<Work>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -93,6 +99,10 @@ pub enum CallFate {
     Timer {
         due_ms: i64,
     },
+    /// Waits for this host step.
+    Step(StepNumber),
+    /// Will be given the result of this host step of earlier.
+    ReusesStep(StepNumber),
     Workflow {
         frame: FrameId,
         target: WorkflowTarget,
@@ -149,6 +159,10 @@ pub struct State {
     pub usage: Usage,
     /// Subjects a warning was given about.
     pub warned: BTreeSet<String>,
+    /// Questions of agents to people.
+    pub approvals: Approvals,
+
+    pub steps: Steps,
 
     // --- the current generation
     pub calls: BTreeMap<CallId, CallFate>,
@@ -201,6 +215,8 @@ impl Default for State {
             agents: Vec::new(),
             usage: Usage::default(),
             warned: BTreeSet::new(),
+            approvals: Approvals::default(),
+            steps: Steps::default(),
             calls: BTreeMap::new(),
             calls_seen: 0,
             agent_of_call: BTreeMap::new(),

@@ -1,8 +1,10 @@
 //! How each event changes a [`RunView`].
 
 use super::agent_view::{AgentState, AgentView};
-use super::run_view::{GroupKind, GroupView, LogLine, RunState, RunView};
-use crate::agent::{AttemptEnd, Cause, Usage};
+use super::run_view::{GroupKind, GroupView, LogLine, Question, RunState, RunView};
+use super::work_view::WorkView;
+use crate::agent::{AttemptEnd, Cause, Progress, Usage, Wait};
+use crate::approval::Answerer;
 use crate::call::LogLevel;
 use crate::event::{Event, Outcome, Recorded, ScriptRecord, Surroundings};
 use crate::ids::{AgentNumber, FrameId};
@@ -42,6 +44,11 @@ impl RunView {
             | Event::AgentSkipRequested { .. }
             | Event::AttemptEnded { .. }
             | Event::AgentFinished { .. } => self.apply_to_agent(recorded),
+            Event::ApprovalAsked { .. } | Event::ApprovalAnswered { .. } => self.apply_to_question(recorded),
+            Event::StepStarted { .. }
+            | Event::StepReused { .. }
+            | Event::StepEnded { .. }
+            | Event::Landing { .. } => self.apply_to_step(recorded),
         }
     }
 
@@ -70,7 +77,10 @@ impl RunView {
             }
             Event::RunPaused { by } => self.state = RunState::Paused { by: by.clone() },
             Event::RunContinued { .. } => self.go_on(),
-            Event::StopRequested { by } => self.state = RunState::Stopping { by: by.clone() },
+            Event::StopRequested { by } => {
+                self.state = RunState::Stopping { by: by.clone() };
+                self.questions.clear();
+            }
             Event::RunInterrupted { by } => {
                 self.rest(RunState::Interrupted { by: by.clone() }, recorded.at_ms)
             }
@@ -142,6 +152,28 @@ impl RunView {
         }
     }
 
+    fn apply_to_question(&mut self, recorded: &Recorded) {
+        match &recorded.event {
+            Event::ApprovalAsked { agent, id, request, .. } => {
+                let (agent, request) = (*agent, request.clone());
+                let wait = Wait::Approval { id: id.to_string(), question: request.action.clone() };
+                self.agent(agent).progress = Some(Progress::Waiting { wait });
+                self.questions.insert(*id, Question { agent, asked_ms: recorded.at_ms, request });
+            }
+            Event::ApprovalAnswered { id, by, .. } => {
+                match by {
+                    Answerer::Nobody => self.denied.unattended += 1,
+                    Answerer::TimeLimit => self.denied.too_late += 1,
+                    Answerer::Person(_) | Answerer::End => {}
+                }
+                if let Some(question) = self.questions.remove(id) {
+                    self.agent(question.agent).progress = None;
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn begin_generation(&mut self, generation: u32, script: Option<&ScriptRecord>) {
         self.generation = generation;
         self.go_on();
@@ -187,6 +219,7 @@ impl RunView {
 
     /// Whoever was at work is no more; the run may ask again.
     fn lose_work(&mut self) {
+        self.questions.clear();
         for agent in self.agents.values_mut().filter(|agent| agent.state == AgentState::Running) {
             agent.state = AgentState::Queued;
             agent.progress = None;
@@ -203,6 +236,7 @@ impl RunView {
 
     fn end_attempt(&mut self, number: AgentNumber, end: &AttemptEnd, usage: &Usage) {
         self.usage.add(usage);
+        self.questions.retain(|_, question| question.agent != number);
         let agent = self.agent(number);
         agent.usage.add(usage);
         agent.state = AgentState::Queued;
@@ -214,12 +248,21 @@ impl RunView {
     }
 
     fn finish(&mut self, number: AgentNumber, event: &Event) {
-        let Event::AgentFinished { attempt, outcome, usage, model_asked, model_served, duration_ms, .. } =
-            event
+        let Event::AgentFinished {
+            attempt,
+            outcome,
+            usage,
+            model_asked,
+            model_served,
+            duration_ms,
+            work,
+            ..
+        } = event
         else {
             return;
         };
         self.usage.add(usage);
+        self.questions.retain(|_, question| question.agent != number);
         let agent = self.agent(number);
         agent.usage.add(usage);
         agent.attempts = *attempt;
@@ -227,6 +270,7 @@ impl RunView {
         agent.model_asked.clone_from(model_asked);
         agent.model_served.clone_from(model_served);
         agent.duration_ms = Some(*duration_ms);
+        agent.work = work.as_deref().map(WorkView::of);
         agent.progress = None;
     }
 

@@ -1,11 +1,15 @@
 //! The overview of a run.
 
 use super::agent_view::{AgentCounts, AgentState, AgentView};
+use super::work_view::StepView;
 use crate::agent::{Cause, Progress, Usage, UsageSource};
+use crate::approval::ApprovalRequest;
 use crate::call::{LogLevel, ScriptError};
 use crate::event::{Failures, Recorded, RunStatus};
-use crate::ids::{AgentNumber, FrameId, RunId};
+use crate::ids::{AgentNumber, ApprovalId, FrameId, RunId};
+use crate::landing::Fate;
 use crate::limits::Limits;
+use crate::step::StepNumber;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -46,6 +50,19 @@ pub struct RunView {
     /// The phase the main script is in.
     pub phase: Option<String>,
     pub agents: BTreeMap<AgentNumber, AgentView>,
+    /// What waits for a person's answer.
+    pub questions: BTreeMap<ApprovalId, Question>,
+    /// Actions that were denied although no person said so.
+    pub denied: Denied,
+    /// Host steps of the script.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub steps: BTreeMap<StepNumber, StepView>,
+    /// What became of each piece of work, by its agent.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fates: BTreeMap<AgentNumber, Fate>,
+    /// The branch that work was landed on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub landed_on: Option<String>,
     /// Tokens of all attempts of all generations.
     pub usage: Usage,
     pub log: VecDeque<LogLine>,
@@ -111,6 +128,23 @@ pub enum GroupKind {
     Child,
 }
 
+/// A question of an agent that waits.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Question {
+    pub agent: AgentNumber,
+    pub asked_ms: i64,
+    pub request: ApprovalRequest,
+}
+
+/// Questions of the run that no person answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Denied {
+    /// Nobody was there to answer.
+    pub unattended: u32,
+    /// Nobody answered in time.
+    pub too_late: u32,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LogLine {
     pub at_ms: i64,
@@ -138,6 +172,12 @@ impl RunView {
         {
             agent.progress = Some(progress);
         }
+    }
+
+    /// The command that answers a question of this run.
+    pub fn answer_command(&self, id: ApprovalId) -> String {
+        let run = self.run.as_ref().map_or("RUN", RunId::as_str);
+        format!("baya answer {run} {id} allow|deny|always")
     }
 
     /// Agents that the present generation has asked for.

@@ -113,6 +113,10 @@ impl Summary {
             | Event::PhaseEntered { .. }
             | Event::Logged { .. }
             | Event::TimerSet { .. }
+            | Event::StepStarted { .. }
+            | Event::StepReused { .. }
+            | Event::StepEnded { .. }
+            | Event::Landing { .. }
             | Event::TimerCleared { .. }
             | Event::ChildRequested { .. }
             | Event::ChildStarted { .. }
@@ -121,6 +125,8 @@ impl Summary {
             | Event::AgentSkipRequested { .. }
             | Event::AgentProcessStarted { .. }
             | Event::AgentTurn { .. }
+            | Event::ApprovalAsked { .. }
+            | Event::ApprovalAnswered { .. }
             | Event::Delivered { .. } => {}
         }
     }

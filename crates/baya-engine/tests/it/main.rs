@@ -2,7 +2,9 @@
 
 mod driver;
 mod journal;
+mod landing;
 mod loader;
 mod registry;
 mod runs;
 mod sim;
+mod worktree;

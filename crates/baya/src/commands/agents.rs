@@ -51,10 +51,10 @@ fn lines(types: &AgentTypes, most: Profile) -> Vec<String> {
 }
 
 /// Names of tools, the sandbox's profile, and what there is to say about the lists.
-fn effective(agent_type: &AgentType, most: Profile) -> (Vec<&'static str>, &'static str, Vec<String>) {
+fn effective(agent_type: &AgentType, most: Profile) -> (Vec<String>, &'static str, Vec<String>) {
     match rights(Some(agent_type), &AgentOptions::default(), most) {
         Ok(Rights { tools, profile, notes }) => {
-            (tools.iter().map(|tool| tool.name()).collect(), bench::profile_name(profile), notes)
+            (tools.iter().map(|tool| tool.name().to_owned()).collect(), bench::profile_name(profile), notes)
         }
         Err(why) => (Vec::new(), bench::profile_name(Profile::ReadOnly), vec![why]),
     }

@@ -3,9 +3,11 @@
 use super::words;
 use super::{frame, sanitise};
 use baya_core::agent::{Cause, Progress, Wait};
+use baya_core::approval::{ApprovalRequest, Patience};
 use baya_core::event::{Event, Outcome};
-use baya_core::ids::AgentNumber;
-use baya_core::view::RunView;
+use baya_core::ids::{AgentNumber, ApprovalId};
+use baya_core::landing::LandingRecord;
+use baya_core::view::{RunView, StepView};
 use baya_engine::driver::now_ms;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +39,8 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
             };
             vec![clean(&format!("{agent} {label}: {end}"))]
         }
+        Event::StepEnded { number, .. } => view.steps.get(number).map(step_line).into_iter().collect(),
+        Event::Landing { record } => landing_line(record, view).into_iter().collect(),
         Event::RunParked { cause, wakes_at_ms: Some(at_ms) } => vec![
             clean(&format!("parked: {}", cause_words(cause))),
             format!(
@@ -48,6 +52,10 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         Event::RunContinued { by } => vec![clean(&format!("continued by {by}"))],
         Event::StopRequested { by } => vec![clean(&format!("stop asked for by {by}"))],
         Event::AgentSkipRequested { agent, by } => vec![clean(&format!("{agent} is stopped by {by}"))],
+        Event::ApprovalAsked { agent, id, request, .. } => question_lines(*agent, *id, request, view),
+        Event::ApprovalAnswered { id, answer, by } => {
+            vec![clean(&format!("{id}: {}, said by {by}", answer.name()))]
+        }
         Event::DriverStarted { .. }
         | Event::LimitsChanged { .. }
         | Event::RunParked { .. }
@@ -55,6 +63,8 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         | Event::RunEnded { .. }
         | Event::PhaseEntered { .. }
         | Event::TimerSet { .. }
+        | Event::StepStarted { .. }
+        | Event::StepReused { .. }
         | Event::TimerCleared { .. }
         | Event::ChildRequested { .. }
         | Event::ChildEnded { .. }
@@ -66,6 +76,52 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         | Event::AgentTurn { .. }
         | Event::AttemptEnded { .. }
         | Event::Delivered { .. } => Vec::new(),
+    }
+}
+
+/// What it wants to do, and how to answer if anybody is asked.
+fn question_lines(
+    agent: AgentNumber,
+    id: ApprovalId,
+    request: &ApprovalRequest,
+    view: &RunView,
+) -> Vec<String> {
+    let label = view.agents.get(&agent).map_or("", |agent| agent.label.as_str());
+    let ApprovalRequest { tool, action, why, covers: _, patience } = request;
+    let mut lines = vec![clean(&format!("{id}: {agent} {label} asks for `{tool}`: {action} ({why})"))];
+    match patience {
+        Patience::Nobody => {}
+        Patience::Forever => lines.push(format!("  answer: {}", view.answer_command(id))),
+        Patience::For { ms } => {
+            let limit = words::duration(*ms);
+            lines.push(format!("  answer within {limit}: {}", view.answer_command(id)));
+        }
+    }
+    lines
+}
+
+/// `baya.exec cargo test: done in 2.0 s`
+fn step_line(step: &StepView) -> String {
+    let took = words::duration(step.duration_ms.unwrap_or_default());
+    match &step.error {
+        None => clean(&format!("{}: done in {took}", step.words)),
+        Some(error) => clean(&format!("{}: failed: {error}", step.words)),
+    }
+}
+
+/// `#3 rename the type: landed`
+fn landing_line(record: &LandingRecord, view: &RunView) -> Option<String> {
+    match record {
+        LandingRecord::Begun { branch, pieces, .. } => {
+            let pieces = words::plural(pieces.len() as u64, "piece", "pieces");
+            Some(clean(&format!("landing {pieces} on {}", words::branch(branch))))
+        }
+        LandingRecord::Decided { agent, fate } => {
+            let label = view.agents.get(agent).map_or("", |agent| agent.label.as_str());
+            Some(clean(&format!("{agent} {label}: {}", fate.words())))
+        }
+        LandingRecord::Ended { stopped: Some(why), .. } => Some(clean(&format!("landing stopped: {why}"))),
+        LandingRecord::Checked { .. } | LandingRecord::Advanced { .. } | LandingRecord::Ended { .. } => None,
     }
 }
 

@@ -15,8 +15,8 @@ use baya_agents::api::{
     find_providers,
 };
 use baya_agents::backend::Backend;
-use baya_agents::command::end_survivor;
 use baya_agents::governor::{Governor, GovernorSettings};
+use baya_agents::program::end_survivor;
 use baya_agents::sandbox::Profile;
 use baya_agents::simulated::Simulated;
 use baya_core::agent::{AgentProcess, AgentTask, Cause, CauseKind};
@@ -111,7 +111,8 @@ fn governor_settings(requests: &RequestsSection) -> GovernorSettings {
     }
 }
 
-fn environment() -> Environment {
+/// The variables of this process that are text.
+pub(super) fn environment() -> Environment {
     let texts =
         |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     std::env::vars_os().filter_map(texts).collect()
@@ -197,6 +198,11 @@ impl Backends {
         let name = task.options.backend.as_ref().unwrap_or(&self.default);
         let gone = || Cause::new(CauseKind::Program, format!("there is no backend `{name}` any more"));
         self.by_name.get(name).cloned().ok_or_else(gone)
+    }
+
+    /// How much agents and host steps may do.
+    pub fn profile(&self) -> Profile {
+        self.choice.sandbox.unwrap_or_default()
     }
 
     /// What the run is told of the place it runs in.

@@ -105,6 +105,9 @@ fn signals((agent, attempt): AttemptId, reports: &Reports) -> Arc<dyn Fn(Signal)
             Signal::ProcessStarted { process, recorded } => {
                 Report::ProcessStarted { agent, attempt, process, recorded }
             }
+            Signal::ApprovalAsked { request, told } => {
+                Report::ApprovalAsked { agent, attempt, request, told }
+            }
             Signal::Turn { turn, recorded } => Report::Turn { agent, attempt, turn, recorded },
         });
     })

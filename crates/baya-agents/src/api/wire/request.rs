@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The tool of C32.
-pub(in crate::api) const STRUCTURED_OUTPUT: &str = "StructuredOutput";
+pub(crate) const STRUCTURED_OUTPUT: &str = "StructuredOutput";
 
 pub(in crate::api) struct Request<'a> {
     pub model: &'a str,

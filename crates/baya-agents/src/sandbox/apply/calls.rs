@@ -129,11 +129,13 @@ fn forbid_sockets(rules: &mut Rules, sandbox: &Sandbox, sockets: Sockets) -> Res
     let inet = [libc::AF_INET, libc::AF_INET6].map(|family| u64::from(family.unsigned_abs()));
     rules.insert(libc::SYS_socketpair, vec![when(&[is_not(0, local)?])?]);
     let mut families = if sockets.local { vec![local] } else { Vec::new() };
-    let ports = sandbox.port.is_some() && sockets.ports;
+    let ports = sandbox.ports().next().is_some() && sockets.ports;
     if ports {
         families.extend(inet);
         // Listening takes a port by itself; data sent before the connection asks no one.
-        rules.insert(libc::SYS_listen, Vec::new());
+        if sandbox.own_port.is_none() {
+            rules.insert(libc::SYS_listen, Vec::new());
+        }
         let early = libc::MSG_FASTOPEN as u64;
         rules.insert(libc::SYS_sendto, vec![when(&[has(3, early)?])?]);
         rules.insert(libc::SYS_sendmsg, vec![when(&[has(2, early)?])?]);

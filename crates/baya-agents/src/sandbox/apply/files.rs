@@ -40,8 +40,11 @@ fn restrict(sandbox: &Sandbox, kept: Kept) -> Result<(), RulesetError> {
         .scope(Scope::from_all(ABI::V9))?
         .create()?;
     // A kernel that does not watch ports leaves this out, and seccomp refuses the sockets.
-    if let Some(port) = sandbox.port {
+    for port in sandbox.ports() {
         rules = rules.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
+    }
+    if let Some(port) = sandbox.own_port {
+        rules = rules.add_rule(NetPort::new(port, AccessNet::BindTcp))?;
     }
     let reach = Reach::of(sandbox);
     for (path, allowed) in &reach.named {

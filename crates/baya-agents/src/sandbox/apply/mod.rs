@@ -53,6 +53,9 @@ fn become_command(words: &[OsString]) -> Result<(String, std::io::Error), Refuse
         Profile::Full => {}
         Profile::ReadOnly | Profile::Workspace => close_off(&sandbox)?,
     }
+    if sandbox.gated && !process::is_let_in() {
+        return Err(Refused::Unwanted);
+    }
     let mut command = Command::new(program);
     command.args(arguments);
     let error = seal(command, &sandbox).exec();

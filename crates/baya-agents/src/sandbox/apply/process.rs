@@ -46,6 +46,18 @@ pub(super) fn close_inherited_files() {
     }
 }
 
+/// Waits for one byte on stdin and takes no more: the rest is the command's. False at the end of it.
+pub(super) fn is_let_in() -> bool {
+    let mut byte = [0_u8];
+    loop {
+        match rustix::io::read(std::io::stdin(), &mut byte) {
+            Ok(count) => return count == 1,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return false,
+        }
+    }
+}
+
 /// Owning files is all that is left of root's powers: chown, ignore modes, change modes, keep set-id bits.
 /// The others lead around the rules: one that counts events, for one, may read anybody's environment.
 #[cfg(target_os = "linux")]

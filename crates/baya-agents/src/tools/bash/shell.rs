@@ -1,9 +1,10 @@
 //! One shell, from its start to its end.
 
 use super::output::Collected;
+use crate::program::tree::MARK_OF_COMMANDS;
 use crate::tools::ToolRoom;
 use crate::tools::place::{one_line, open};
-use crate::tools::processes::{Guard, Tree, VARIABLE};
+use crate::tools::processes::{Guard, of_command};
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::os::fd::OwnedFd;
@@ -43,7 +44,7 @@ pub(super) async fn run(command: &str, timeout: Duration, room: &ToolRoom) -> Re
     let value = format!("{}/{number}", room.mark);
     let (mut child, pipe) = start(command, &folder, &left_in, &value, room)?;
     let pid = child.id().ok_or("the shell ended before it was looked at")?;
-    let mut guard = Guard { tree: Tree::of_command(pid, &value), over: false };
+    let mut guard = Guard { tree: of_command(pid, &value), over: false };
     let mut shell = Shell { pipe, output: Collected::new(room.kept.join(format!("command-{number}.txt"))) };
     let how = tokio::select! {
         biased;
@@ -108,7 +109,7 @@ fn start(
     let (reader, writer) = std::io::pipe().map_err(failed)?;
     let other = writer.try_clone().map_err(failed)?;
     let mut sandbox = (*room.sandbox).clone();
-    sandbox.environment.insert(VARIABLE.to_owned(), value.to_owned());
+    sandbox.environment.insert(MARK_OF_COMMANDS.to_owned(), value.to_owned());
     let mut shell = sandbox.command(&[OsStr::new(shell), OsStr::new("-c"), &script], folder);
     shell.stdin(Stdio::null()).stdout(writer).stderr(other);
     room.background.starts();

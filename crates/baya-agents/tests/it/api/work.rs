@@ -86,7 +86,7 @@ impl Shop {
                     let _ = recorded.send(());
                 }
             }
-            Signal::ProcessStarted { .. } => {}
+            Signal::ProcessStarted { .. } | Signal::ApprovalAsked { .. } => {}
         });
         let (cancel, folder) = (CancellationToken::new(), self.folder.path().join("work"));
         let report =

@@ -224,8 +224,11 @@ async fn of_all_ports_only_the_named_one_is_open() {
         return skip("one port", "this kernel's landlock does not watch ports");
     }
     let target = Target::new();
-    let mut sandbox = target.place.sandbox(Profile::Workspace);
-    sandbox.port = Some(target.tcp.local_addr().unwrap().port());
+    let named = Some(target.tcp.local_addr().unwrap().port());
+    let mut gateway = target.place.sandbox(Profile::Workspace);
+    gateway.port = named;
+    let mut proxy = target.place.sandbox(Profile::Workspace);
+    proxy.proxy = named;
     let other = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for (words, open) in [
         ("network tcp 127.0.0.1:PORT".to_owned(), true),
@@ -238,7 +241,9 @@ async fn of_all_ports_only_the_named_one_is_open() {
         ("network family 16 3 0".to_owned(), false),
         ("network local @/socket".to_owned(), false),
     ] {
-        let (status, said) = target.attempt(&sandbox, &words).await;
-        assert_eq!(status, Some(if open { 0 } else { 1 }), "{words}: {said}");
+        for sandbox in [&gateway, &proxy] {
+            let (status, said) = target.attempt(sandbox, &words).await;
+            assert_eq!(status, Some(if open { 0 } else { 1 }), "{words}: {said}");
+        }
     }
 }

@@ -4,8 +4,6 @@
 mod attempts;
 mod paths;
 mod seatbelt;
-#[cfg(target_os = "linux")]
-mod strays;
 mod work;
 
 use baya_agents::sandbox::{Profile, Sandbox};

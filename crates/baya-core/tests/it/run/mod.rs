@@ -1,6 +1,7 @@
 //! The run core, driven by hand: steps and reports in, events and effects out.
 
 mod agents;
+mod approvals;
 mod children;
 mod limits;
 mod options;

@@ -161,7 +161,7 @@ fn c61_a_run_knows_the_survivors_of_a_dead_driver_until_it_is_resumed() {
     let mut hand = Hand::new();
     hand.step(0, vec![agent(1, "a")]);
     assert_eq!(hand.run.survivors(), []);
-    let process = baya_core::agent::AgentProcess { pid: 77, started: 5, boot: "b".to_owned() };
+    let process = baya_core::agent::AgentProcess { pid: 77, started: 5, boot: "b".to_owned(), mark: None };
     hand.input(Input::AgentProcessStarted { agent: AgentNumber(1), attempt: 1, process: process.clone() });
     assert_eq!(Run::load(&hand.journal).survivors(), [process]);
     let resumed = Hand::resumed(&hand.journal, Resumption::default());

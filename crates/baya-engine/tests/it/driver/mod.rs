@@ -74,6 +74,7 @@ fn stage(run: &MemoryRun) -> Stage {
         journal: Box::new(run.drive()),
         runner: echo.clone(),
         workflows: Arc::new(NoWorkflows),
+        steps: Arc::new(baya_engine::host_steps::NoHost),
         isolate: IsolateKind::InThread,
         surroundings: Surroundings { simulated: true, ..Surroundings::default() },
         views,
@@ -228,7 +229,7 @@ async fn c61_survivors_are_ended_before_a_new_driver_writes_anything() {
     let mut events = run.events();
     let started = events.iter().position(|r| matches!(r.event, Event::AgentStarted { .. })).unwrap();
     events.truncate(started + 1);
-    let process = AgentProcess { pid: 77, started: 5, boot: "b".to_owned() };
+    let process = AgentProcess { pid: 77, started: 5, boot: "b".to_owned(), mark: None };
     let event = Event::AgentProcessStarted { agent: AgentNumber(1), attempt: 1, process: process.clone() };
     let (seq, at_ms) = (events.len() as u64 + 1, events[started].at_ms);
     events.push(Recorded { seq, at_ms, event });

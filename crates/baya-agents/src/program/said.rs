@@ -5,7 +5,7 @@ const LINES: usize = 5;
 const LINE_CHARS: usize = 200;
 
 /// The last lines as one, without anything that a terminal would obey.
-pub(super) fn tail(bytes: &[u8]) -> String {
+pub fn tail(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut lines: Vec<String> =
         text.lines().rev().map(plain).filter(|line| !line.is_empty()).take(LINES).collect();

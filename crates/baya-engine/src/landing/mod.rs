@@ -1,0 +1,20 @@
+//! The landing queue: merges the work of agents without a checkout, checks the merged tree in a worktree
+//! of its own, and only then advances a branch of ours (contract C72, design of the queue below).
+//!
+//! A batch of pieces becomes a chain of commits on the branch's tip, and the chain's end is checked. If
+//! that fails, prefixes of the chain are checked until the one piece is found with which it begins to
+//! fail: what comes before it lands, it does not, and what comes after it is merged anew without it. So
+//! one culprit among 64 is named by 7 checks.
+//!
+//! Every step can be repeated: merges come out the same, checks are remembered by commit, the branch is
+//! moved only from where it was expected to be. A landing that was killed goes on where it was.
+
+mod check;
+mod into;
+mod merge;
+mod queue;
+
+pub use check::{CheckEnd, CheckRunner, ShellCheck};
+pub use into::{Into, IntoError, bring_into};
+pub use merge::{Merged, conflict_tree, merge};
+pub use queue::{Landed, Landing, LandingError, LandingLog, branch_of};

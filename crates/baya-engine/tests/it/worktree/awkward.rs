@@ -1,0 +1,126 @@
+//! Repositories that are not as one expects: a clear error, or the right thing.
+
+use super::{World, open, work_of, write};
+use baya_engine::git::{Git, Repository, Unfit};
+use std::fs;
+use std::path::Path;
+
+async fn unfit(git: &Git, folder: &Path) -> Unfit {
+    match Repository::find(git, folder).await {
+        Err(unfit) => unfit,
+        Ok(repository) => repository.head().await.expect_err("unfit"),
+    }
+}
+
+#[tokio::test]
+async fn c26_what_is_no_repository_to_work_in_is_refused_with_the_reason() {
+    let world = World::empty();
+    let git = world.git_of();
+    assert_eq!(unfit(&git, &world.root).await, Unfit::None(world.root.clone()));
+    world.git(&["init", "-q"]);
+    assert_eq!(unfit(&git, &world.root).await, Unfit::NoCommit(world.root.clone()));
+    let bare = world.home.join("bare.git");
+    world.git(&["init", "-q", "--bare", &bare.display().to_string()]);
+    assert_eq!(unfit(&git, &bare).await, Unfit::Bare(bare.clone()));
+}
+
+#[tokio::test]
+async fn git_that_is_too_old_or_not_there_is_named() {
+    let world = World::new();
+    let tools = world.home.join("bin");
+    write(&tools.join("git"), "#!/bin/sh\necho git version 2.30.1\n");
+    std::os::unix::fs::symlink("/bin/sh", tools.join("sh")).expect("a link");
+    fs::set_permissions(tools.join("git"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("set");
+    let with_path = |path: &Path| {
+        let mut environment = world.environment();
+        environment.insert("PATH".to_owned(), path.display().to_string());
+        Git::new(&environment)
+    };
+    let old = unfit(&with_path(&tools), &world.root).await;
+    assert_eq!(old, Unfit::TooOld((2, 30)));
+    assert!(old.hint().is_some_and(|hint| hint.contains("2.38")));
+    let none = unfit(&with_path(&world.state), &world.root).await;
+    assert!(none.to_string().contains("git cannot be started"), "{none}");
+}
+
+#[tokio::test]
+async fn a_detached_head_and_a_shallow_clone_work() {
+    let world = World::new();
+    world.git(&["checkout", "-q", "--detach"]);
+    assert_eq!(work_of(&world, |folder| write(&folder.join("x"), "x\n")).await.files_changed, 1);
+    let shallow = World::empty();
+    let from = format!("file://{}", world.root.display());
+    shallow.git(&["clone", "-q", "--depth", "1", &from, "."]);
+    assert_eq!(work_of(&shallow, |folder| write(&folder.join("x"), "x\n")).await.files_changed, 1);
+}
+
+#[tokio::test]
+async fn settings_of_the_user_do_not_get_in_the_way() {
+    let world = World::new();
+    for (name, value) in [("commit.gpgsign", "true"), ("core.hooksPath", "hooks"), ("core.autocrlf", "true")]
+    {
+        world.git(&["config", name, value]);
+    }
+    world.git(&["config", "user.useConfigOnly", "true"]);
+    let work = work_of(&world, |folder| write(&folder.join("a.txt"), "one\r\n2\r\nthree\r\n")).await;
+    assert_eq!((work.lines_added, work.lines_removed), (1, 1), "line ends are as git keeps them");
+}
+
+#[tokio::test]
+async fn a_sparse_checkout_stays_sparse_and_loses_nothing() {
+    let world = World::new();
+    world.write("big/one.txt", "1\n");
+    world.git(&["add", "-A"]);
+    world.git(&["commit", "-qm", "big"]);
+    world.git(&["sparse-checkout", "set", "src"]);
+    let work = work_of(&world, |folder| {
+        assert!(!folder.join("big").exists() && folder.join("src/b.rs").exists());
+        write(&folder.join("src/b.rs"), "fn changed() {}\n");
+    })
+    .await;
+    assert_eq!(work.files_changed, 1, "{work:?}");
+    assert!(world.files_of(&work.head).contains(&"100644 big/one.txt".to_owned()));
+}
+
+#[tokio::test]
+async fn submodules_are_filled_from_the_users_own_checkout() {
+    let (library, world) = (World::new(), World::new());
+    let address = library.root.display().to_string();
+    world.git(&["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", &address, "lib"]);
+    world.git(&["commit", "-qm", "submodule"]);
+    fs::remove_dir_all(&library.root).expect("the address is gone");
+    let trees = world.worktrees().await;
+    let tree = open(&trees, 1).await;
+    assert!(tree.record.folder.join("lib/a.txt").is_file(), "{:?}", tree.notes);
+    write(&tree.record.folder.join("a.txt"), "changed\n");
+    let work = trees.remove(&tree.record).await.expect("removed");
+    assert_eq!(work.files_changed, 1, "{work:?}");
+}
+
+#[tokio::test]
+async fn many_at_once_while_a_person_works() {
+    let world = World::new();
+    let trees = world.worktrees().await;
+    let agents = (1..=24).map(|number| {
+        let trees = trees.clone();
+        tokio::spawn(async move {
+            let tree = open(&trees, number).await;
+            write(&tree.record.folder.join(format!("of-{number}")), "x\n");
+            trees.remove(&tree.record).await.expect("removed")
+        })
+    });
+    let agents: Vec<_> = agents.collect();
+    for number in 0..6 {
+        world.write("mine.txt", &number.to_string());
+        world.git(&["add", "-A"]);
+        world.git(&["commit", "-qm", "mine"]);
+        world.git(&["checkout", "-q", "-B", "other"]);
+        world.git(&["gc", "--quiet"]);
+        tokio::task::yield_now().await;
+    }
+    for agent in agents {
+        assert_eq!(agent.await.expect("ended").files_changed, 1);
+    }
+    assert_eq!(world.refs().len(), 48);
+    assert_eq!(world.git(&["worktree", "list"]).lines().count(), 1);
+}
