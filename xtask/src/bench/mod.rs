@@ -6,6 +6,7 @@
 mod again;
 mod cases;
 mod fake_model;
+mod governed;
 mod journal_lines;
 mod process;
 mod scripts;
@@ -56,11 +57,12 @@ pub fn bench(size: Size) -> Result<(), String> {
     Ok(())
 }
 
-const CASES: [(&str, Case); 7] = [
+const CASES: [(&str, Case); 8] = [
     ("start", cases::start),
     ("trivial agents", cases::trivial_agents),
     ("makespan, 2 at once", cases::makespan_narrow),
     ("makespan, 16 at once", cases::makespan_wide),
+    ("a provider that takes 20 at once", governed::all),
     ("pending calls", cases::pending_calls),
     ("resume", cases::resume),
     ("bought again", again::all),

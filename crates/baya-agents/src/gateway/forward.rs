@@ -63,11 +63,14 @@ impl Forward<'_> {
                     }
                 }
                 Try::NoRoom(answer, judged) => {
-                    self.exchange.came_back().into_iter().for_each(|pass| match judged.again {
-                        true => {
+                    let reset_ms = judged.cause.retry_at_ms;
+                    self.exchange.came_back().into_iter().for_each(|pass| match (judged.again, reset_ms) {
+                        (true, _) => {
                             pass.limited(judged.after);
                         }
-                        false => pass.failed(),
+                        // Agents of this process need not find it out one by one.
+                        (false, Some(_)) => pass.used_up(judged.cause.clone()),
+                        (false, None) => pass.failed(),
                     });
                     return Ok(Answer { failure: Some(judged.cause), ..not_again(answer) });
                 }

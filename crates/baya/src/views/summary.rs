@@ -17,6 +17,9 @@ const WARNINGS_SHOWN: usize = 5;
 /// Of an error's message; `show --json` has all.
 const ERROR_CHARS_MAX: usize = 4_000;
 
+const TOO_LATE: &str =
+    "hint: with a longer `reset_wait` under `[requests]` in the settings a run waits so long";
+
 /// The lines; the first says how it ended.
 pub fn draw(view: &RunView, palette: Palette) -> Vec<String> {
     let mut lines = vec![headline(view, palette), totals(view)];
@@ -238,9 +241,14 @@ fn next_steps(view: &RunView) -> Vec<String> {
     let mut lines = Vec::new();
     if let RunState::Parked { cause, wakes_at_ms } = &view.state {
         lines.extend(cause_hint(cause));
-        lines.extend(wakes_at_ms.map(|at_ms| {
-            format!("wakes:  by itself at {} UTC, while its process is there", words::moment(at_ms))
-        }));
+        lines.extend(match (wakes_at_ms, cause.retry_at_ms) {
+            (Some(at_ms), _) => Some(format!(
+                "wakes:  by itself at {} UTC, while its process is there",
+                words::moment(*at_ms)
+            )),
+            (None, Some(_)) => Some(TOO_LATE.to_owned()),
+            (None, None) => None,
+        });
     }
     lines.push(format!("show:   baya show {run}"));
     match &view.state {

@@ -23,6 +23,7 @@ mod quantities;
 mod quarantine;
 mod readme;
 mod real_requests;
+mod requests;
 mod results;
 mod resumed;
 mod resumed_example;
