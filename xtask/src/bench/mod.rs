@@ -7,6 +7,7 @@ mod again;
 mod cases;
 mod fake_model;
 mod journal_lines;
+mod metering;
 mod process;
 mod scripts;
 mod stopwatch;
@@ -56,7 +57,7 @@ pub fn bench(size: Size) -> Result<(), String> {
     Ok(())
 }
 
-const CASES: [(&str, Case); 7] = [
+const CASES: [(&str, Case); 8] = [
     ("start", cases::start),
     ("trivial agents", cases::trivial_agents),
     ("makespan, 2 at once", cases::makespan_narrow),
@@ -64,4 +65,5 @@ const CASES: [(&str, Case); 7] = [
     ("pending calls", cases::pending_calls),
     ("resume", cases::resume),
     ("bought again", again::all),
+    ("metering", metering::all),
 ];
