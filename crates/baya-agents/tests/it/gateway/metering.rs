@@ -151,6 +151,24 @@ async fn a_chat_client_that_did_not_ask_for_usage_sees_none_and_is_counted_all_t
 }
 
 #[tokio::test]
+async fn a_provider_that_cannot_tell_usage_is_asked_without_it() {
+    let refusal =
+        r#"{"error": {"message": "unknown field `stream_options`", "type": "invalid_request_error"}}"#;
+    let answer = "data: {\"choices\":[{\"delta\":{\"content\":\"four\"}}]}\n\ndata: [DONE]\n\n";
+    let server = server([Reply::with(400, refusal), Reply::stream(answer)]).await;
+    let gateway = gateway_to(&server.address).await;
+    let grant = gateway.admit(admission(Dialect::OpenAiChat));
+    let asked = body(Dialect::OpenAiChat, "p", true);
+    assert_eq!(ask(&grant, Dialect::OpenAiChat, &asked).await.text(), answer);
+    let bodies: Vec<Value> = server.requests().into_iter().map(|request| request.body).collect();
+    assert_eq!(bodies[0]["stream_options"]["include_usage"], true);
+    assert_eq!(bodies[1], asked, "as the client wrote it");
+    let meter = grant.finish();
+    assert_eq!((meter.requests, meter.usage.output), (2, 1));
+    assert_eq!(meter.usage.source, UsageSource::Estimated);
+}
+
+#[tokio::test]
 async fn questions_beside_the_models_work_cost_nothing() {
     let server = server([
         Reply::with(200, r#"{"input_tokens": 77}"#).header("content-type", JSON),
