@@ -198,7 +198,7 @@ impl Driver {
 
     fn is_over(&mut self) -> bool {
         let going = match self.run.state().life {
-            Life::New | Life::Live | Life::Paused | Life::Stopping | Life::Parked(_) => true,
+            Life::New | Life::Live | Life::Paused | Life::Stopping | Life::Parked { .. } => true,
             Life::Interrupted | Life::Ended(_) => false,
         };
         if !going && self.let_go.is_none() {
@@ -223,7 +223,7 @@ impl Driver {
                 failures: end.failures.clone(),
                 parked: None,
             },
-            (Life::Parked(cause), None) => open(RunStatus::NeedsPerson, Some(cause.clone())),
+            (Life::Parked { cause, .. }, None) => open(RunStatus::NeedsPerson, Some(cause.clone())),
             (_, None) => open(RunStatus::Interrupted, None),
         }
     }

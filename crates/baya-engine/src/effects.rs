@@ -23,6 +23,8 @@ pub enum Waiting {
     /// Answered when a question has its answer; the ticket stands in the input.
     Question { ticket: u64, told: oneshot::Sender<Told> },
 }
+/// How often the wall's clock is looked at.
+const WALL_CLOCK_EVERY: Duration = Duration::from_secs(10);
 
 /// One thing that happened, and who waits for what comes of it.
 pub struct Envelope {
@@ -103,6 +105,7 @@ impl Effects {
                 }
             }
             Effect::PerformStep(order) => self.perform_step(*order),
+            Effect::Wake { at_ms } => self.wake(at_ms),
             Effect::LoadWorkflow { generation, call, target, importer } => {
                 self.load_workflow(generation, call, target, importer);
             }
@@ -137,6 +140,18 @@ impl Effects {
             });
             let outcome = steps.perform(order, landing).await;
             let _ = inbox.send(Envelope::of(Input::StepEnded { number, outcome }));
+        });
+    }
+
+    /// By the wall's clock, looked at again and again: a machine that slept shall not sleep on.
+    fn wake(&mut self, at_ms: i64) {
+        let inbox = self.inbox.clone();
+        self.tasks.spawn(async move {
+            while let left @ 1.. = at_ms - now_ms() {
+                let left = Duration::from_millis(left.unsigned_abs());
+                tokio::time::sleep(left.min(WALL_CLOCK_EVERY)).await;
+            }
+            let _ = inbox.send(Envelope::of(Input::WakeDue));
         });
     }
 

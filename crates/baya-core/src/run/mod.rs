@@ -19,6 +19,7 @@ mod queue;
 mod resume;
 mod state;
 mod steps;
+mod taint;
 
 pub use approvals::{Approval, Approvals};
 pub use key::call_key;
@@ -88,6 +89,8 @@ pub enum Input {
     LandingRecorded {
         record: LandingRecord,
     },
+    /// The time may have come at which a parked run goes on by itself.
+    WakeDue,
     WorkflowLoaded {
         generation: u32,
         call: CallId,
@@ -127,6 +130,10 @@ pub enum Effect {
         told: Told,
     },
     PerformStep(Box<StepOrder>),
+    /// Say when this time has come, by the clock on the wall.
+    Wake {
+        at_ms: i64,
+    },
     /// Find and check the workflow; `importer` is the path of the script that asks for it.
     LoadWorkflow {
         generation: u32,
@@ -188,8 +195,9 @@ impl Run {
     pub fn is_over(&self) -> bool {
         match self.state.life {
             Life::Ended(_) | Life::Interrupted => self.at_work.is_empty(),
-            Life::Parked(_) => self.at_work.is_empty() && self.unanswered == 0,
+            Life::Parked { wakes_at_ms: None, .. } => self.at_work.is_empty() && self.unanswered == 0,
             Life::New | Life::Live | Life::Paused | Life::Stopping => false,
+            Life::Parked { wakes_at_ms: Some(_), .. } => false,
         }
     }
 

@@ -13,6 +13,7 @@ use crate::event::{Delivered, Failures, Outcome, RunStatus, ScriptRecord, Surrou
 use crate::ids::{AgentNumber, CallId, FrameId, RunId};
 use crate::limits::Limits;
 use crate::step::StepNumber;
+use crate::taint::{Tainted, TextIndex};
 use crate::turn::TurnRecord;
 use crate::work::Work;
 use serde_json::Value;
@@ -26,8 +27,11 @@ pub enum Life {
     Live,
     /// No further agent starts.
     Paused,
-    /// Nothing can go on before a person acts; what is at work may finish.
-    Parked(crate::agent::Cause),
+    /// Nothing can go on before a person acts or this time comes; what is at work may finish.
+    Parked {
+        cause: crate::agent::Cause,
+        wakes_at_ms: Option<i64>,
+    },
     /// A person ends it; the script hears `Stopped` from every call.
     Stopping,
     /// The process lets go; nothing is delivered any more.
@@ -45,6 +49,7 @@ pub struct Agent {
     pub phase: Option<String>,
     pub prompt: String,
     pub options: AgentOptions,
+    pub tainted: Option<Tainted>,
     pub occurrence: u32,
     pub state: AgentState,
     /// Attempts begun, those lost in a crash included.
@@ -154,6 +159,8 @@ pub struct State {
     // --- the run's whole life
     pub agents: Vec<Agent>,
     pub usage: Usage,
+    /// What agents in quarantine returned.
+    pub marked: TextIndex,
     /// Subjects a warning was given about.
     pub warned: BTreeSet<String>,
     /// Questions of agents to people.
@@ -211,6 +218,7 @@ impl Default for State {
             ended: None,
             agents: Vec::new(),
             usage: Usage::default(),
+            marked: TextIndex::default(),
             warned: BTreeSet::new(),
             approvals: Approvals::default(),
             steps: Steps::default(),

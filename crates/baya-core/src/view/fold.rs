@@ -71,8 +71,9 @@ impl RunView {
                 self.go_on();
             }
             Event::LimitsChanged { limits } => self.limits = limits.clone(),
-            Event::RunParked { cause } => {
-                self.rest(RunState::Parked { cause: cause.clone() }, recorded.at_ms)
+            Event::RunParked { cause, wakes_at_ms } => {
+                let (cause, wakes_at_ms) = (cause.clone(), *wakes_at_ms);
+                self.rest(RunState::Parked { cause, wakes_at_ms }, recorded.at_ms)
             }
             Event::RunPaused { by } => self.state = RunState::Paused { by: by.clone() },
             Event::RunContinued { .. } => self.go_on(),
@@ -120,8 +121,10 @@ impl RunView {
 
     fn apply_to_agent(&mut self, recorded: &Recorded) {
         match &recorded.event {
-            Event::AgentQueued { agent, label, phase, .. } => {
+            Event::AgentQueued { agent, label, phase, options, tainted, .. } => {
                 let shown = self.agent(*agent);
+                shown.quarantine = options.quarantine;
+                shown.tainted_by = tainted.as_ref().map(|tainted| tainted.from.clone()).unwrap_or_default();
                 shown.label.clone_from(label);
                 shown.phase.clone_from(phase);
                 shown.state = AgentState::Queued;

@@ -91,9 +91,11 @@ pub enum RunState {
     Stopping {
         by: String,
     },
-    /// Nothing can go on before a person acts.
+    /// Nothing can go on before a person acts or this time comes.
     Parked {
         cause: Cause,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        wakes_at_ms: Option<i64>,
     },
     /// Let go by its process; open, resumable.
     Interrupted {

@@ -3,8 +3,12 @@
 pub mod backends;
 pub mod bench;
 pub mod commands;
+pub mod confines;
+pub mod gates;
 pub mod gateway;
 pub mod host;
+pub mod limits;
+pub mod outside;
 pub mod pool;
 pub mod randomness;
 pub mod scripts;
