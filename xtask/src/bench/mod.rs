@@ -8,6 +8,7 @@ mod cases;
 mod fake_model;
 mod governed;
 mod journal_lines;
+mod metering;
 mod process;
 mod scripts;
 mod stopwatch;
@@ -66,4 +67,5 @@ const CASES: [(&str, Case); 8] = [
     ("pending calls", cases::pending_calls),
     ("resume", cases::resume),
     ("bought again", again::all),
+    ("metering", metering::all),
 ];
