@@ -4,8 +4,10 @@
 //! its place.
 
 mod file;
+mod programs;
 
 pub use file::{CommandInput, CommandOutput, CommandSection, SettingsFile};
+pub use programs::BackendSection;
 
 use crate::failure::{Failure, in_words};
 use crate::folders::Folders;
@@ -34,6 +36,8 @@ pub struct Settings {
     pub script_depth: Option<u32>,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
+    /// Agents that are known programs.
+    pub backends: BTreeMap<String, BackendSection>,
     /// Model aliases.
     pub models: BTreeMap<String, String>,
     /// Rules for simulated agents.
@@ -84,6 +88,7 @@ impl Settings {
         fill_map(&mut self.concurrency_by_model, file.concurrency_by_model, |count| count.0);
         fill_map(&mut self.providers, file.providers, |provider| provider);
         fill_map(&mut self.commands, file.commands, |command| placed(command, folders, base));
+        fill_map(&mut self.backends, file.backends, |backend| at_home(backend, folders, base));
         fill_map(&mut self.models, file.models, |model| model);
     }
 
@@ -137,6 +142,14 @@ fn placed(mut command: CommandSection, folders: &Folders, base: &Path) -> Comman
         *program = folders.expand(program, base).display().to_string();
     }
     command
+}
+
+/// As [`placed`].
+fn at_home(mut backend: BackendSection, folders: &Folders, base: &Path) -> BackendSection {
+    if let Some(program) = backend.program.as_mut().filter(|program| program.contains('/')) {
+        *program = folders.expand(program, base).display().to_string();
+    }
+    backend
 }
 
 fn fill_map<A, B>(into: &mut BTreeMap<String, B>, from: BTreeMap<String, A>, convert: impl Fn(A) -> B) {

@@ -7,6 +7,8 @@ use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::near;
 use crate::settings::Settings;
+use crate::wiring::clis::{self, Clis};
+use crate::wiring::gateway::{self, LazyGateway};
 use crate::wiring::{bench, commands};
 use baya_agents::agent_types::{self, AgentTypes};
 use baya_agents::api::{
@@ -14,6 +16,7 @@ use baya_agents::api::{
     find_providers,
 };
 use baya_agents::backend::Backend;
+use baya_agents::governor::{Governor, GovernorSettings};
 use baya_agents::program::end_survivor;
 use baya_agents::sandbox::Profile;
 use baya_agents::simulated::Simulated;
@@ -79,8 +82,22 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     for provider in &found {
         by_name.insert(provider.name.clone(), api(&provider.name, first(&found, &provider.name)));
     }
+    let providers = gateway::providers(settings);
+    let clis = Clis {
+        choice: &choice,
+        settings,
+        folders,
+        environment: &env,
+        providers: &found,
+        types: types.clone(),
+        gateway: Arc::new(LazyGateway::new(providers, Governor::new(GovernorSettings::default()))),
+    };
+    by_name.extend(clis.build().into_iter().map(|backend| (backend.name().to_owned(), backend)));
     add_programs(&mut by_name, settings, &env)?;
     let mut default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
+    if let Some(failure) = clis.why_not(&default) {
+        return Err(failure);
+    }
     let mut provider = found.iter().find(|provider| provider.name == default).cloned();
     if !by_name.contains_key(&default) {
         let providers = find_providers(&default, &env, &settings.providers).await;
@@ -104,7 +121,11 @@ pub(super) fn environment() -> Environment {
 
 fn add_programs(by_name: &mut ByName, settings: &Settings, env: &Environment) -> Result<(), Failure> {
     for (name, section) in &settings.commands {
-        if by_name.contains_key(name) || ProviderKind::parse(name).is_some() || name == API {
+        if by_name.contains_key(name)
+            || ProviderKind::parse(name).is_some()
+            || clis::names().any(|known| known == name)
+            || name == API
+        {
             let files: Vec<String> = settings.files.iter().map(|file| file.display().to_string()).collect();
             let files = near::listed(files.iter().map(String::as_str), 2);
             let message = format!("settings {files}: `[commands.{name}]` has the name of another backend");
@@ -185,6 +206,7 @@ impl Backends {
             backend: self.default.clone(),
             backends: self.by_name.keys().cloned().collect(),
             backends_with_tools: self.programs.clone(),
+            options_refused: clis::refused(),
             simulated: self.by_name.get(&self.default).is_some_and(|backend| backend.is_simulated()),
             model: self.choice.model.clone(),
             rules: self.choice.rules.as_ref().map(|rules| rules.display().to_string()),

@@ -3,6 +3,7 @@
 mod args_rules;
 mod at_work;
 mod bad_input;
+mod clis;
 mod disk;
 mod fake;
 mod gateway;
