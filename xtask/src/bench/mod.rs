@@ -58,7 +58,7 @@ pub fn bench(size: Size) -> Result<(), String> {
     Ok(())
 }
 
-const CASES: [(&str, Case); 8] = [
+const CASES: [(&str, Case); 9] = [
     ("start", cases::start),
     ("trivial agents", cases::trivial_agents),
     ("makespan, 2 at once", cases::makespan_narrow),

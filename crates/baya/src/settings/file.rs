@@ -1,10 +1,11 @@
 //! The form of a settings file.
 
 use super::guard::{Approvals, HeavySection, HooksSection};
+use super::programs::BackendSection;
 use crate::failure::Failure;
 use crate::near::did_you_mean;
 use crate::quantity;
-use crate::wiring::bench;
+use crate::wiring::{bench, clis};
 use baya_agents::api::ProviderSettings;
 use baya_agents::egress::HostRules;
 use baya_agents::mcp::config::ServerConfig;
@@ -29,6 +30,7 @@ pub struct SettingsFile {
     pub requests: RequestsSection,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
+    pub backends: BTreeMap<String, BackendSection>,
     pub models: BTreeMap<String, String>,
     pub rules: Option<String>,
     /// Whether agents see the project's memory files.
@@ -260,8 +262,22 @@ impl<'de> Deserialize<'de> for DurationOrNever {
 
 impl SettingsFile {
     pub fn parse(text: &str, path: &Path) -> Result<SettingsFile, Failure> {
-        toml::from_str(text).map_err(|error| refusal(&error, text, path))
+        let file: SettingsFile = toml::from_str(text).map_err(|error| refusal(&error, text, path))?;
+        match file.backends.keys().find(|name| !clis::names().any(|known| known == *name)) {
+            Some(name) => Err(unknown_backend(name, path)),
+            None => Ok(file),
+        }
     }
+}
+
+fn unknown_backend(name: &str, path: &Path) -> Failure {
+    let known: Vec<&str> = clis::names().collect();
+    Failure::usage(format!("settings `{}`: there is no program `[backends.{name}]`", path.display()))
+        .hint(
+            did_you_mean(name, known.iter().copied())
+                .unwrap_or_else(|| format!("there is {}", known.join(", "))),
+        )
+        .hint("any other program is a command: `[commands.NAME]` with `argv = [\"…\"]`")
 }
 
 fn refusal(error: &toml::de::Error, text: &str, path: &Path) -> Failure {

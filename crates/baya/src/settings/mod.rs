@@ -5,11 +5,13 @@
 
 mod file;
 mod guard;
+mod programs;
 
 pub use file::{
     CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, RequestsSection, SettingsFile,
 };
 pub use guard::{Approvals, HeavySection};
+pub use programs::BackendSection;
 
 use crate::failure::{Failure, in_words};
 use crate::folders::Folders;
@@ -44,6 +46,8 @@ pub struct Settings {
     pub requests: RequestsSection,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
+    /// Agents that are known programs.
+    pub backends: BTreeMap<String, BackendSection>,
     /// Model aliases.
     pub models: BTreeMap<String, String>,
     /// Rules for simulated agents.
@@ -138,6 +142,7 @@ impl Settings {
         fill_map(&mut self.memory, file.memory, |bytes| bytes.0);
         fill_map(&mut self.concurrency_by_model, file.concurrency_by_model, |count| count.0);
         fill_map(&mut self.providers, file.providers, |provider| provider);
+        fill_map(&mut self.backends, file.backends, |backend| at_home(backend, folders, base));
         fill_map(&mut self.models, file.models, |model| model);
     }
 
@@ -234,6 +239,14 @@ fn place_program(argv: &mut [String], folders: &Folders, base: &Path) {
     if let Some(program) = argv.first_mut().filter(|program| program.contains('/')) {
         *program = folders.expand(program, base).display().to_string();
     }
+}
+
+/// As [`placed`].
+fn at_home(mut backend: BackendSection, folders: &Folders, base: &Path) -> BackendSection {
+    if let Some(program) = backend.program.as_mut().filter(|program| program.contains('/')) {
+        *program = folders.expand(program, base).display().to_string();
+    }
+    backend
 }
 
 fn fill_map<A, B>(into: &mut BTreeMap<String, B>, from: BTreeMap<String, A>, convert: impl Fn(A) -> B) {

@@ -10,7 +10,9 @@ use crate::output;
 use crate::settings::{RequestsSection, Settings};
 use crate::trust::Trust;
 use crate::views::sanitise;
+use crate::wiring::clis::{self, Clis};
 use crate::wiring::confines::Confines;
+use crate::wiring::gateway::{self, LazyGateway};
 use crate::wiring::limits::LimitsFile;
 use crate::wiring::{bench, commands, outside};
 use baya_agents::admission::Slots;
@@ -113,8 +115,22 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     for provider in &found {
         by_name.insert(provider.name.clone(), api(&provider.name, first(&found, &provider.name)));
     }
+    let providers = gateway::providers(settings);
+    let clis = Clis {
+        choice: &choice,
+        settings,
+        folders,
+        environment: &env,
+        providers: &found,
+        types: types.clone(),
+        gateway: Arc::new(LazyGateway::new(providers, Governor::new(GovernorSettings::default()))),
+    };
+    by_name.extend(clis.build().into_iter().map(|backend| (backend.name().to_owned(), backend)));
     add_programs(&mut by_name, settings, &env)?;
     let mut default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
+    if let Some(failure) = clis.why_not(&default) {
+        return Err(failure);
+    }
     let mut provider = found.iter().find(|provider| provider.name == default).cloned();
     if !by_name.contains_key(&default) {
         known_or_untrusted(&default, settings)?;
@@ -183,7 +199,11 @@ fn known_or_untrusted(name: &str, settings: &Settings) -> Result<(), Failure> {
 
 fn add_programs(by_name: &mut ByName, settings: &Settings, env: &Environment) -> Result<(), Failure> {
     for name in settings.commands.keys().chain(settings.wanted.commands.keys()) {
-        if by_name.contains_key(name) || ProviderKind::parse(name).is_some() || name == API {
+        if by_name.contains_key(name)
+            || ProviderKind::parse(name).is_some()
+            || clis::names().any(|known| known == name)
+            || name == API
+        {
             let files: Vec<String> = settings.files.iter().map(|file| file.display().to_string()).collect();
             let files = near::listed(files.iter().map(String::as_str), 2);
             let message = format!("settings {files}: `[commands.{name}]` has the name of another backend");
@@ -302,6 +322,7 @@ impl Backends {
             agent_types_that_look: self.types_that_look(),
             models_known: self.models_known.clone(),
             taint: self.choice.taint,
+            options_refused: clis::refused(),
             simulated: self.by_name.get(&self.default).is_some_and(|backend| backend.is_simulated()),
             model: self.choice.model.clone(),
             rules: self.choice.rules.as_ref().map(|rules| rules.display().to_string()),

@@ -2,6 +2,7 @@
 
 pub mod backends;
 pub mod bench;
+pub mod clis;
 pub mod commands;
 pub mod confines;
 pub mod gates;

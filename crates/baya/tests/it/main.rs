@@ -4,6 +4,7 @@ mod approvals;
 mod args_rules;
 mod at_work;
 mod bad_input;
+mod clis;
 mod disk;
 mod doctor;
 mod fake;
