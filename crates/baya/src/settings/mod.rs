@@ -5,7 +5,7 @@
 
 mod file;
 
-pub use file::{CommandInput, CommandOutput, CommandSection, SettingsFile};
+pub use file::{AcpSection, Argv, CommandInput, CommandOutput, CommandSection, SettingsFile};
 
 use crate::failure::{Failure, in_words};
 use crate::folders::Folders;
@@ -34,6 +34,7 @@ pub struct Settings {
     pub script_depth: Option<u32>,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
+    pub acp: BTreeMap<String, AcpSection>,
     /// Model aliases.
     pub models: BTreeMap<String, String>,
     /// Rules for simulated agents.
@@ -83,7 +84,14 @@ impl Settings {
         self.memory_files = self.memory_files.or(file.memory_files);
         fill_map(&mut self.concurrency_by_model, file.concurrency_by_model, |count| count.0);
         fill_map(&mut self.providers, file.providers, |provider| provider);
-        fill_map(&mut self.commands, file.commands, |command| placed(command, folders, base));
+        fill_map(&mut self.commands, file.commands, |command| CommandSection {
+            argv: placed(command.argv, folders, base),
+            ..command
+        });
+        fill_map(&mut self.acp, file.acp, |agent| AcpSection {
+            argv: placed(agent.argv, folders, base),
+            ..agent
+        });
         fill_map(&mut self.models, file.models, |model| model);
     }
 
@@ -132,11 +140,11 @@ fn is_loopback(url: &str) -> bool {
 }
 
 /// A program that is named by a path is meant from the file that names it.
-fn placed(mut command: CommandSection, folders: &Folders, base: &Path) -> CommandSection {
-    if let Some(program) = command.argv.0.first_mut().filter(|program| program.contains('/')) {
+fn placed(mut argv: Argv, folders: &Folders, base: &Path) -> Argv {
+    if let Some(program) = argv.0.first_mut().filter(|program| program.contains('/')) {
         *program = folders.expand(program, base).display().to_string();
     }
-    command
+    argv
 }
 
 fn fill_map<A, B>(into: &mut BTreeMap<String, B>, from: BTreeMap<String, A>, convert: impl Fn(A) -> B) {

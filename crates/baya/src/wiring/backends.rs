@@ -7,13 +7,15 @@ use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::near;
 use crate::settings::Settings;
-use crate::wiring::{bench, commands};
+use crate::wiring::gateway::{self, LazyGateway};
+use crate::wiring::{acp, bench, commands};
 use baya_agents::agent_types::{self, AgentTypes};
 use baya_agents::api::{
     ApiBackend, ApiSettings, ProviderConfig, ProviderKind, SelectError, check_address, discover,
     find_providers,
 };
 use baya_agents::backend::Backend;
+use baya_agents::governor::{Governor, GovernorSettings};
 use baya_agents::program::end_survivor;
 use baya_agents::sandbox::Profile;
 use baya_agents::simulated::Simulated;
@@ -60,8 +62,8 @@ pub struct Backends {
     choice: Choice,
 }
 
-type ByName = BTreeMap<String, Arc<dyn Backend>>;
-type Environment = BTreeMap<String, String>;
+pub(super) type ByName = BTreeMap<String, Arc<dyn Backend>>;
+pub(super) type Environment = BTreeMap<String, String>;
 
 /// Finds and builds them.
 pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Result<Backends, Failure> {
@@ -80,6 +82,18 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
         by_name.insert(provider.name.clone(), api(&provider.name, first(&found, &provider.name)));
     }
     add_programs(&mut by_name, settings, &env)?;
+    let governor = Governor::new(GovernorSettings::default());
+    let gateway = Arc::new(LazyGateway::new(gateway::providers(settings), governor));
+    let agents = acp::Surroundings {
+        choice: &choice,
+        folders,
+        settings,
+        env: &env,
+        providers: &found,
+        types: &types,
+        gateway: &gateway,
+    };
+    let agents = acp::add(&mut by_name, &agents)?;
     let mut default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
     let mut provider = found.iter().find(|provider| provider.name == default).cloned();
     if !by_name.contains_key(&default) {
@@ -91,7 +105,7 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
         by_name.entry(default.clone()).or_insert_with(|| api(&default, providers));
     }
     provider.as_ref().map_or(Ok(()), check_address).map_err(|error| none_usable(&error, &by_name))?;
-    let programs = settings.commands.keys().cloned().collect();
+    let programs = settings.commands.keys().cloned().chain(agents).collect();
     Ok(Backends { default, by_name, programs, types, choice })
 }
 
@@ -189,6 +203,13 @@ impl Backends {
             model: self.choice.model.clone(),
             rules: self.choice.rules.as_ref().map(|rules| rules.display().to_string()),
             sandbox: Some(bench::profile_name(self.choice.sandbox.unwrap_or_default()).to_owned()),
+        }
+    }
+
+    /// The run is over: ends what waits for further agents.
+    pub async fn close(&self) {
+        for backend in self.by_name.values() {
+            backend.close().await;
         }
     }
 
