@@ -11,6 +11,7 @@ pub(crate) mod extract;
 mod job;
 pub(crate) mod judge;
 mod ledger;
+mod outside;
 pub(crate) mod provider;
 mod retry;
 mod structured;
@@ -24,8 +25,9 @@ mod work;
 pub use discover::{
     ProviderSettings, SelectError, check_address, discover, find_providers, ollama_models, select,
 };
+pub use outside::Outside;
 pub use provider::{ProviderConfig, ProviderKind, Secret};
-pub use toolbox::{Rights, rights};
+pub use toolbox::{Rights, rights, rights_with, wanted};
 pub(crate) use wire::STRUCTURED_OUTPUT;
 
 use crate::agent_types::{AgentType, AgentTypes};
@@ -122,6 +124,7 @@ pub struct ApiBackend {
     types: Arc<AgentTypes>,
     settings: ApiSettings,
     bench: Option<Arc<Workbench>>,
+    outside: Outside,
     memory: Mutex<Option<Remembered>>,
 }
 
@@ -163,7 +166,17 @@ impl ApiBackend {
         let lanes = providers.iter().map(|provider| governor.lane(LaneId::of(provider))).collect();
         let wires: Vec<Wire> = providers.into_iter().map(|provider| Wire::new(provider, &settings)).collect();
         let (name, memory) = (name.into(), Mutex::new(None));
-        ApiBackend { name, wires, lanes, table, types, settings, bench: None, memory }
+        ApiBackend {
+            name,
+            wires,
+            lanes,
+            table,
+            types,
+            settings,
+            bench: None,
+            outside: Outside::default(),
+            memory,
+        }
     }
 
     /// Its requests go through the lanes of all others in this process.
@@ -177,6 +190,12 @@ impl ApiBackend {
     #[must_use]
     pub fn with_tools(self, bench: Arc<Workbench>) -> ApiBackend {
         ApiBackend { bench: Some(bench), ..self }
+    }
+
+    /// Gives those of its agents that have tools also these.
+    #[must_use]
+    pub fn with_outside(self, outside: Outside) -> ApiBackend {
+        ApiBackend { outside, ..self }
     }
 
     async fn attempt(&self, task: &AgentTask, attempt: &Attempt) -> AttemptReport {
@@ -245,15 +264,16 @@ impl ApiBackend {
     ) -> Result<Option<Toolbox>, AttemptEnd> {
         let Some(bench) = &self.bench else { return Ok(None) };
         let unusable = |why: String| AttemptEnd::Failed(Cause::new(CauseKind::Program, why));
-        let rights = rights(agent_type, &task.options, bench.profile).map_err(unusable)?;
+        let rights = self.outside.rights(agent_type, task, bench.profile, attempt).await.map_err(unusable)?;
         rights.notes.into_iter().for_each(|note| ledger.note(note));
         if rights.tools.is_empty() {
             return Ok(None);
         }
-        let room = (bench.open)(task, attempt, rights.profile).map_err(|why| {
+        let mut room = (bench.open)(task, attempt, rights.profile).map_err(|why| {
             let cause = Cause::new(CauseKind::Program, format!("no agent can work here: {why}"));
             AttemptEnd::Unusable(cause.hint("`tools: []` in a call does without"))
         })?;
+        room.gate = attempt.gate.clone();
         let place = Place { room: room.clone(), ran_commands: !task.turns.is_empty() };
         if place.ran_commands {
             // What an earlier process of ours left at work.

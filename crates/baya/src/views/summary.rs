@@ -26,6 +26,8 @@ pub fn draw(view: &RunView, palette: Palette) -> Vec<String> {
     }
     lines.extend(failed_lines(view));
     lines.extend(warning_lines(view, palette));
+    lines.extend(denied_lines(view, palette));
+    lines.extend(question_lines(view, palette));
     lines.extend(next_steps(view));
     lines
 }
@@ -48,7 +50,7 @@ fn headline(view: &RunView, palette: Palette) -> String {
         RunState::Interrupted { by } => {
             palette.warn(&sanitise::line(&format!("interrupted by {by}; everything is kept")))
         }
-        RunState::Parked { cause } => {
+        RunState::Parked { cause, .. } => {
             palette.bad(&sanitise::line(&format!("parked: {}", cause_words(cause))))
         }
         RunState::Paused { by } => sanitise::line(&format!("paused by {by}")),
@@ -168,12 +170,44 @@ fn warning_lines(view: &RunView, palette: Palette) -> Vec<String> {
     lines
 }
 
+/// Actions that no person answered for.
+fn denied_lines(view: &RunView, palette: Palette) -> Vec<String> {
+    let line = |count: u32, why: &str, hint: &str| {
+        let (actions, were) =
+            (words::plural(count.into(), "action", "actions"), if count == 1 { "was" } else { "were" });
+        (count > 0).then(|| {
+            [palette.warn(&format!("{actions} {were} denied because {why}")), format!("hint: {hint}")]
+        })
+    };
+    let unattended = line(
+        view.denied.unattended,
+        "nobody was there to answer",
+        "allow them in `[policy]`, run it in a terminal, or set `approvals = \"wait\"`",
+    );
+    let late = line(view.denied.too_late, "nobody answered in time", "`approval_timeout` gives more time");
+    unattended.into_iter().chain(late).flatten().collect()
+}
+
+/// What waits for a person.
+fn question_lines(view: &RunView, palette: Palette) -> Vec<String> {
+    let lines = view.questions.iter().map(|(id, question)| {
+        let request = &question.request;
+        let text = format!("{} asks for `{}`: {}", question.agent, request.tool, request.action);
+        let text = sanitise::line(&words::shortened(&text, ERROR_CHARS_MAX));
+        [palette.warn(&text), format!("answer: {}", view.answer_command(*id))]
+    });
+    lines.flatten().collect()
+}
+
 /// What the person can do now.
 fn next_steps(view: &RunView) -> Vec<String> {
     let Some(run) = &view.run else { return Vec::new() };
     let mut lines = Vec::new();
-    if let RunState::Parked { cause } = &view.state {
+    if let RunState::Parked { cause, wakes_at_ms } = &view.state {
         lines.extend(cause_hint(cause));
+        lines.extend(wakes_at_ms.map(|at_ms| {
+            format!("wakes:  by itself at {} UTC, while its process is there", words::moment(at_ms))
+        }));
     }
     lines.push(format!("show:   baya show {run}"));
     match &view.state {

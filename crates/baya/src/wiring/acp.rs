@@ -1,7 +1,7 @@
 //! Agents of the Agent Client Protocol as backends: presets that are installed, and `[acp.NAME]` of the
 //! settings.
 
-use super::backends::{ByName, Choice, Environment};
+use super::backends::{ByName, Choice, Environment, known_or_untrusted};
 use super::bench::plain_environment;
 use super::gateway::LazyGateway;
 use crate::exit::Exit;
@@ -72,6 +72,7 @@ fn check_choice(
     if let Some((program, _)) = programs.get(chosen) {
         return check_program(chosen, program, around, path);
     }
+    known_or_untrusted(chosen, around.settings)?;
     match AcpProgram::preset(name) {
         Ok(program) => check_program(chosen, &program, around, path),
         Err(unknown) => {

@@ -6,9 +6,13 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::near;
-use crate::settings::Settings;
+use crate::settings::{RequestsSection, Settings};
+use crate::trust::Trust;
 use crate::wiring::gateway::{self, LazyGateway};
+use crate::wiring::limits::LimitsFile;
 use crate::wiring::{acp, bench, commands};
+use baya_agents::acp::PREFIX;
+use baya_agents::admission::Slots;
 use baya_agents::agent_types::{self, AgentTypes};
 use baya_agents::api::{
     ApiBackend, ApiSettings, ProviderConfig, ProviderKind, SelectError, check_address, discover,
@@ -39,6 +43,8 @@ pub struct Choice {
     pub rules: Option<PathBuf>,
     /// How much the tools of agents may do.
     pub sandbox: Option<Profile>,
+    /// What the folder may run and open.
+    pub trust: Trust,
 }
 
 impl Choice {
@@ -48,6 +54,7 @@ impl Choice {
             model: flags.model.clone().or_else(|| settings.model.clone()),
             rules: flags.rules.clone().or_else(|| settings.rules.clone()),
             sandbox: flags.sandbox.or(settings.sandbox),
+            trust: Trust::default(),
         }
     }
 }
@@ -60,6 +67,8 @@ pub struct Backends {
     programs: Vec<String>,
     types: Arc<AgentTypes>,
     choice: Choice,
+    /// Of requests to model APIs; absent where none are made.
+    limits: Option<LimitsFile>,
 }
 
 pub(super) type ByName = BTreeMap<String, Arc<dyn Backend>>;
@@ -69,10 +78,13 @@ pub(super) type Environment = BTreeMap<String, String>;
 pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Result<Backends, Failure> {
     let env = environment();
     let types = Arc::new(find_types(folders));
-    let bench = bench::build(choice.sandbox.unwrap_or_default(), folders, &env)?;
+    let governor = Governor::new(governor_settings(&settings.requests));
+    let limits = Some(LimitsFile::open(&folders.state, governor.clone()));
+    let slots = Slots::new(settings.slots(folders));
+    let bench = bench::build(choice.sandbox.unwrap_or_default(), folders, &env, slots)?;
     let api = |name: &str, providers| -> Arc<dyn Backend> {
         let settings = api_settings(&choice, settings);
-        let backend = ApiBackend::new(name, providers, settings, types.clone());
+        let backend = ApiBackend::new(name, providers, settings, types.clone()).governed_by(&governor);
         Arc::new(backend.with_tools(bench.clone()))
     };
     let mut by_name = ByName::new();
@@ -82,8 +94,7 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
         by_name.insert(provider.name.clone(), api(&provider.name, first(&found, &provider.name)));
     }
     add_programs(&mut by_name, settings, &env)?;
-    let governor = Governor::new(GovernorSettings::default());
-    let gateway = Arc::new(LazyGateway::new(gateway::providers(settings), governor));
+    let gateway = Arc::new(LazyGateway::new(gateway::providers(settings), governor.clone()));
     let agents = acp::Surroundings {
         choice: &choice,
         folders,
@@ -97,6 +108,7 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     let mut default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
     let mut provider = found.iter().find(|provider| provider.name == default).cloned();
     if !by_name.contains_key(&default) {
+        known_or_untrusted(&default, settings)?;
         let providers = find_providers(&default, &env, &settings.providers).await;
         let providers = providers.map_err(|error| none_usable(&error, &by_name))?;
         provider = providers.first().cloned();
@@ -106,24 +118,49 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     }
     provider.as_ref().map_or(Ok(()), check_address).map_err(|error| none_usable(&error, &by_name))?;
     let programs = settings.commands.keys().cloned().chain(agents).collect();
-    Ok(Backends { default, by_name, programs, types, choice })
+    Ok(Backends { default, by_name, programs, types, choice, limits })
 }
 
-/// The variables of this process that are text.
-pub(super) fn environment() -> Environment {
+fn governor_settings(requests: &RequestsSection) -> GovernorSettings {
+    let default = GovernorSettings::default();
+    GovernorSettings {
+        at_once_first: requests.at_once_first.map_or(default.at_once_first, |count| count.0),
+        at_once_max: requests.at_once_max.map_or(default.at_once_max, |count| count.0),
+        stagger: requests.stagger.unwrap_or(default.stagger),
+        ..default
+    }
+}
+
+/// Of this process, as far as it is text.
+pub fn environment() -> Environment {
     let texts =
         |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     std::env::vars_os().filter_map(texts).collect()
 }
 
+/// A program of a project is no backend before the project is trusted with it.
+pub(super) fn known_or_untrusted(name: &str, settings: &Settings) -> Result<(), Failure> {
+    let wanted = &settings.wanted;
+    let agent = name.strip_prefix(PREFIX).and_then(|name| wanted.acp.get(name)).map(|agent| &agent.argv);
+    let Some(argv) = agent.or(wanted.commands.get(name).map(|command| &command.argv)) else { return Ok(()) };
+    let words = argv.0.join(" ");
+    let message =
+        format!("the backend `{name}` runs `{words}`: the project's settings say so, and nobody trusted it");
+    let failure =
+        Failure::usage(message).hint("baya trust   shows what this folder wants to run, and trusts it");
+    Err(failure.hint("`--trust` does so on the way"))
+}
+
 fn add_programs(by_name: &mut ByName, settings: &Settings, env: &Environment) -> Result<(), Failure> {
-    for (name, section) in &settings.commands {
+    for name in settings.commands.keys().chain(settings.wanted.commands.keys()) {
         if by_name.contains_key(name) || ProviderKind::parse(name).is_some() || name == API {
             let files: Vec<String> = settings.files.iter().map(|file| file.display().to_string()).collect();
             let files = near::listed(files.iter().map(String::as_str), 2);
             let message = format!("settings {files}: `[commands.{name}]` has the name of another backend");
             return Err(Failure::usage(message).hint("give the command another name"));
         }
+    }
+    for (name, section) in &settings.commands {
         by_name.insert(name.clone(), Arc::new(commands::build(name, section, env)));
     }
     Ok(())
@@ -136,11 +173,13 @@ fn first(found: &[ProviderConfig], name: &str) -> Vec<ProviderConfig> {
 }
 
 fn api_settings(choice: &Choice, settings: &Settings) -> ApiSettings {
+    let default = ApiSettings::default();
     ApiSettings {
+        wait_in_place_ms: settings.requests.wait_in_place.map_or(default.wait_in_place_ms, |time| time.0),
         aliases: settings.models.clone(),
         default_model: choice.model.clone(),
         memory_files: settings.memory_files.unwrap_or(true),
-        ..ApiSettings::default()
+        ..default
     }
 }
 
@@ -180,7 +219,13 @@ impl Backends {
         let default = backend.name().to_owned();
         let by_name = ByName::from([(default.clone(), backend)]);
         let types = Arc::new(AgentTypes::built_in());
-        Backends { default, by_name, programs: Vec::new(), types, choice: Choice::default() }
+        let choice = Choice::default();
+        Backends { default, by_name, programs: Vec::new(), types, choice, limits: None }
+    }
+
+    /// Leaves what was found out of providers to the next process.
+    pub fn remember_limits(&self) {
+        self.limits.iter().for_each(LimitsFile::save);
     }
 
     /// Whose task it is.
@@ -188,6 +233,19 @@ impl Backends {
         let name = task.options.backend.as_ref().unwrap_or(&self.default);
         let gone = || Cause::new(CauseKind::Program, format!("there is no backend `{name}` any more"));
         self.by_name.get(name).cloned().ok_or_else(gone)
+    }
+
+    /// How much agents and host steps may do.
+    pub fn profile(&self) -> Profile {
+        self.choice.sandbox.unwrap_or_default()
+    }
+
+    /// What the agent's type and its sandbox say: whether it only reads, and whether it asks nobody.
+    pub fn narrowed(&self, task: &AgentTask) -> (bool, bool) {
+        let known = task.options.agent_type.as_deref().and_then(|name| self.types.get(name));
+        let mode = known.and_then(|known| known.permission_mode.as_deref());
+        let only_reads = mode == Some("plan") || self.choice.sandbox == Some(Profile::ReadOnly);
+        (only_reads, mode == Some("dontAsk"))
     }
 
     /// What the run is told of the place it runs in.

@@ -80,7 +80,13 @@ async fn end_of(manner: Manner, options: AgentOptions, then: impl FnOnce(&LocalP
     then(&pool);
     match reports.recv().await {
         Some(Report::Ended { report, .. }) => report.end,
-        Some(Report::Progress { .. } | Report::ProcessStarted { .. } | Report::Turn { .. }) | None => {
+        Some(
+            Report::Progress { .. }
+            | Report::ProcessStarted { .. }
+            | Report::ApprovalAsked { .. }
+            | Report::Turn { .. },
+        )
+        | None => {
             panic!("no end was reported")
         }
     }
