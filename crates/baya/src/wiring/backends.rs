@@ -14,7 +14,8 @@ use crate::wiring::clis::{self, Clis};
 use crate::wiring::confines::Confines;
 use crate::wiring::gateway::{self, LazyGateway};
 use crate::wiring::limits::LimitsFile;
-use crate::wiring::{bench, commands, outside};
+use crate::wiring::{acp, bench, commands, outside};
+use baya_agents::acp::PREFIX;
 use baya_agents::admission::Slots;
 use baya_agents::agent_types::{self, AgentType, AgentTypes};
 use baya_agents::api::{
@@ -90,8 +91,8 @@ pub struct Backends {
     servers: Option<Arc<Servers>>,
 }
 
-type ByName = BTreeMap<String, Arc<dyn Backend>>;
-type Environment = BTreeMap<String, String>;
+pub(super) type ByName = BTreeMap<String, Arc<dyn Backend>>;
+pub(super) type Environment = BTreeMap<String, String>;
 
 /// Finds and builds them.
 pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Result<Backends, Failure> {
@@ -115,7 +116,8 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     for provider in &found {
         by_name.insert(provider.name.clone(), api(&provider.name, first(&found, &provider.name)));
     }
-    let providers = gateway::providers(settings);
+    // One for all programs, and one governor with it.
+    let gateway = Arc::new(LazyGateway::new(gateway::providers(settings), governor.clone()));
     let clis = Clis {
         choice: &choice,
         settings,
@@ -123,10 +125,20 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
         environment: &env,
         providers: &found,
         types: types.clone(),
-        gateway: Arc::new(LazyGateway::new(providers, Governor::new(GovernorSettings::default()))),
+        gateway: gateway.clone(),
     };
     by_name.extend(clis.build().into_iter().map(|backend| (backend.name().to_owned(), backend)));
     add_programs(&mut by_name, settings, &env)?;
+    let agents = acp::Surroundings {
+        choice: &choice,
+        folders,
+        settings,
+        env: &env,
+        providers: &found,
+        types: &types,
+        gateway: &gateway,
+    };
+    let agents = acp::add(&mut by_name, &agents)?;
     let mut default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
     if let Some(failure) = clis.why_not(&default) {
         return Err(failure);
@@ -142,7 +154,7 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
         by_name.entry(default.clone()).or_insert_with(|| api(&default, providers));
     }
     provider.as_ref().map_or(Ok(()), check_address).map_err(|error| none_usable(&error, &by_name))?;
-    let programs = settings.commands.keys().cloned().collect();
+    let programs = settings.commands.keys().cloned().chain(agents).collect();
     let models_known = provider.map(|provider| models_known(provider.kind, settings)).unwrap_or_default();
     let reaches_out = !settings.web.is_empty() || !settings.mcp.is_empty() || choice.trust.count() > 0;
     Ok(Backends {
@@ -187,9 +199,11 @@ pub fn environment() -> Environment {
 }
 
 /// A program of a project is no backend before the project is trusted with it.
-fn known_or_untrusted(name: &str, settings: &Settings) -> Result<(), Failure> {
-    let Some(command) = settings.wanted.commands.get(name) else { return Ok(()) };
-    let words = command.argv.0.join(" ");
+pub(super) fn known_or_untrusted(name: &str, settings: &Settings) -> Result<(), Failure> {
+    let wanted = &settings.wanted;
+    let agent = name.strip_prefix(PREFIX).and_then(|name| wanted.acp.get(name)).map(|agent| &agent.argv);
+    let Some(argv) = agent.or(wanted.commands.get(name).map(|command| &command.argv)) else { return Ok(()) };
+    let words = argv.0.join(" ");
     let message =
         format!("the backend `{name}` runs `{words}`: the project's settings say so, and nobody trusted it");
     let failure =
@@ -354,6 +368,13 @@ impl Backends {
             rights.is_ok_and(|rights| rights.tools.iter().all(|tool| only_looks(tool.name())))
         };
         self.types.iter().filter(looks).map(|agent_type| agent_type.name.clone()).collect()
+    }
+
+    /// The run is over: ends what waits for further agents.
+    pub async fn close(&self) {
+        for backend in self.by_name.values() {
+            backend.close().await;
+        }
     }
 
     /// Ends processes that an earlier driver left at work.

@@ -1,5 +1,6 @@
 //! Puts the parts together: who works, where scripts come from, what a signal does.
 
+pub mod acp;
 pub mod backends;
 pub mod bench;
 pub mod clis;

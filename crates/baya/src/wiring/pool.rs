@@ -84,6 +84,7 @@ impl LocalPool {
             // Aborted or panicked: over in any case.
             let _ = task.await;
         }
+        self.backends.close().await;
         self.backends.remember_limits();
         self.backends.end().await;
     }
