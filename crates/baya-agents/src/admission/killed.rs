@@ -30,10 +30,14 @@ impl MemoryKills {
         self.told(name, status, count())
     }
 
+    /// Whether the program ended by KILL.
+    pub fn concern(&self, status: ExitStatus) -> bool {
+        status.signal() == Some(KILL) || status.code() == Some(KILL_STATUS)
+    }
+
     /// As [`MemoryKills::cause`], with the count of afterwards.
     pub fn told(&self, name: &str, status: ExitStatus, after: Option<u64>) -> Option<Cause> {
-        let killed = status.signal() == Some(KILL) || status.code() == Some(KILL_STATUS);
-        if !killed {
+        if !self.concern(status) {
             return None;
         }
         let is_certain = matches!((self.count, after), (Some(before), Some(after)) if after > before);

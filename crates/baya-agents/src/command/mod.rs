@@ -7,6 +7,7 @@
 mod output;
 mod process;
 
+use crate::admission::Admission;
 use crate::backend::{Attempt, Backend};
 use baya_core::agent::{AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind, Progress};
 use baya_core::limits::STRUCTURED_OUTPUT_TRIES;
@@ -17,6 +18,7 @@ use output::Read;
 use process::{Limits, Program, Stopped};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -82,6 +84,7 @@ pub enum OutputForm {
 pub struct Command {
     config: CommandConfig,
     program: Program,
+    admission: Arc<Admission>,
 }
 
 impl Command {
@@ -90,7 +93,13 @@ impl Command {
         let passed = environment.iter().filter(|(name, _)| config.pass.contains(name));
         let own = passed.chain(&config.set).map(|(name, value)| (name.clone(), value.clone()));
         let program = Program { argv: config.argv.clone(), environment: own.collect() };
-        Command { config, program }
+        Command { config, program, admission: Admission::open() }
+    }
+
+    /// Its processes wait for memory.
+    #[must_use]
+    pub fn with_admission(self, admission: Arc<Admission>) -> Command {
+        Command { admission, ..self }
     }
 
     /// The limits of a run that starts now; `timeoutMs` is for the whole attempt.
@@ -106,6 +115,12 @@ impl Command {
         let schema = match task.options.schema.as_ref().map(Schema::compile).transpose() {
             Ok(schema) => schema,
             Err(why) => return failed(CauseKind::SchemaUnmet, format!("the schema is not usable: {why}")),
+        };
+        let waiting = |wait| attempt.tell(Progress::Waiting { wait });
+        let _room = tokio::select! {
+            biased;
+            () = attempt.cancel.cancelled() => return AttemptEnd::Cancelled,
+            room = self.admission.enter(&self.config.name, &waiting) => room,
         };
         let since = Instant::now();
         let mut wrong: Option<String> = None;
@@ -177,6 +192,10 @@ impl Command {
                 let hint = "check `argv` in the settings of the command, then resume the run";
                 AttemptEnd::Unusable(Cause::new(CauseKind::ProviderDown, said).hint(hint))
             }
+            Stopped::Killed { kills, status } => match kills.cause(name, status) {
+                Some(cause) => AttemptEnd::Failed(cause),
+                None => failed(CauseKind::Program, format!("`{name}` ended: {status}")),
+            },
             Stopped::Broken(why) => failed(CauseKind::Program, format!("`{name}` {why}")),
         }
     }

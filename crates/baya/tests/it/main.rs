@@ -28,5 +28,6 @@ mod sanitise;
 mod scenarios;
 mod settings;
 mod signals;
+mod slots;
 mod trust;
 mod usage;
