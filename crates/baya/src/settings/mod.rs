@@ -6,7 +6,9 @@
 mod file;
 mod guard;
 
-pub use file::{CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, SettingsFile};
+pub use file::{
+    CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, RequestsSection, SettingsFile,
+};
 pub use guard::{Approvals, HeavySection};
 
 use crate::failure::{Failure, in_words};
@@ -38,6 +40,7 @@ pub struct Settings {
     pub script_memory: Option<u64>,
     pub script_cpu_ms: Option<u64>,
     pub script_depth: Option<u32>,
+    pub requests: RequestsSection,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
     /// Model aliases.
@@ -119,6 +122,7 @@ impl Settings {
         self.script_cpu_ms = self.script_cpu_ms.or(file.script.cpu.map(|time| time.0));
         self.script_depth = self.script_depth.or(file.script.depth);
         self.rules = self.rules.take().or(file.rules.map(|rules| folders.expand(&rules, base)));
+        self.requests = self.requests.or(file.requests);
         self.sandbox = self.sandbox.or(file.sandbox.and_then(ProfileName::without_trust));
         self.memory_files = self.memory_files.or(file.memory_files);
         self.policies.push((path.to_owned(), file.policy));
@@ -160,6 +164,7 @@ impl Settings {
         limits.concurrency = self.concurrency.unwrap_or(limits.concurrency);
         limits.concurrency_by_model.clone_from(&self.concurrency_by_model);
         limits.budget_tokens = self.budget;
+        limits.reset_wait_ms = self.requests.reset_wait.map_or(limits.reset_wait_ms, |time| time.0);
         limits.script.memory_bytes = self.script_memory.unwrap_or(limits.script.memory_bytes);
         limits.script.cpu_ms = self.script_cpu_ms.unwrap_or(limits.script.cpu_ms);
         limits.script.depth_max = self.script_depth.unwrap_or(limits.script.depth_max);

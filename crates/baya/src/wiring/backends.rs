@@ -6,8 +6,9 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::near;
-use crate::settings::Settings;
+use crate::settings::{RequestsSection, Settings};
 use crate::trust::Trust;
+use crate::wiring::limits::LimitsFile;
 use crate::wiring::{bench, commands};
 use baya_agents::admission::{Admission, Slots};
 use baya_agents::agent_types::{self, AgentTypes};
@@ -16,6 +17,7 @@ use baya_agents::api::{
     find_providers,
 };
 use baya_agents::backend::Backend;
+use baya_agents::governor::{Governor, GovernorSettings};
 use baya_agents::program::end_survivor;
 use baya_agents::sandbox::Profile;
 use baya_agents::simulated::Simulated;
@@ -63,6 +65,8 @@ pub struct Backends {
     programs: Vec<String>,
     types: Arc<AgentTypes>,
     choice: Choice,
+    /// Of requests to model APIs; absent where none are made.
+    limits: Option<LimitsFile>,
 }
 
 type ByName = BTreeMap<String, Arc<dyn Backend>>;
@@ -72,11 +76,13 @@ type Environment = BTreeMap<String, String>;
 pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Result<Backends, Failure> {
     let env = environment();
     let types = Arc::new(find_types(folders));
+    let governor = Governor::new(governor_settings(&settings.requests));
+    let limits = Some(LimitsFile::open(&folders.state, governor.clone()));
     let slots = Slots::new(settings.slots(folders));
     let bench = bench::build(choice.sandbox.unwrap_or_default(), folders, &env, slots)?;
     let api = |name: &str, providers| -> Arc<dyn Backend> {
         let settings = api_settings(&choice, settings);
-        let backend = ApiBackend::new(name, providers, settings, types.clone());
+        let backend = ApiBackend::new(name, providers, settings, types.clone()).governed_by(&governor);
         Arc::new(backend.with_tools(bench.clone()))
     };
     let mut by_name = ByName::new();
@@ -99,7 +105,17 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     }
     provider.as_ref().map_or(Ok(()), check_address).map_err(|error| none_usable(&error, &by_name))?;
     let programs = settings.commands.keys().cloned().collect();
-    Ok(Backends { default, by_name, programs, types, choice })
+    Ok(Backends { default, by_name, programs, types, choice, limits })
+}
+
+fn governor_settings(requests: &RequestsSection) -> GovernorSettings {
+    let default = GovernorSettings::default();
+    GovernorSettings {
+        at_once_first: requests.at_once_first.map_or(default.at_once_first, |count| count.0),
+        at_once_max: requests.at_once_max.map_or(default.at_once_max, |count| count.0),
+        stagger: requests.stagger.unwrap_or(default.stagger),
+        ..default
+    }
 }
 
 /// Of this process, as far as it is text.
@@ -143,11 +159,13 @@ fn first(found: &[ProviderConfig], name: &str) -> Vec<ProviderConfig> {
 }
 
 fn api_settings(choice: &Choice, settings: &Settings) -> ApiSettings {
+    let default = ApiSettings::default();
     ApiSettings {
+        wait_in_place_ms: settings.requests.wait_in_place.map_or(default.wait_in_place_ms, |time| time.0),
         aliases: settings.models.clone(),
         default_model: choice.model.clone(),
         memory_files: settings.memory_files.unwrap_or(true),
-        ..ApiSettings::default()
+        ..default
     }
 }
 
@@ -187,7 +205,13 @@ impl Backends {
         let default = backend.name().to_owned();
         let by_name = ByName::from([(default.clone(), backend)]);
         let types = Arc::new(AgentTypes::built_in());
-        Backends { default, by_name, programs: Vec::new(), types, choice: Choice::default() }
+        let choice = Choice::default();
+        Backends { default, by_name, programs: Vec::new(), types, choice, limits: None }
+    }
+
+    /// Leaves what was found out of providers to the next process.
+    pub fn remember_limits(&self) {
+        self.limits.iter().for_each(LimitsFile::save);
     }
 
     /// Whose task it is.
@@ -195,6 +219,11 @@ impl Backends {
         let name = task.options.backend.as_ref().unwrap_or(&self.default);
         let gone = || Cause::new(CauseKind::Program, format!("there is no backend `{name}` any more"));
         self.by_name.get(name).cloned().ok_or_else(gone)
+    }
+
+    /// How much agents and host steps may do.
+    pub fn profile(&self) -> Profile {
+        self.choice.sandbox.unwrap_or_default()
     }
 
     /// What the agent's type and its sandbox say: whether it only reads, and whether it asks nobody.

@@ -78,6 +78,7 @@ impl LocalPool {
             // Aborted or panicked: over in any case.
             let _ = task.await;
         }
+        self.backends.remember_limits();
     }
 }
 
