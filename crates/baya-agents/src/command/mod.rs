@@ -7,7 +7,6 @@
 mod output;
 mod process;
 
-use crate::admission::Admission;
 use crate::backend::{Attempt, Backend};
 use baya_core::agent::{AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind, Progress};
 use baya_core::limits::STRUCTURED_OUTPUT_TRIES;
@@ -18,7 +17,6 @@ use output::Read;
 use process::{Limits, Program, Stopped};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -84,7 +82,6 @@ pub enum OutputForm {
 pub struct Command {
     config: CommandConfig,
     program: Program,
-    admission: Arc<Admission>,
 }
 
 impl Command {
@@ -93,13 +90,7 @@ impl Command {
         let passed = environment.iter().filter(|(name, _)| config.pass.contains(name));
         let own = passed.chain(&config.set).map(|(name, value)| (name.clone(), value.clone()));
         let program = Program { argv: config.argv.clone(), environment: own.collect() };
-        Command { config, program, admission: Admission::open() }
-    }
-
-    /// Its processes wait for memory.
-    #[must_use]
-    pub fn with_admission(self, admission: Arc<Admission>) -> Command {
-        Command { admission, ..self }
+        Command { config, program }
     }
 
     /// The limits of a run that starts now; `timeoutMs` is for the whole attempt.
@@ -115,12 +106,6 @@ impl Command {
         let schema = match task.options.schema.as_ref().map(Schema::compile).transpose() {
             Ok(schema) => schema,
             Err(why) => return failed(CauseKind::SchemaUnmet, format!("the schema is not usable: {why}")),
-        };
-        let waiting = |wait| attempt.tell(Progress::Waiting { wait });
-        let _room = tokio::select! {
-            biased;
-            () = attempt.cancel.cancelled() => return AttemptEnd::Cancelled,
-            room = self.admission.enter(&self.config.name, &waiting) => room,
         };
         let since = Instant::now();
         let mut wrong: Option<String> = None;
@@ -204,6 +189,10 @@ impl Command {
 impl Backend for Command {
     fn name(&self) -> &str {
         &self.config.name
+    }
+
+    fn process_kind(&self) -> Option<&str> {
+        Some(self.name())
     }
 
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport> {

@@ -14,6 +14,7 @@ use crate::wiring::backends::{self, Choice};
 use crate::wiring::pool::LocalPool;
 use crate::wiring::scripts::Workflows;
 use crate::wiring::{bench, gates, host};
+use baya_agents::admission::Admission;
 use baya_core::event::ScriptRecord;
 use baya_core::ids::RunId;
 use baya_core::limits::Limits;
@@ -82,7 +83,11 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
         journal: Box::new(journal),
         steps: Arc::new(host::build(&run_id, profile, folders, &events)?),
         surroundings: backends.surroundings(folders),
-        pool: Arc::new(LocalPool::new(backends, folders.working.clone()).with_gates(gates)),
+        pool: Arc::new(
+            LocalPool::new(backends, folders.working.clone())
+                .with_gates(gates)
+                .with_admission(Admission::new(settings.agent_memory())),
+        ),
         workflows: Arc::new(workflows),
         begin: Begin::Resume {
             past: Some(events),

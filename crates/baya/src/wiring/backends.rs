@@ -10,7 +10,7 @@ use crate::settings::{RequestsSection, Settings};
 use crate::trust::Trust;
 use crate::wiring::limits::LimitsFile;
 use crate::wiring::{bench, commands};
-use baya_agents::admission::{Admission, Slots};
+use baya_agents::admission::Slots;
 use baya_agents::agent_types::{self, AgentTypes};
 use baya_agents::api::{
     ApiBackend, ApiSettings, ProviderConfig, ProviderKind, SelectError, check_address, discover,
@@ -145,9 +145,8 @@ fn add_programs(by_name: &mut ByName, settings: &Settings, env: &Environment) ->
             return Err(Failure::usage(message).hint("give the command another name"));
         }
     }
-    let admission = Admission::new(settings.agent_memory());
     for (name, section) in &settings.commands {
-        by_name.insert(name.clone(), Arc::new(commands::build(name, section, env, &admission)));
+        by_name.insert(name.clone(), Arc::new(commands::build(name, section, env)));
     }
     Ok(())
 }

@@ -1,18 +1,11 @@
 //! Programs of the settings as backends.
 
 use crate::settings::{CommandInput, CommandOutput, CommandSection};
-use baya_agents::admission::Admission;
 use baya_agents::command::{Command, CommandConfig, InputForm, OutputForm};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// The backend of `[commands.NAME]`.
-pub fn build(
-    name: &str,
-    section: &CommandSection,
-    environment: &BTreeMap<String, String>,
-    admission: &Arc<Admission>,
-) -> Command {
+pub fn build(name: &str, section: &CommandSection, environment: &BTreeMap<String, String>) -> Command {
     let mut config = CommandConfig::new(name, section.argv.0.clone());
     config.input = match section.input {
         CommandInput::Text => InputForm::Prompt,
@@ -30,5 +23,5 @@ pub fn build(
         }
     }
     config.timeout_ms = section.timeout.map(|time| time.0);
-    Command::new(config, environment).with_admission(admission.clone())
+    Command::new(config, environment)
 }
