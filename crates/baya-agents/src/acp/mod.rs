@@ -368,6 +368,10 @@ impl Backend for AcpBackend {
         &self.config.name
     }
 
+    fn process_kind(&self) -> Option<&str> {
+        Some(self.name())
+    }
+
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport> {
         self.attempt(task, attempt).boxed()
     }

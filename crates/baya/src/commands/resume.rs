@@ -15,6 +15,7 @@ use crate::wiring::outside;
 use crate::wiring::pool::LocalPool;
 use crate::wiring::scripts::Workflows;
 use crate::wiring::{bench, gates, host};
+use baya_agents::admission::Admission;
 use baya_agents::mcp::end_left;
 use baya_core::event::ScriptRecord;
 use baya_core::ids::RunId;
@@ -85,7 +86,11 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
         journal: Box::new(journal),
         steps: Arc::new(host::build(&run_id, profile, folders, &events)?),
         surroundings: backends.surroundings(folders),
-        pool: Arc::new(LocalPool::new(backends, folders.working.clone()).with_gates(gates)),
+        pool: Arc::new(
+            LocalPool::new(backends, folders.working.clone())
+                .with_gates(gates)
+                .with_admission(Admission::new(settings.agent_memory())),
+        ),
         workflows: Arc::new(workflows),
         begin: Begin::Resume {
             past: Some(events),

@@ -35,5 +35,6 @@ mod scenarios;
 mod servers;
 mod settings;
 mod signals;
+mod slots;
 mod trust;
 mod usage;
