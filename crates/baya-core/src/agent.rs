@@ -3,6 +3,7 @@
 
 use crate::ids::{AgentNumber, RunId};
 use crate::turn::TurnRecord;
+use crate::work::Work;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -77,6 +78,12 @@ pub struct AgentOptions {
     /// The folder it works in, below the run's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
+    /// Where its worktree starts, if not at the run's base.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// The call resolves to `{result, work}` (C72).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub work: bool,
     pub cache: CacheUse,
     pub on_failure: OnFailure,
 }
@@ -162,6 +169,9 @@ pub struct AttemptReport {
     /// Facts worth telling, as `the provider rewrote the schema`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What it left in its worktree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<Box<Work>>,
 }
 
 impl AttemptReport {
@@ -175,6 +185,7 @@ impl AttemptReport {
             rung: None,
             drafts: Vec::new(),
             notes: Vec::new(),
+            work: None,
         }
     }
 }

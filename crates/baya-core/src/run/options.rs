@@ -15,9 +15,6 @@ pub struct ParsedOptions {
     pub warnings: Vec<(String, String)>,
 }
 
-/// Known options that this version does not have; they are refused, never ignored.
-const LATER: [&str; 2] = ["base", "work"];
-
 pub fn parse(
     prompt: &str,
     given: &Map<String, Value>,
@@ -61,6 +58,11 @@ fn set(parsed: &mut ParsedOptions, name: &str, value: &Value) -> Result<(), Thro
         "tools" => options.tools = Some(texts(name, value)?),
         "disallowedTools" => options.disallowed_tools = texts(name, value)?,
         "bashCommandClamp" => options.bash_command_clamp = Some(value.clone()),
+        "base" => options.base = Some(text(name, value)?),
+        "work" => {
+            options.work =
+                value.as_bool().ok_or_else(|| wrong(format!("option `{name}` must be true or false")))?
+        }
         "effort" => match effort(value) {
             Some(effort) => options.effort = Some(effort),
             None => parsed.warnings.push(unknown_value(name, value, "low, medium, high, xhigh or max")),
@@ -73,7 +75,6 @@ fn set(parsed: &mut ParsedOptions, name: &str, value: &Value) -> Result<(), Thro
         "cwd" => options.cwd = Some(text(name, value)?).filter(|cwd| !cwd.is_empty()),
         "cache" => options.cache = cache(value)?,
         "onFailure" => options.on_failure = on_failure(value)?,
-        later if LATER.contains(&later) => return Err(not_in_this_version(later)),
         unknown => parsed
             .warnings
             .push((format!("option {unknown}"), format!("agent() has no option `{unknown}`; it is ignored"))),
@@ -203,7 +204,11 @@ pub fn only_looks(tool: &str) -> bool {
 
 fn check_isolation(parsed: &mut ParsedOptions, around: &Surroundings) -> Result<(), Thrown> {
     if !parsed.options.worktree {
-        return Ok(());
+        let needs = [("work", parsed.options.work), ("base", parsed.options.base.is_some())];
+        let without = needs.into_iter().find(|(_, said)| *said);
+        return without.map_or(Ok(()), |(name, _)| {
+            Err(wrong(format!("the option `{name}` of agent() goes with `isolation: 'worktree'`")))
+        });
     }
     let isolation = |message: String| Thrown { kind: ThrowKind::Isolation, message };
     if !around.in_git_repository {
@@ -232,10 +237,6 @@ fn default_label(prompt: &str) -> String {
 
 fn wrong(message: String) -> Thrown {
     Thrown { kind: ThrowKind::Option, message }
-}
-
-fn not_in_this_version(name: &str) -> Thrown {
-    wrong(format!("the option `{name}` of agent() is not in this version"))
 }
 
 fn unknown_value(name: &str, value: &Value, known: &str) -> (String, String) {

@@ -19,6 +19,7 @@ use baya_core::event::{RunStatus, Surroundings};
 use baya_core::ids::RunId;
 use baya_core::view::RunView;
 use baya_engine::driver::{Begin, DriveEnd, DriveError, Setup, WorkflowSource, drive};
+use baya_engine::host_steps::HostSteps;
 use baya_engine::isolate_host::IsolateKind;
 use baya_engine::journal::{Journal, JournalError};
 use serde_json::json;
@@ -60,6 +61,7 @@ pub struct Drive {
     pub journal: Box<dyn Journal>,
     pub pool: Arc<LocalPool>,
     pub workflows: Arc<dyn WorkflowSource>,
+    pub steps: Arc<dyn HostSteps>,
     pub surroundings: Surroundings,
     pub begin: Begin,
     /// What happened before.
@@ -107,6 +109,7 @@ impl Drive {
             journal: self.journal,
             runner: self.pool.clone(),
             workflows: self.workflows,
+            steps: self.steps,
             isolate: isolate()?,
             surroundings: self.surroundings,
             views,

@@ -24,6 +24,7 @@ pub struct SettingsFile {
     pub strict: Option<bool>,
     pub concurrency_by_model: BTreeMap<String, Positive>,
     pub script: ScriptSection,
+    pub requests: RequestsSection,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
     pub models: BTreeMap<String, String>,
@@ -71,6 +72,35 @@ impl McpSection {
         let McpSection { command, args, env, kind, url, headers, timeout } = self;
         let timeout = timeout.map(|time| time.0);
         ServerConfig { command, args, env, kind, url, headers, timeout }
+    }
+}
+
+/// Requests to model APIs: `[requests]`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestsSection {
+    /// To one provider at once, before anything is known of it.
+    pub at_once_first: Option<Positive>,
+    /// The same, whatever the provider takes.
+    pub at_once_max: Option<Positive>,
+    /// Whether one of several agents with the same beginning goes ahead and fills the provider's cache.
+    pub stagger: Option<bool>,
+    /// A pause the provider asks for is waited for in place up to here; a longer one parks the run.
+    pub wait_in_place: Option<Duration>,
+    /// A run that is parked until a limit is reset goes on by itself if that is no later.
+    pub reset_wait: Option<DurationOrNever>,
+}
+
+impl RequestsSection {
+    /// These, and the other's where nothing is said.
+    pub fn or(self, other: RequestsSection) -> RequestsSection {
+        RequestsSection {
+            at_once_first: self.at_once_first.or(other.at_once_first),
+            at_once_max: self.at_once_max.or(other.at_once_max),
+            stagger: self.stagger.or(other.stagger),
+            wait_in_place: self.wait_in_place.or(other.wait_in_place),
+            reset_wait: self.reset_wait.or(other.reset_wait),
+        }
     }
 }
 
@@ -125,6 +155,10 @@ pub struct Bytes(pub u64);
 /// Milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Duration(pub u64);
+
+/// Milliseconds; `never` is 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DurationOrNever(pub u64);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -200,6 +234,13 @@ impl<'de> Deserialize<'de> for Bytes {
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
         read(input, quantity::duration_ms).map(Duration)
+    }
+}
+
+impl<'de> Deserialize<'de> for DurationOrNever {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<DurationOrNever, D::Error> {
+        let parse = |text: &str| if text == "never" { Ok(0) } else { quantity::duration_ms(text) };
+        read(input, parse).map(DurationOrNever)
     }
 }
 

@@ -5,7 +5,9 @@
 
 mod file;
 
-pub use file::{CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, SettingsFile};
+pub use file::{
+    CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, RequestsSection, SettingsFile,
+};
 
 use crate::failure::{Failure, in_words};
 use crate::folders::Folders;
@@ -36,6 +38,7 @@ pub struct Settings {
     pub script_memory: Option<u64>,
     pub script_cpu_ms: Option<u64>,
     pub script_depth: Option<u32>,
+    pub requests: RequestsSection,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
     /// Model aliases.
@@ -105,6 +108,7 @@ impl Settings {
         self.rules = self.rules.take().or(file.rules.map(|rules| folders.expand(&rules, base)));
         self.taint = self.taint.max(file.taint);
         self.sandbox = self.sandbox.or(file.sandbox.and_then(ProfileName::without_trust));
+        self.requests = self.requests.or(file.requests);
         self.memory_files = self.memory_files.or(file.memory_files);
         fill_map(&mut self.concurrency_by_model, file.concurrency_by_model, |count| count.0);
         fill_map(&mut self.providers, file.providers, |provider| provider);
@@ -131,6 +135,7 @@ impl Settings {
         limits.concurrency = self.concurrency.unwrap_or(limits.concurrency);
         limits.concurrency_by_model.clone_from(&self.concurrency_by_model);
         limits.budget_tokens = self.budget;
+        limits.reset_wait_ms = self.requests.reset_wait.map_or(limits.reset_wait_ms, |time| time.0);
         limits.script.memory_bytes = self.script_memory.unwrap_or(limits.script.memory_bytes);
         limits.script.cpu_ms = self.script_cpu_ms.unwrap_or(limits.script.cpu_ms);
         limits.script.depth_max = self.script_depth.unwrap_or(limits.script.depth_max);

@@ -6,8 +6,9 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::near;
-use crate::settings::Settings;
+use crate::settings::{RequestsSection, Settings};
 use crate::trust::Trust;
+use crate::wiring::limits::LimitsFile;
 use crate::wiring::{bench, commands};
 use baya_agents::agent_types::{self, AgentType, AgentTypes};
 use baya_agents::api::{
@@ -15,6 +16,7 @@ use baya_agents::api::{
     find_providers, rights,
 };
 use baya_agents::backend::Backend;
+use baya_agents::governor::{Governor, GovernorSettings};
 use baya_agents::models::known_beginnings;
 use baya_agents::program::end_survivor;
 use baya_agents::sandbox::Profile;
@@ -72,6 +74,8 @@ pub struct Backends {
     /// Agents may have tools that reach the web, or servers of others.
     reaches_out: bool,
     choice: Choice,
+    /// Of requests to model APIs; absent where none are made.
+    limits: Option<LimitsFile>,
 }
 
 type ByName = BTreeMap<String, Arc<dyn Backend>>;
@@ -82,9 +86,11 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     let env = environment();
     let types = Arc::new(find_types(folders));
     let bench = bench::build(choice.sandbox.unwrap_or_default(), folders, &env)?;
+    let governor = Governor::new(governor_settings(&settings.requests));
+    let limits = Some(LimitsFile::open(&folders.state, governor.clone()));
     let api = |name: &str, providers| -> Arc<dyn Backend> {
         let settings = api_settings(&choice, settings);
-        let backend = ApiBackend::new(name, providers, settings, types.clone());
+        let backend = ApiBackend::new(name, providers, settings, types.clone()).governed_by(&governor);
         Arc::new(backend.with_tools(bench.clone()))
     };
     let mut by_name = ByName::new();
@@ -108,7 +114,7 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     let programs = settings.commands.keys().cloned().collect();
     let models_known = provider.map(|provider| models_known(provider.kind, settings)).unwrap_or_default();
     let reaches_out = !settings.web.is_empty() || !settings.mcp.is_empty() || choice.trust.count() > 0;
-    Ok(Backends { default, by_name, programs, types, models_known, reaches_out, choice })
+    Ok(Backends { default, by_name, programs, types, models_known, reaches_out, choice, limits })
 }
 
 /// What a script may call a model of this provider without a warning.
@@ -122,7 +128,18 @@ fn models_known(kind: ProviderKind, settings: &Settings) -> Vec<String> {
     ids.into_iter().chain(aliases).chain(settings.models.keys().map(|alias| alias.to_lowercase())).collect()
 }
 
-fn environment() -> Environment {
+fn governor_settings(requests: &RequestsSection) -> GovernorSettings {
+    let default = GovernorSettings::default();
+    GovernorSettings {
+        at_once_first: requests.at_once_first.map_or(default.at_once_first, |count| count.0),
+        at_once_max: requests.at_once_max.map_or(default.at_once_max, |count| count.0),
+        stagger: requests.stagger.unwrap_or(default.stagger),
+        ..default
+    }
+}
+
+/// The variables of this process that are text.
+pub(super) fn environment() -> Environment {
     let texts =
         |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     std::env::vars_os().filter_map(texts).collect()
@@ -148,11 +165,13 @@ fn first(found: &[ProviderConfig], name: &str) -> Vec<ProviderConfig> {
 }
 
 fn api_settings(choice: &Choice, settings: &Settings) -> ApiSettings {
+    let default = ApiSettings::default();
     ApiSettings {
+        wait_in_place_ms: settings.requests.wait_in_place.map_or(default.wait_in_place_ms, |time| time.0),
         aliases: settings.models.clone(),
         default_model: choice.model.clone(),
         memory_files: settings.memory_files.unwrap_or(true),
-        ..ApiSettings::default()
+        ..default
     }
 }
 
@@ -194,7 +213,12 @@ impl Backends {
         let types = Arc::new(AgentTypes::built_in());
         let (programs, models_known) = (Vec::new(), Vec::new());
         let (reaches_out, choice) = (false, Choice::default());
-        Backends { default, by_name, programs, types, models_known, reaches_out, choice }
+        Backends { default, by_name, programs, types, models_known, reaches_out, choice, limits: None }
+    }
+
+    /// Leaves what was found out of providers to the next process.
+    pub fn remember_limits(&self) {
+        self.limits.iter().for_each(LimitsFile::save);
     }
 
     /// Whose task it is.
@@ -202,6 +226,11 @@ impl Backends {
         let name = task.options.backend.as_ref().unwrap_or(&self.default);
         let gone = || Cause::new(CauseKind::Program, format!("there is no backend `{name}` any more"));
         self.by_name.get(name).cloned().ok_or_else(gone)
+    }
+
+    /// How much agents and host steps may do.
+    pub fn profile(&self) -> Profile {
+        self.choice.sandbox.unwrap_or_default()
     }
 
     /// What the run is told of the place it runs in.

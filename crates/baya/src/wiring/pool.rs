@@ -56,6 +56,7 @@ impl LocalPool {
             // Aborted or panicked: over in any case.
             let _ = task.await;
         }
+        self.backends.remember_limits();
     }
 }
 

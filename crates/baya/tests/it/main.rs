@@ -5,6 +5,7 @@ mod at_work;
 mod bad_input;
 mod disk;
 mod fake;
+mod gateway;
 mod harness;
 mod hostile;
 mod killed;

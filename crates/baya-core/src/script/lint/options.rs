@@ -22,7 +22,7 @@ const SHARED: [&str; 10] = [
     "bashCommandClamp",
 ];
 /// Ours.
-pub(super) const OURS: [&str; 11] = [
+pub(super) const OURS: [&str; 13] = [
     "backend",
     "tools",
     "timeoutMs",
@@ -31,13 +31,12 @@ pub(super) const OURS: [&str; 11] = [
     "maxTurns",
     "maxTokens",
     "cwd",
+    "base",
+    "work",
     "quarantine",
     "cache",
     "onFailure",
 ];
-/// Planned: refused at the call.
-pub(super) const LATER: [&str; 2] = ["base", "work"];
-
 /// Options with a fixed set of values; the last value of `cache` is planned.
 const VALUES: [(&str, &[&str]); 4] = [
     ("effort", &["low", "medium", "high", "xhigh", "max"]),
@@ -93,11 +92,8 @@ pub(super) fn keys<'a>(
 
 fn option(property: &ObjectProperty<'_>, key: &str, findings: &mut Findings<'_>) {
     let place = range(property.key.span());
-    let known = || SHARED.into_iter().chain(OURS).chain(LATER);
-    if LATER.contains(&key) {
-        let message = format!("the option `{key}` is not in this version: `agent()` will refuse it");
-        findings.warn("not-in-this-version", place, message, Some(format!("take `{key}` out")));
-    } else if !known().any(|name| name == key) {
+    let known = || SHARED.into_iter().chain(OURS);
+    if !known().any(|name| name == key) {
         let hint = match nearest(key, known()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "it is ignored; take it out".to_owned(),

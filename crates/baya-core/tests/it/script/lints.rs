@@ -340,15 +340,12 @@ warning[unknown-option]: `effort` cannot be `maximum`
 
 #[test]
 fn c29_options_of_later_versions_are_seen() {
-    for option in ["base: 'main'", "work: true"] {
-        warns(&format!("return agent('x', {{ {option} }})"), &["1:21 not-in-this-version"]);
-    }
     warns("return agent('x', { cache: 'shared' })", &["1:28 not-in-this-version"]);
 }
 
 #[test]
 fn c29_options_of_ours_are_known() {
-    let all = "{ tools: [], cwd: 'docs', quarantine: false, maxTokens: 9 }";
+    let all = "{ tools: [], cwd: 'docs', quarantine: false, maxTokens: 9, work: true, base: 'main' }";
     warns(&format!("return agent('x', {all})"), &[]);
 }
 

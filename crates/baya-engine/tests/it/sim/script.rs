@@ -34,6 +34,7 @@ pub enum Feature {
     Null,
     /// Words of an agent in quarantine go to one with power.
     Taint,
+    Step,
 }
 
 pub struct RandomScript {
@@ -92,6 +93,7 @@ impl Writer {
             7 if !self.in_child => self.child(depth),
             8 => self.caught(depth),
             9 => self.tainted(),
+            10 => self.host_step(),
             _ => self.agent(),
         }
     }
@@ -184,6 +186,18 @@ impl Writer {
             "(async () => {{ const seen = await agent('reader {n}', {{quarantine: true, schema: {WORDS}}}); \
              return agent(`work {n} on ${{JSON.stringify(seen)}}`).catch(e => e.kind); }})()"
         )
+    }
+
+    /// Equal steps now and then; one that may have happened before a crash may be repeated.
+    fn host_step(&mut self) -> String {
+        self.script.features.insert(Feature::Step);
+        let n = self.dice.below(5);
+        match self.dice.below(4) {
+            0 => format!("baya.exec('fails {n}', {{retry: 'safe'}}).catch(e => [e.kind, e.message])"),
+            1 => format!("baya.exec('once {n}', {{retry: 'safe', key: 'k{n}'}}).then(r => r.stdout)"),
+            2 => format!("baya.readFile('file {n}').then(r => r.stdout)"),
+            _ => format!("baya.exec('step {n}', {{retry: 'safe'}}).then(r => r.stdout)"),
+        }
     }
 
     fn budget_loop(&mut self) -> String {
