@@ -7,7 +7,7 @@ use baya_core::agent::{AgentProcess, AgentTask, AttemptReport, Progress};
 use baya_core::approval::{ApprovalRequest, Told};
 use baya_core::turn::TurnRecord;
 use futures_util::future::BoxFuture;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -56,6 +56,11 @@ pub struct Attempt {
 pub trait Gatekeeper: Send + Sync {
     /// Waits for a person, if it must. A cancelled attempt gives the question up.
     fn may<'a>(&'a self, action: &'a Action) -> BoxFuture<'a, Permission>;
+
+    /// Whether a search may look into this file; asks nobody.
+    fn sees(&self, _path: &Path) -> bool {
+        true
+    }
 }
 
 /// What an agent is about to do.
@@ -76,6 +81,18 @@ pub enum Deed {
     Host(String),
     /// Anything else, in words.
     Other(String),
+}
+
+impl Action {
+    /// For people.
+    pub fn in_words(&self) -> String {
+        match &self.what {
+            Deed::Command(text) | Deed::Other(text) => text.clone(),
+            Deed::Read(path) => format!("read {}", path.display()),
+            Deed::Write(path) => format!("write {}", path.display()),
+            Deed::Host(host) => format!("connect to {host}"),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

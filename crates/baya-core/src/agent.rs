@@ -239,6 +239,8 @@ pub enum CauseKind {
     Panic,
     /// A person stopped or skipped the agent.
     Skipped,
+    /// A hook of the user did not let it begin.
+    Vetoed,
     /// The key is missing or refused.
     Key,
     /// No credit, or a usage limit that lasts.
@@ -267,6 +269,7 @@ impl CauseKind {
             CauseKind::Program => "program failed",
             CauseKind::Panic => "backend panicked",
             CauseKind::Skipped => "skipped by a person",
+            CauseKind::Vetoed => "vetoed by a hook",
             CauseKind::Key => "key refused",
             CauseKind::Credit => "no credit",
             CauseKind::UnknownModel => "unknown model",

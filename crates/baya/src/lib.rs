@@ -91,6 +91,8 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::Show(args) => commands::show::execute(&args),
         Command::List(args) => commands::list::execute(&args),
         Command::Agents(args) => commands::agents::execute(&args),
+        Command::Answer(args) => commands::answer::execute(&args),
+        Command::Policy(args) => commands::policy::execute(&args),
         Command::Stop(args) => commands::stop::execute(&args),
         Command::New(args) => commands::new::execute(&args),
         Command::Sandbox(args) => commands::sandbox::execute(&args),

@@ -226,9 +226,13 @@ impl ApiBackend {
             }
         };
         ledger.model_asked = Some(chosen.model.clone());
-        unknown_note(self.wires[chosen.provider].config.kind, &chosen.model)
-            .into_iter()
-            .for_each(|note| ledger.note(note));
+        if options.model.is_none() {
+            // What the call itself names, the run has warned of.
+            let kind = self.wires[chosen.provider].config.kind;
+            let of_type = agent_type.and_then(|known| known.model.as_ref());
+            let note = of_type.and_then(|_| unknown_note(kind, &chosen.model));
+            note.into_iter().for_each(|note| ledger.note(note));
+        }
         let effort = options.effort.or(agent_type.and_then(|known| known.effort));
         let effort = effort.and_then(|asked| known_effort(&chosen.model, asked, ledger));
         let max_tokens = options.max_tokens.map(|asked| {
@@ -283,10 +287,11 @@ impl ApiBackend {
         if rights.tools.is_empty() {
             return Ok(None);
         }
-        let room = (bench.open)(task, attempt, rights.profile).map_err(|why| {
+        let mut room = (bench.open)(task, attempt, rights.profile).map_err(|why| {
             let cause = Cause::new(CauseKind::Program, format!("no agent can work here: {why}"));
             AttemptEnd::Unusable(cause.hint("`tools: []` in a call does without"))
         })?;
+        room.gate = attempt.gate.clone();
         let place = Place { room: room.clone(), ran_commands: !task.turns.is_empty() };
         if place.ran_commands {
             // What an earlier process of ours left at work.

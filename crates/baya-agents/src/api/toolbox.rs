@@ -7,8 +7,9 @@
 use super::ledger::Ledger;
 use super::tape::{NotWritten, OldCall};
 use super::wire::{STRUCTURED_OUTPUT, ToolAnswer, ToolSpec, ToolUse};
+use crate::admission::Slot;
 use crate::agent_types::AgentType;
-use crate::backend::Attempt;
+use crate::backend::{Action, Attempt, Deed, Permission};
 use crate::sandbox::Profile;
 use crate::tools::clamp::Clamp;
 use crate::tools::memory::{Memory, Remembered};
@@ -202,9 +203,14 @@ impl Toolbox {
                 (_, Ok((tool, input))) if tool.only_reads() => reads.push((at, tool, input)),
                 (started, Ok((tool, input))) => {
                     done.extend(self.read_all(std::mem::take(&mut reads), attempt, ledger).await);
+                    // Before anybody is asked: the answer that calls for it is paid for.
+                    ledger.write_last(attempt);
                     let output = match started {
                         Some(_) => ToolOutput::error(MAY_HAVE_RUN),
-                        None => self.change(at, tool, input, attempt, ledger).await?,
+                        None => match may(&*tool, &input, &self.room).await {
+                            Ok(()) => self.change(at, tool, input, attempt, ledger).await?,
+                            Err(denied) => denied,
+                        },
                     };
                     self.write(at, &output, attempt, ledger);
                     ledger.tape.written().await?;
@@ -243,6 +249,9 @@ impl Toolbox {
         ledger.write_last(attempt);
         let room = &self.room;
         let run = reads.into_iter().map(|(at, tool, input)| async move {
+            if let Err(denied) = may(&*tool, &input, room).await {
+                return (at, denied);
+            }
             attempt.tell(Progress::Using { tool: tool.name().to_owned() });
             (at, tool.call(input, room).await)
         });
@@ -262,6 +271,7 @@ impl Toolbox {
         ledger: &mut Ledger,
     ) -> Result<ToolOutput, NotWritten> {
         ledger.write_last(attempt);
+        let _slot = self.slot(&*tool, &input, attempt).await;
         ledger.tape.write(attempt, TurnRecord::ToolStarted { call: index(at) });
         ledger.tape.written().await?;
         attempt.tell(Progress::Using { tool: tool.name().to_owned() });
@@ -269,6 +279,13 @@ impl Toolbox {
             place.ran_commands |= tool.name() == SHELL;
         }
         Ok(tool.call(input, &self.room).await)
+    }
+
+    /// Held while a heavy command runs.
+    async fn slot(&self, tool: &dyn Tool, input: &Value, attempt: &Attempt) -> Option<Slot> {
+        let slots = self.room.slots.as_ref()?;
+        let Deed::Command(line) = tool.deed(input, &self.room) else { return None };
+        slots.enter(&line, &|wait| attempt.tell(Progress::Waiting { wait })).await
     }
 
     fn write(&mut self, at: usize, output: &ToolOutput, attempt: &Attempt, ledger: &mut Ledger) {
@@ -290,6 +307,15 @@ impl Toolbox {
         let memory: Remembered =
             serde_json::from_value(Value::Object(self.known.clone())).unwrap_or_default();
         self.room.memory = Memory::new(memory);
+    }
+}
+
+/// Asks the gatekeeper; the denial is what the model reads.
+async fn may(tool: &dyn Tool, input: &Value, room: &ToolRoom) -> Result<(), ToolOutput> {
+    let action = Action { tool: tool.name().to_owned(), what: tool.deed(input, room) };
+    match room.gate.may(&action).await {
+        Permission::Allowed => Ok(()),
+        Permission::Denied(why) => Err(ToolOutput::error(format!("this is not allowed: {why}"))),
     }
 }
 

@@ -20,6 +20,7 @@ mod toolchains;
 
 pub use reach::{Access, Reach, Refusal};
 pub use refused::{EXIT_NOT_FOUND, EXIT_NOT_RUNNABLE, EXIT_REFUSED};
+pub(crate) use resolve::real;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -27,6 +27,8 @@ mod write;
 pub use set::{Filter, NAMES, ToolSet, set};
 pub use web_fetch::WebFetchTool;
 
+use crate::admission::Slots;
+use crate::backend::{Deed, Gatekeeper, OpenGate};
 use crate::egress::Pass;
 use crate::sandbox::Sandbox;
 use futures_util::future::BoxFuture;
@@ -49,6 +51,11 @@ pub trait Tool: Send + Sync {
 
     /// Calls that only read may run side by side and need no write permission.
     fn only_reads(&self) -> bool;
+
+    /// What a call with this input would do, for the gatekeeper.
+    fn deed(&self, input: &Value, _room: &ToolRoom) -> Deed {
+        Deed::Other(format!("{} {input}", self.name()))
+    }
 
     /// What it returns may have been written by anybody: a page of the web, a server of others.
     fn is_untrusted(&self) -> bool {
@@ -75,6 +82,10 @@ pub struct ToolRoom {
     pub memory: Memory,
     /// The way out of commands, if there is one.
     pub pass: Option<Arc<Pass>>,
+    /// Asked before a tool does anything, and which files searches may look into.
+    pub gate: Arc<dyn Gatekeeper>,
+    /// What heavy commands wait for; none: nothing.
+    pub slots: Option<Arc<Slots>>,
     background: Background,
 }
 
@@ -90,6 +101,8 @@ impl ToolRoom {
             mark,
             memory: Memory::default(),
             pass: None,
+            gate: Arc::new(OpenGate),
+            slots: None,
         }
     }
 
@@ -131,6 +144,11 @@ impl From<Result<String, String>> for ToolOutput {
             Err(text) => ToolOutput::error(text),
         }
     }
+}
+
+/// The place that `path` of an input names; without one, the agent's folder.
+fn path_in(input: &Value, room: &ToolRoom) -> PathBuf {
+    room.place(input.get("path").and_then(Value::as_str).unwrap_or("."))
 }
 
 /// The input as the tool knows it.

@@ -176,7 +176,7 @@ impl Entry<'_> {
 }
 
 /// Our name for a tool that is called so elsewhere.
-fn ours(name: &str) -> Option<&'static str> {
+pub(crate) fn ours(name: &str) -> Option<&'static str> {
     match name {
         "Read" | "LS" | "NotebookRead" => Some("read"),
         "Write" => Some("write"),

@@ -15,6 +15,7 @@ impl State {
         if let Some(call) = call_of(&recorded.event) {
             self.calls_seen = self.calls_seen.max(call.0);
         }
+        self.withdraw_questions(&recorded.event);
         match &recorded.event {
             Event::RunStarted { .. }
             | Event::RunResumed { .. }
@@ -92,7 +93,6 @@ impl State {
             Event::DriverStarted { fence, surroundings, pid: _ } => {
                 self.fence = *fence;
                 self.surroundings = surroundings.clone();
-                self.approvals.withdraw(None);
                 self.requeue_lost();
             }
             Event::LimitsChanged { limits } => self.limits = limits.clone(),
@@ -101,16 +101,9 @@ impl State {
             }
             Event::RunPaused { .. } => self.life = Life::Paused,
             Event::RunContinued { .. } => self.life = Life::Live,
-            Event::StopRequested { .. } => {
-                self.life = Life::Stopping;
-                self.approvals.withdraw(None);
-            }
-            Event::RunInterrupted { .. } => {
-                self.life = Life::Interrupted;
-                self.approvals.withdraw(None);
-            }
+            Event::StopRequested { .. } => self.life = Life::Stopping,
+            Event::RunInterrupted { .. } => self.life = Life::Interrupted,
             Event::RunEnded { status, result, error, failures } => {
-                self.approvals.withdraw(None);
                 self.life = Life::Ended(*status);
                 let (result, error, failures) = (result.clone(), error.clone(), failures.clone());
                 self.ended = Some(RunEnd { status: *status, result, error, failures });
@@ -122,7 +115,6 @@ impl State {
     fn begin_generation(&mut self, generation: u32) {
         self.generation = generation;
         self.steps.begin_generation();
-        self.approvals.withdraw(None);
         self.life = Life::Live;
         self.ended = None;
         self.calls.clear();
@@ -243,7 +235,6 @@ impl State {
             }
             Event::AttemptEnded { agent, end, usage, .. } => {
                 self.usage.add(usage);
-                self.approvals.withdraw(Some(*agent));
                 self.queue.push_back(*agent);
                 if let Some(agent) = self.agent_mut(*agent) {
                     agent.usage.add(usage);
@@ -254,7 +245,6 @@ impl State {
             Event::AgentFinished { agent, outcome, usage, work, .. } => {
                 self.usage.add(usage);
                 self.mark_words(*agent, outcome);
-                self.approvals.withdraw(Some(*agent));
                 if let Some(agent) = self.agent_mut(*agent) {
                     agent.usage.add(usage);
                     agent.turns = Vec::new();

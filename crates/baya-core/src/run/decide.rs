@@ -410,6 +410,7 @@ fn throw_of(on_failure: OnFailure, cause: &Cause) -> Option<ThrowKind> {
         | CauseKind::Program
         | CauseKind::Panic
         | CauseKind::Skipped
+        | CauseKind::Vetoed
         | CauseKind::Key
         | CauseKind::Credit
         | CauseKind::UnknownModel

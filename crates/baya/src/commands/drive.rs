@@ -12,6 +12,7 @@ use crate::views::watch::{Watching, watch};
 use crate::views::{json, sanitise, show, summary};
 use crate::wiring::backends::SIMULATED;
 use crate::wiring::bench;
+use crate::wiring::gates::Questions;
 use crate::wiring::pool::LocalPool;
 use crate::wiring::signals;
 use baya_agents::sandbox::Profile;
@@ -44,7 +45,7 @@ pub struct DriveFlags {
     /// One JSON line per event on stdout; the last is always `run_ended`
     #[arg(long)]
     pub json: bool,
-    /// Ask nothing
+    /// Ask nothing: what the policy would ask is denied
     #[arg(long, short)]
     pub yes: bool,
     /// Trust this folder with what it wants to run: servers of tools, commands, hooks
@@ -53,6 +54,12 @@ pub struct DriveFlags {
     /// Exit 3 if any agent failed
     #[arg(long)]
     pub strict: bool,
+}
+
+impl DriveFlags {
+    pub fn questions(&self) -> Questions {
+        if self.yes { Questions::Denied } else { Questions::Put }
+    }
 }
 
 /// Everything there is to drive with.
@@ -163,6 +170,7 @@ fn ended(view: &RunView, end: &DriveEnd) -> Ended {
         result: json!(end.result),
         error,
         failures: json!(end.failures),
+        denied: json!(view.denied),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::trust::Trust;
 use crate::wiring::backends::{self, Choice};
 use crate::wiring::pool::LocalPool;
 use crate::wiring::scripts::Workflows;
-use crate::wiring::{bench, host};
+use crate::wiring::{bench, gates, host};
 use baya_core::event::ScriptRecord;
 use baya_core::ids::RunId;
 use baya_core::limits::Limits;
@@ -75,12 +75,14 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
     let strict = args.drive.strict || settings.strict;
     let limits = new_limits(args, &view.limits);
     let (run_id, profile) = (run.clone(), backends.profile());
+    let watching = drive::watching(args.drive.json);
+    let gates = gates::build(settings, folders, watching, args.drive.questions());
     let drive = Drive {
         run,
         journal: Box::new(journal),
         steps: Arc::new(host::build(&run_id, profile, folders, &events)?),
         surroundings: backends.surroundings(folders),
-        pool: Arc::new(LocalPool::new(backends, folders.working.clone())),
+        pool: Arc::new(LocalPool::new(backends, folders.working.clone()).with_gates(gates)),
         workflows: Arc::new(workflows),
         begin: Begin::Resume {
             past: Some(events),
@@ -90,7 +92,7 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
             limits,
         },
         view,
-        watching: drive::watching(args.drive.json),
+        watching,
         strictness: if strict { Strictness::Strict } else { Strictness::Lenient },
     };
     drive.go().await

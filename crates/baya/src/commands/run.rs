@@ -13,7 +13,7 @@ use crate::settings::Settings;
 use crate::views::watch::Watching;
 use crate::wiring::host;
 use crate::wiring::scripts::{self, Workflows};
-use crate::wiring::{backends, pool::LocalPool, randomness};
+use crate::wiring::{backends, gates, pool::LocalPool, randomness};
 use baya_core::ids::RunId;
 use baya_core::script::{Checked, Options};
 use baya_core::view::RunView;
@@ -109,16 +109,18 @@ async fn begin(
     let limits = args.limits.over(settings.limits());
     let seed = args.seed.unwrap_or_else(randomness::bits);
     let strict = args.drive.strict || settings.strict;
+    let watching = if args.detached { Watching::Nothing } else { drive::watching(args.drive.json) };
+    let gates = gates::build(settings, folders, watching, args.drive.questions());
     let drive = Drive {
         run: run.clone(),
         journal: Box::new(journal),
         steps: Arc::new(host::build(&run, backends.profile(), folders, &[])?),
         surroundings: backends.surroundings(folders),
-        pool: Arc::new(LocalPool::new(backends, folders.working.clone())),
+        pool: Arc::new(LocalPool::new(backends, folders.working.clone()).with_gates(gates)),
         workflows: Arc::new(workflows),
         begin: Begin::Fresh { run, script: Box::new(checked.script), args: script_args, seed, limits },
         view: RunView::default(),
-        watching: if args.detached { Watching::Nothing } else { drive::watching(args.drive.json) },
+        watching,
         strictness: if strict { Strictness::Strict } else { Strictness::Lenient },
     };
     drive.go().await

@@ -1,5 +1,6 @@
 //! The form of a settings file.
 
+use super::guard::{Approvals, HeavySection, HooksSection};
 use crate::failure::Failure;
 use crate::near::did_you_mean;
 use crate::quantity;
@@ -7,6 +8,7 @@ use crate::wiring::bench;
 use baya_agents::api::ProviderSettings;
 use baya_agents::egress::HostRules;
 use baya_agents::mcp::config::ServerConfig;
+use baya_agents::policy::PolicyFile;
 use baya_agents::sandbox::Profile;
 use baya_core::taint::TaintUse;
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -35,6 +37,18 @@ pub struct SettingsFile {
     pub sandbox: Option<ProfileName>,
     /// What becomes of prompts that hold text of an agent in quarantine.
     pub taint: Option<TaintUse>,
+    /// What agents may do, beyond their sandbox.
+    pub policy: PolicyFile,
+    /// Whether a person is waited for where the policy asks.
+    pub approvals: Option<Approvals>,
+    /// How long; then it is a denial.
+    pub approval_timeout: Option<Duration>,
+    /// Programs that are told what agents do, and may say no.
+    pub hooks: HooksSection,
+    /// Commands that share slots.
+    pub heavy: HeavySection,
+    /// What a process of an agent needs: `agent` for all, others by kind, as `claude`.
+    pub memory: BTreeMap<String, Bytes>,
     /// Servers of tools, as `.mcp.json` describes them.
     pub mcp: BTreeMap<String, McpSection>,
     /// Variables that descriptions of servers may name, beside the usual ones.
@@ -51,28 +65,6 @@ pub struct ScriptSection {
     pub memory: Option<Bytes>,
     pub cpu: Option<Duration>,
     pub depth: Option<u32>,
-}
-
-/// A server of tools: `[mcp.NAME]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct McpSection {
-    pub command: Option<String>,
-    pub args: Vec<String>,
-    pub env: BTreeMap<String, String>,
-    #[serde(rename = "type")]
-    pub kind: Option<String>,
-    pub url: Option<String>,
-    pub headers: BTreeMap<String, String>,
-    pub timeout: Option<Duration>,
-}
-
-impl McpSection {
-    pub fn config(self) -> ServerConfig {
-        let McpSection { command, args, env, kind, url, headers, timeout } = self;
-        let timeout = timeout.map(|time| time.0);
-        ServerConfig { command, args, env, kind, url, headers, timeout }
-    }
 }
 
 /// Requests to model APIs: `[requests]`.
@@ -101,6 +93,28 @@ impl RequestsSection {
             wait_in_place: self.wait_in_place.or(other.wait_in_place),
             reset_wait: self.reset_wait.or(other.reset_wait),
         }
+    }
+}
+
+/// A server of tools: `[mcp.NAME]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct McpSection {
+    pub command: Option<String>,
+    pub args: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub url: Option<String>,
+    pub headers: BTreeMap<String, String>,
+    pub timeout: Option<Duration>,
+}
+
+impl McpSection {
+    pub fn config(self) -> ServerConfig {
+        let McpSection { command, args, env, kind, url, headers, timeout } = self;
+        let timeout = timeout.map(|time| time.0);
+        ServerConfig { command, args, env, kind, url, headers, timeout }
     }
 }
 

@@ -4,10 +4,12 @@
 //! its place.
 
 mod file;
+mod guard;
 
 pub use file::{
     CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, RequestsSection, SettingsFile,
 };
+pub use guard::{Approvals, HeavySection};
 
 use crate::failure::{Failure, in_words};
 use crate::folders::Folders;
@@ -15,6 +17,7 @@ use crate::trust;
 use baya_agents::api::ProviderSettings;
 use baya_agents::egress::HostRules;
 use baya_agents::mcp::config::Declared;
+use baya_agents::policy::{Hook, PolicyFile};
 use baya_agents::sandbox::Profile;
 use baya_core::limits::Limits;
 use baya_core::taint::TaintUse;
@@ -51,6 +54,14 @@ pub struct Settings {
     pub sandbox: Option<Profile>,
     /// What becomes of prompts with marked text; a project's file can only make it stricter.
     pub taint: Option<TaintUse>,
+    /// What agents may do, by the file that says so.
+    pub policies: Vec<(PathBuf, PolicyFile)>,
+    pub approvals: Option<Approvals>,
+    pub approval_timeout_ms: Option<u64>,
+    pub hooks: Vec<Hook>,
+    pub heavy: HeavySection,
+    /// Bytes that a process of an agent needs, by kind.
+    pub memory: BTreeMap<String, u64>,
     /// Commands run even where the sandbox cannot be had as a whole.
     pub best_effort: bool,
     /// Servers of tools of the user.
@@ -64,6 +75,15 @@ pub struct Settings {
     /// The project's file as it stands. What of it runs something or opens something is not taken
     /// before the project is trusted.
     pub project: Option<(PathBuf, SettingsFile)>,
+    /// Programs of the project's file, which run once it is trusted with them.
+    pub wanted: Wanted,
+}
+
+/// Programs that a project wants to be run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Wanted {
+    pub commands: BTreeMap<String, CommandSection>,
+    pub hooks: Vec<Hook>,
 }
 
 impl Settings {
@@ -81,11 +101,12 @@ impl Settings {
             let mut file = SettingsFile::parse(&text, &path)?;
             if is_projects(&path) {
                 keep_keys_at_home(&file, &path, folders)?;
+                settings.want(&file, &path, folders);
                 settings.project = Some((path.clone(), file.clone()));
                 // A project may ask for more care than its user, never for less.
                 file.taint = file.taint.filter(|taint| *taint > TaintUse::default());
             } else {
-                settings.fill_own(&file, &path);
+                settings.fill_own(&file, &path, folders);
             }
             settings.fill(file, &path, folders);
         }
@@ -107,17 +128,31 @@ impl Settings {
         self.script_depth = self.script_depth.or(file.script.depth);
         self.rules = self.rules.take().or(file.rules.map(|rules| folders.expand(&rules, base)));
         self.taint = self.taint.max(file.taint);
-        self.sandbox = self.sandbox.or(file.sandbox.and_then(ProfileName::without_trust));
         self.requests = self.requests.or(file.requests);
+        self.sandbox = self.sandbox.or(file.sandbox.and_then(ProfileName::without_trust));
         self.memory_files = self.memory_files.or(file.memory_files);
+        self.policies.push((path.to_owned(), file.policy));
+        self.approvals = self.approvals.or(file.approvals);
+        self.approval_timeout_ms = self.approval_timeout_ms.or(file.approval_timeout.map(|time| time.0));
+        self.heavy = std::mem::take(&mut self.heavy).or(file.heavy);
+        fill_map(&mut self.memory, file.memory, |bytes| bytes.0);
         fill_map(&mut self.concurrency_by_model, file.concurrency_by_model, |count| count.0);
         fill_map(&mut self.providers, file.providers, |provider| provider);
-        fill_map(&mut self.commands, file.commands, |command| placed(command, folders, base));
         fill_map(&mut self.models, file.models, |model| model);
     }
 
+    /// Keeps what the project wants to run until it is trusted.
+    fn want(&mut self, file: &SettingsFile, path: &Path, folders: &Folders) {
+        let base = path.parent().unwrap_or(Path::new("/"));
+        let (commands, hooks) = (placed_all(file, folders, base), file.hooks.hooks(folders, base));
+        self.wanted = Wanted { commands, hooks };
+    }
+
     /// Takes what only the user's own file may say.
-    fn fill_own(&mut self, file: &SettingsFile, path: &Path) {
+    fn fill_own(&mut self, file: &SettingsFile, path: &Path, folders: &Folders) {
+        let base = path.parent().unwrap_or(Path::new("/"));
+        self.commands = placed_all(file, folders, base);
+        self.hooks = file.hooks.hooks(folders, base);
         if let Some(ProfileName::Enforced(Profile::Full)) = file.sandbox {
             self.sandbox = self.sandbox.or(Some(Profile::Full));
         }
@@ -183,12 +218,22 @@ fn is_loopback(url: &str) -> bool {
     name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+fn placed_all(file: &SettingsFile, folders: &Folders, base: &Path) -> BTreeMap<String, CommandSection> {
+    let placed =
+        |(name, command): (&String, &CommandSection)| (name.clone(), placed(command.clone(), folders, base));
+    file.commands.iter().map(placed).collect()
+}
+
 /// A program that is named by a path is meant from the file that names it.
 fn placed(mut command: CommandSection, folders: &Folders, base: &Path) -> CommandSection {
-    if let Some(program) = command.argv.0.first_mut().filter(|program| program.contains('/')) {
+    place_program(&mut command.argv.0, folders, base);
+    command
+}
+
+fn place_program(argv: &mut [String], folders: &Folders, base: &Path) {
+    if let Some(program) = argv.first_mut().filter(|program| program.contains('/')) {
         *program = folders.expand(program, base).display().to_string();
     }
-    command
 }
 
 fn fill_map<A, B>(into: &mut BTreeMap<String, B>, from: BTreeMap<String, A>, convert: impl Fn(A) -> B) {

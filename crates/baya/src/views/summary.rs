@@ -29,6 +29,8 @@ pub fn draw(view: &RunView, palette: Palette) -> Vec<String> {
     lines.extend(served_lines(view).iter().map(|line| palette.warn(line)));
     lines.extend(taint_line(view).map(|line| palette.warn(&line)));
     lines.extend(warning_lines(view, palette));
+    lines.extend(denied_lines(view, palette));
+    lines.extend(question_lines(view, palette));
     lines.extend(next_steps(view));
     lines
 }
@@ -191,6 +193,35 @@ fn warning_lines(view: &RunView, palette: Palette) -> Vec<String> {
         lines.push(format!("  … {} more warnings", told.len() - WARNINGS_SHOWN));
     }
     lines
+}
+
+/// Actions that no person answered for.
+fn denied_lines(view: &RunView, palette: Palette) -> Vec<String> {
+    let line = |count: u32, why: &str, hint: &str| {
+        let (actions, were) =
+            (words::plural(count.into(), "action", "actions"), if count == 1 { "was" } else { "were" });
+        (count > 0).then(|| {
+            [palette.warn(&format!("{actions} {were} denied because {why}")), format!("hint: {hint}")]
+        })
+    };
+    let unattended = line(
+        view.denied.unattended,
+        "nobody was there to answer",
+        "allow them in `[policy]`, run it in a terminal, or set `approvals = \"wait\"`",
+    );
+    let late = line(view.denied.too_late, "nobody answered in time", "`approval_timeout` gives more time");
+    unattended.into_iter().chain(late).flatten().collect()
+}
+
+/// What waits for a person.
+fn question_lines(view: &RunView, palette: Palette) -> Vec<String> {
+    let lines = view.questions.iter().map(|(id, question)| {
+        let request = &question.request;
+        let text = format!("{} asks for `{}`: {}", question.agent, request.tool, request.action);
+        let text = sanitise::line(&words::shortened(&text, ERROR_CHARS_MAX));
+        [palette.warn(&text), format!("answer: {}", view.answer_command(*id))]
+    });
+    lines.flatten().collect()
 }
 
 /// What the person can do now.

@@ -10,6 +10,7 @@ use crate::settings::{RequestsSection, Settings};
 use crate::trust::Trust;
 use crate::wiring::limits::LimitsFile;
 use crate::wiring::{bench, commands};
+use baya_agents::admission::Slots;
 use baya_agents::agent_types::{self, AgentType, AgentTypes};
 use baya_agents::api::{
     ApiBackend, ApiSettings, ProviderConfig, ProviderKind, SelectError, check_address, discover,
@@ -85,9 +86,10 @@ type Environment = BTreeMap<String, String>;
 pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Result<Backends, Failure> {
     let env = environment();
     let types = Arc::new(find_types(folders));
-    let bench = bench::build(choice.sandbox.unwrap_or_default(), folders, &env)?;
     let governor = Governor::new(governor_settings(&settings.requests));
     let limits = Some(LimitsFile::open(&folders.state, governor.clone()));
+    let slots = Slots::new(settings.slots(folders));
+    let bench = bench::build(choice.sandbox.unwrap_or_default(), folders, &env, slots)?;
     let api = |name: &str, providers| -> Arc<dyn Backend> {
         let settings = api_settings(&choice, settings);
         let backend = ApiBackend::new(name, providers, settings, types.clone()).governed_by(&governor);
@@ -103,6 +105,7 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     let mut default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
     let mut provider = found.iter().find(|provider| provider.name == default).cloned();
     if !by_name.contains_key(&default) {
+        known_or_untrusted(&default, settings)?;
         let providers = find_providers(&default, &env, &settings.providers).await;
         let providers = providers.map_err(|error| none_usable(&error, &by_name))?;
         provider = providers.first().cloned();
@@ -138,21 +141,34 @@ fn governor_settings(requests: &RequestsSection) -> GovernorSettings {
     }
 }
 
-/// The variables of this process that are text.
-pub(super) fn environment() -> Environment {
+/// Of this process, as far as it is text.
+pub fn environment() -> Environment {
     let texts =
         |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     std::env::vars_os().filter_map(texts).collect()
 }
 
+/// A program of a project is no backend before the project is trusted with it.
+fn known_or_untrusted(name: &str, settings: &Settings) -> Result<(), Failure> {
+    let Some(command) = settings.wanted.commands.get(name) else { return Ok(()) };
+    let words = command.argv.0.join(" ");
+    let message =
+        format!("the backend `{name}` runs `{words}`: the project's settings say so, and nobody trusted it");
+    let failure =
+        Failure::usage(message).hint("baya trust   shows what this folder wants to run, and trusts it");
+    Err(failure.hint("`--trust` does so on the way"))
+}
+
 fn add_programs(by_name: &mut ByName, settings: &Settings, env: &Environment) -> Result<(), Failure> {
-    for (name, section) in &settings.commands {
+    for name in settings.commands.keys().chain(settings.wanted.commands.keys()) {
         if by_name.contains_key(name) || ProviderKind::parse(name).is_some() || name == API {
             let files: Vec<String> = settings.files.iter().map(|file| file.display().to_string()).collect();
             let files = near::listed(files.iter().map(String::as_str), 2);
             let message = format!("settings {files}: `[commands.{name}]` has the name of another backend");
             return Err(Failure::usage(message).hint("give the command another name"));
         }
+    }
+    for (name, section) in &settings.commands {
         by_name.insert(name.clone(), Arc::new(commands::build(name, section, env)));
     }
     Ok(())
@@ -231,6 +247,15 @@ impl Backends {
     /// How much agents and host steps may do.
     pub fn profile(&self) -> Profile {
         self.choice.sandbox.unwrap_or_default()
+    }
+
+    /// What the agent's type and its sandbox say: whether it only reads, and whether it asks nobody.
+    pub fn narrowed(&self, task: &AgentTask) -> (bool, bool) {
+        let known = task.options.agent_type.as_deref().and_then(|name| self.types.get(name));
+        let mode = known.and_then(|known| known.permission_mode.as_deref());
+        let only_reads =
+            mode == Some("plan") || task.options.quarantine || self.choice.sandbox == Some(Profile::ReadOnly);
+        (only_reads, mode == Some("dontAsk"))
     }
 
     /// What the run is told of the place it runs in.

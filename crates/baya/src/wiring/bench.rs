@@ -4,6 +4,7 @@
 
 use crate::failure::Failure;
 use crate::folders::Folders;
+use baya_agents::admission::Slots;
 use baya_agents::api::{OpenRoom, Workbench};
 use baya_agents::backend::Attempt;
 use baya_agents::sandbox::{Profile, Sandbox};
@@ -77,6 +78,7 @@ pub fn build(
     profile: Profile,
     folders: &Folders,
     env: &BTreeMap<String, String>,
+    slots: Arc<Slots>,
 ) -> Result<Arc<Workbench>, Failure> {
     let program =
         std::env::current_exe().map_err(|error| Failure::outside("cannot find our own program", error))?;
@@ -97,7 +99,9 @@ pub fn build(
         sandbox.environment.clone_from(&environment);
         sandbox.applier.clone_from(&applier);
         let mark = format!("{}/{}", task.run, task.agent.0);
-        Ok(ToolRoom::new(sandbox, kept, mark, attempt.cancel.child_token()))
+        let mut room = ToolRoom::new(sandbox, kept, mark, attempt.cancel.child_token());
+        room.slots = Some(slots.clone());
+        Ok(room)
     });
     Ok(Arc::new(Workbench { profile, open }))
 }

@@ -3,6 +3,7 @@
 pub mod backends;
 pub mod bench;
 pub mod commands;
+pub mod gates;
 pub mod gateway;
 pub mod host;
 pub mod limits;

@@ -8,6 +8,7 @@ mod shell;
 
 use super::clamp::Clamp;
 use super::{Tool, ToolOutput, ToolRoom, parsed};
+use crate::backend::Deed;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -48,6 +49,10 @@ impl Tool for BashTool {
 
     fn only_reads(&self) -> bool {
         false
+    }
+
+    fn deed(&self, input: &Value, _room: &ToolRoom) -> Deed {
+        Deed::Command(input.get("command").and_then(Value::as_str).unwrap_or_default().to_owned())
     }
 
     fn call<'a>(&'a self, input: Value, room: &'a ToolRoom) -> BoxFuture<'a, ToolOutput> {

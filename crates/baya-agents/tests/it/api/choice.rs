@@ -310,6 +310,25 @@ fn c28_the_models_of_every_default_row_are_known() {
 }
 
 #[tokio::test]
+async fn c28_an_unknown_model_of_a_type_is_a_note() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(root.path().join(".baya/agents")).unwrap();
+    let text = "---\nname: judge\ndescription: d\nmodel: claud-5\n---\nYou judge.";
+    std::fs::write(root.path().join(".baya/agents/judge.md"), text).unwrap();
+    let types = Arc::new(agent_types::find(root.path(), None, &[], &[]));
+    let kind = ProviderKind::Anthropic;
+    let server = Server::start([Reply::stream(canned::text(kind, "ok"))]).await;
+    let backend = ApiBackend::new("api", vec![provider(kind, &server)], quick(), types);
+    let options = AgentOptions { agent_type: Some("judge".to_owned()), ..AgentOptions::default() };
+    let report = run(&backend, &task(options)).await.report;
+    assert_eq!(
+        report.notes,
+        ["model `claud-5` is none that is known of this provider; its limits are unknown"]
+    );
+    assert_eq!(server.requests()[0].body["model"], "claud-5");
+}
+
+#[tokio::test]
 async fn c28_provider_slash_model_goes_to_that_provider() {
     let first = Server::start([]).await;
     let second = Server::start([Reply::stream(canned::text(ProviderKind::OpenAi, "ok"))]).await;

@@ -44,7 +44,7 @@ pub fn backend(kind: ProviderKind, server: &Server) -> ApiBackend {
     ApiBackend::new("api", vec![provider(kind, server)], quick(), Arc::new(AgentTypes::built_in()))
 }
 
-fn task(options: AgentOptions) -> AgentTask {
+pub fn task(options: AgentOptions) -> AgentTask {
     AgentTask {
         run: RunId::from_random(1),
         agent: AgentNumber(1),
