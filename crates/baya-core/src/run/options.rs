@@ -15,8 +15,6 @@ pub struct ParsedOptions {
     pub warnings: Vec<(String, String)>,
 }
 
-/// Known options that this version does not have; they are refused, never ignored.
-
 pub fn parse(
     prompt: &str,
     given: &Map<String, Value>,
