@@ -22,6 +22,11 @@ pub trait Backend: Send + Sync {
     }
 
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport>;
+
+    /// The run is over: ends what waits for further agents.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// What surrounds one attempt.

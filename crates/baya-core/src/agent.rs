@@ -3,6 +3,7 @@
 
 use crate::ids::{AgentNumber, RunId};
 use crate::turn::TurnRecord;
+use crate::work::Work;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -68,6 +69,12 @@ pub struct AgentOptions {
     pub disallowed_tools: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bash_command_clamp: Option<Value>,
+    /// Where its worktree starts, if not at the run's base.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// The call resolves to `{result, work}` (C72).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub work: bool,
     pub cache: CacheUse,
     pub on_failure: OnFailure,
 }
@@ -153,6 +160,9 @@ pub struct AttemptReport {
     /// Facts worth telling, as `the provider rewrote the schema`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What it left in its worktree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<Box<Work>>,
 }
 
 impl AttemptReport {
@@ -166,6 +176,7 @@ impl AttemptReport {
             rung: None,
             drafts: Vec::new(),
             notes: Vec::new(),
+            work: None,
         }
     }
 }

@@ -118,6 +118,10 @@ pub enum CallKind {
         level: LogLevel,
         text: String,
     },
+    /// `baya.exec(…)` and its like.
+    Step {
+        step: crate::step::HostStep,
+    },
     SetTimer {
         delay_ms: u64,
     },
@@ -221,6 +225,8 @@ pub struct Delivery {
 pub enum Payload {
     /// The call resolves to this value.
     Value(Value),
+    /// As `Value`, and what `baya.work()` says of it.
+    Worked { value: Value, work: Value },
     /// The call rejects.
     Throw(Thrown),
     /// The timer of a `SetTimer` call fires.
@@ -266,6 +272,8 @@ pub enum ThrowKind {
     Workflow,
     /// `onFailure: 'throw'`: the agent failed in a way that otherwise gives null.
     AgentFailed,
+    /// A host step failed.
+    Step,
 }
 
 impl ThrowKind {
@@ -288,7 +296,8 @@ impl ThrowKind {
             | ThrowKind::SchemaUnmet
             | ThrowKind::Stalled
             | ThrowKind::Workflow
-            | ThrowKind::AgentFailed => None,
+            | ThrowKind::AgentFailed
+            | ThrowKind::Step => None,
         }
     }
 }

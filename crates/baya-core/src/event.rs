@@ -7,8 +7,11 @@ use crate::agent::{AgentOptions, AgentProcess, Answer, AttemptEnd, Cause, Usage}
 use crate::approval::{Answerer, ApprovalRequest, Verdict};
 use crate::call::{LogLevel, Program, ScriptError, Site, Thrown};
 use crate::ids::{AgentNumber, ApprovalId, CallId, FrameId, RunId};
+use crate::landing::LandingRecord;
 use crate::limits::Limits;
+use crate::step::{HostStep, StepNumber, StepOutcome};
 use crate::turn::TurnRecord;
+use crate::work::Work;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -103,9 +106,12 @@ pub enum Event {
     LimitsChanged {
         limits: Limits,
     },
-    /// Nothing can go on before a person acts.
+    /// Nothing can go on before a person acts, or the time comes at which the run goes on by itself.
     RunParked {
         cause: Cause,
+        /// Milliseconds since the Unix epoch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wakes_at_ms: Option<i64>,
     },
     RunPaused {
         by: String,
@@ -153,6 +159,30 @@ pub enum Event {
     TimerCleared {
         call: CallId,
         timer: CallId,
+    },
+    /// A host step is being done.
+    StepStarted {
+        number: StepNumber,
+        call: CallId,
+        frame: FrameId,
+        key: String,
+        step: HostStep,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        site: Option<Site>,
+    },
+    /// The call takes the result of a step that was done before.
+    StepReused {
+        number: StepNumber,
+        call: CallId,
+        frame: FrameId,
+    },
+    StepEnded {
+        number: StepNumber,
+        outcome: StepOutcome,
+    },
+    /// What happened while work was landed, by the script or by a person.
+    Landing {
+        record: LandingRecord,
     },
     ChildRequested {
         call: CallId,
@@ -278,6 +308,9 @@ pub enum Event {
         notes: Vec<String>,
         /// From the start of the attempt.
         duration_ms: u64,
+        /// What it left in its worktree.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        work: Option<Box<Work>>,
     },
 
     // --- what the script heard
@@ -306,6 +339,8 @@ pub enum Delivered {
     /// The `CallRefused` of this call.
     Refusal,
     Timer,
+    /// The end of this host step.
+    Step(StepNumber),
     /// The `ChildStarted` of this call.
     Child,
     /// The run is being stopped.

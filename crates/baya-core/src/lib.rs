@@ -16,6 +16,7 @@ pub mod run;
 pub mod schema;
 pub mod script;
 pub mod simulate;
+pub mod step;
 pub mod turn;
 pub mod view;
 pub mod work;

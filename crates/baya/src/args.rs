@@ -1,8 +1,8 @@
 //! The command line as clap reads it. What a command means stands in `commands/`.
 
 use crate::commands::{
-    agents, answer, bundle, check, completions, fake_model, list, new, policy, resume, run, runs, sandbox,
-    show, stop, trust,
+    agents, answer, bundle, check, completions, fake_model, gateway, list, new, policy, resume, run, runs,
+    sandbox, show, stop, trust,
 };
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -52,6 +52,8 @@ pub enum Command {
     Trust(trust::Args),
     /// Serve a made-up model on this machine, for trying and for tests
     FakeModel(fake_model::Args),
+    /// Stand between agents and models: count, record, replay, hide the keys
+    Gateway(gateway::Args),
     /// Print the completions of a shell
     Completions(completions::Args),
     #[command(external_subcommand)]
@@ -77,6 +79,7 @@ impl Command {
             | Command::Sandbox(_)
             | Command::Trust(_)
             | Command::FakeModel(_)
+            | Command::Gateway(_)
             | Command::Completions(_)
             | Command::Unknown(_) => false,
         }

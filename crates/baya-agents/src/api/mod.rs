@@ -9,6 +9,7 @@ mod classify;
 mod discover;
 pub(crate) mod extract;
 mod job;
+pub(crate) mod judge;
 mod ledger;
 mod outside;
 pub(crate) mod provider;
@@ -18,7 +19,7 @@ mod system_text;
 mod talk;
 mod tape;
 mod toolbox;
-mod wire;
+pub(crate) mod wire;
 mod work;
 
 pub use discover::{

@@ -50,6 +50,9 @@ pub struct Sandbox {
     pub readable: Vec<PathBuf>,
     /// Further folders that may be written.
     pub writable: Vec<PathBuf>,
+    /// Folders that may be written under every profile: a program's own settings and sessions.
+    #[serde(default)]
+    pub own: Vec<PathBuf>,
     /// Parts of what is writable that may only be read: the git folder of a checkout that is not ours.
     pub protected: Vec<PathBuf>,
     /// Folders and files that may not even be read: keys, logins, our own journal.

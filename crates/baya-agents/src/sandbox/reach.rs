@@ -41,6 +41,7 @@ impl Reach {
         reach.grant(&sandbox.folder, written);
         sandbox.writable.iter().for_each(|path| reach.grant(path, written));
         reach.grant(&sandbox.temporary, Access::Write);
+        sandbox.own.iter().for_each(|path| reach.grant(path, Access::Write));
         sandbox.protected.iter().for_each(|path| reach.limit(path, Access::Read));
         sandbox.hidden.iter().for_each(|path| reach.limit(path, Access::None));
         reach

@@ -38,6 +38,13 @@ impl State {
                 self.calls.insert(*call, CallFate::Timer { due_ms: *due_ms });
             }
             Event::TimerCleared { timer, .. } => self.settle(*timer),
+            Event::StepStarted { .. }
+            | Event::StepReused { .. }
+            | Event::StepEnded { .. }
+            | Event::Landing { .. } => {
+                let decided = self.steps.apply(&recorded.event);
+                self.calls.extend(decided);
+            }
             Event::ChildRequested { .. } | Event::ChildStarted { .. } | Event::ChildEnded { .. } => {
                 self.apply_to_child(&recorded.event);
             }
@@ -89,7 +96,9 @@ impl State {
                 self.requeue_lost();
             }
             Event::LimitsChanged { limits } => self.limits = limits.clone(),
-            Event::RunParked { cause } => self.life = Life::Parked(cause.clone()),
+            Event::RunParked { cause, wakes_at_ms } => {
+                self.life = Life::Parked { cause: cause.clone(), wakes_at_ms: *wakes_at_ms };
+            }
             Event::RunPaused { .. } => self.life = Life::Paused,
             Event::RunContinued { .. } => self.life = Life::Live,
             Event::StopRequested { .. } => self.life = Life::Stopping,
@@ -105,6 +114,7 @@ impl State {
 
     fn begin_generation(&mut self, generation: u32) {
         self.generation = generation;
+        self.steps.begin_generation();
         self.life = Life::Live;
         self.ended = None;
         self.calls.clear();
@@ -142,7 +152,7 @@ impl State {
     /// What was at work for an earlier driver is lost and waits again, in the order it was asked for.
     fn requeue_lost(&mut self) {
         self.life = match self.life {
-            Life::Interrupted | Life::Parked(_) => Life::Live,
+            Life::Interrupted | Life::Parked { .. } => Life::Live,
             ref other => other.clone(),
         };
         for agent in &mut self.agents {
@@ -243,11 +253,12 @@ impl State {
                     count_failed_attempt(agent, end);
                 }
             }
-            Event::AgentFinished { agent, outcome, usage, .. } => {
+            Event::AgentFinished { agent, outcome, usage, work, .. } => {
                 self.usage.add(usage);
                 if let Some(agent) = self.agent_mut(*agent) {
                     agent.usage.add(usage);
                     agent.turns = Vec::new();
+                    agent.work = work.clone();
                     agent.state = AgentState::Finished(outcome.clone());
                 }
             }
@@ -282,6 +293,7 @@ impl State {
             turns: Vec::new(),
             call: Some(*call),
             heard: None,
+            work: None,
         });
     }
 
@@ -294,6 +306,9 @@ impl State {
             && agent.heard.is_none()
         {
             agent.heard = Some(Heard { seq, now_ms, tokens_spent });
+        }
+        if let Delivered::Step(number) = what {
+            self.steps.note_heard(number, Heard { seq, now_ms, tokens_spent });
         }
         if what == Delivered::Stop {
             self.drop_queued(call);
@@ -337,6 +352,8 @@ fn call_of(event: &Event) -> Option<CallId> {
     match event {
         Event::PhaseEntered { call, .. }
         | Event::TimerSet { call, .. }
+        | Event::StepStarted { call, .. }
+        | Event::StepReused { call, .. }
         | Event::TimerCleared { call, .. }
         | Event::ChildRequested { call, .. }
         | Event::CallRefused { call, .. }
@@ -355,6 +372,8 @@ fn call_of(event: &Event) -> Option<CallId> {
         | Event::RunInterrupted { .. }
         | Event::RunEnded { .. }
         | Event::ChildStarted { .. }
+        | Event::StepEnded { .. }
+        | Event::Landing { .. }
         | Event::AgentStarted { .. }
         | Event::AgentProcessStarted { .. }
         | Event::AgentTurn { .. }

@@ -70,6 +70,7 @@ impl Run {
                 };
                 self.record(Event::Logged { call: Some(id), level, text, about: None });
             }
+            CallKind::Step { step } => self.decide_host_step(id, frame, step, site),
             CallKind::SetTimer { delay_ms } => self.decide_timer(id, delay_ms),
             CallKind::ClearTimer { timer } => {
                 if matches!(self.state.calls.get(&timer), Some(CallFate::Timer { .. })) {
@@ -235,7 +236,16 @@ impl Run {
 
     /// Whether a call made again by a replay asks what the journal says it asked.
     fn repeats(&self, call: &Call) -> bool {
-        let CallKind::Agent { prompt, options, .. } = &call.kind else { return true };
+        let (prompt, options) = match &call.kind {
+            CallKind::Agent { prompt, options, .. } => (prompt, options),
+            CallKind::Step { step } => return self.repeats_step(call.id, step),
+            CallKind::Workflow { .. }
+            | CallKind::FrameEnded { .. }
+            | CallKind::Phase { .. }
+            | CallKind::Log { .. }
+            | CallKind::SetTimer { .. }
+            | CallKind::ClearTimer { .. } => return true,
+        };
         let Some(agent) = self.state.agent_of_call.get(&call.id).and_then(|number| self.state.agent(*number))
         else {
             return self.state.refusals.contains_key(&call.id);

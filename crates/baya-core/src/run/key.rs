@@ -28,6 +28,9 @@ pub fn call_key(prompt: &str, options: &AgentOptions) -> String {
     if options.worktree {
         part(&mut hash, "isolation", b"worktree");
     }
+    if let Some(base) = &options.base {
+        part(&mut hash, "base", base.as_bytes());
+    }
     for tool in options.tools.iter().flatten() {
         part(&mut hash, "tool", tool.as_bytes());
     }

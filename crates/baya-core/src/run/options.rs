@@ -16,7 +16,7 @@ pub struct ParsedOptions {
 }
 
 /// Known options that this version does not have; they are refused, never ignored.
-const LATER: [&str; 4] = ["quarantine", "cwd", "base", "work"];
+const LATER: [&str; 2] = ["quarantine", "cwd"];
 
 pub fn parse(
     prompt: &str,
@@ -58,6 +58,11 @@ fn set(parsed: &mut ParsedOptions, name: &str, value: &Value) -> Result<(), Thro
         "tools" => options.tools = Some(texts(name, value)?),
         "disallowedTools" => options.disallowed_tools = texts(name, value)?,
         "bashCommandClamp" => options.bash_command_clamp = Some(value.clone()),
+        "base" => options.base = Some(text(name, value)?),
+        "work" => {
+            options.work =
+                value.as_bool().ok_or_else(|| wrong(format!("option `{name}` must be true or false")))?
+        }
         "effort" => match effort(value) {
             Some(effort) => options.effort = Some(effort),
             None => parsed.warnings.push(unknown_value(name, value, "low, medium, high, xhigh or max")),
@@ -103,7 +108,11 @@ fn check_names(options: &AgentOptions, around: &Surroundings) -> Result<(), Thro
 
 fn check_isolation(parsed: &mut ParsedOptions, around: &Surroundings) -> Result<(), Thrown> {
     if !parsed.options.worktree {
-        return Ok(());
+        let needs = [("work", parsed.options.work), ("base", parsed.options.base.is_some())];
+        let without = needs.into_iter().find(|(_, said)| *said);
+        return without.map_or(Ok(()), |(name, _)| {
+            Err(wrong(format!("the option `{name}` of agent() goes with `isolation: 'worktree'`")))
+        });
     }
     let isolation = |message: String| Thrown { kind: ThrowKind::Isolation, message };
     if !around.in_git_repository {

@@ -6,12 +6,15 @@
 //! none and takes finished results from the pool by their keys.
 
 use super::approvals::Approvals;
+use super::steps::Steps;
 use crate::agent::{AgentOptions, AgentProcess, Usage};
 use crate::call::{Thrown, WorkflowTarget};
 use crate::event::{Delivered, Failures, Outcome, RunStatus, ScriptRecord, Surroundings};
 use crate::ids::{AgentNumber, CallId, FrameId, RunId};
 use crate::limits::Limits;
+use crate::step::StepNumber;
 use crate::turn::TurnRecord;
+use crate::work::Work;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -23,8 +26,11 @@ pub enum Life {
     Live,
     /// No further agent starts.
     Paused,
-    /// Nothing can go on before a person acts; what is at work may finish.
-    Parked(crate::agent::Cause),
+    /// Nothing can go on before a person acts or this time comes; what is at work may finish.
+    Parked {
+        cause: crate::agent::Cause,
+        wakes_at_ms: Option<i64>,
+    },
     /// A person ends it; the script hears `Stopped` from every call.
     Stopping,
     /// The process lets go; nothing is delivered any more.
@@ -57,6 +63,8 @@ pub struct Agent {
     pub call: Option<CallId>,
     /// The first time a script heard of it: place in the journal, clock, budget reading.
     pub heard: Option<Heard>,
+    /// What it left in its worktree.
+    pub work: Option<Box<Work>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,6 +99,10 @@ pub enum CallFate {
     Timer {
         due_ms: i64,
     },
+    /// Waits for this host step.
+    Step(StepNumber),
+    /// Will be given the result of this host step of earlier.
+    ReusesStep(StepNumber),
     Workflow {
         frame: FrameId,
         target: WorkflowTarget,
@@ -150,6 +162,8 @@ pub struct State {
     /// Questions of agents to people.
     pub approvals: Approvals,
 
+    pub steps: Steps,
+
     // --- the current generation
     pub calls: BTreeMap<CallId, CallFate>,
     /// Calls up to this one are decided.
@@ -202,6 +216,7 @@ impl Default for State {
             usage: Usage::default(),
             warned: BTreeSet::new(),
             approvals: Approvals::default(),
+            steps: Steps::default(),
             calls: BTreeMap::new(),
             calls_seen: 0,
             agent_of_call: BTreeMap::new(),

@@ -1,11 +1,13 @@
 //! What is shown of one agent: a line in the overview ([`AgentView`]), or all there is to know
 //! ([`AgentStory`]).
 
+use super::work_view::WorkView;
 use crate::agent::{AgentOptions, Answer, AttemptEnd, Cause, Progress, Usage};
 use crate::call::Site;
 use crate::event::{Event, Outcome, Recorded};
 use crate::ids::AgentNumber;
 use crate::turn::TurnRecord;
+use crate::work::Work;
 use serde::Serialize;
 
 /// One agent, without its prompt and its answer.
@@ -32,6 +34,9 @@ pub struct AgentView {
     /// What it is doing right now; never in the journal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
+    /// How much it changed in its worktree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work: Option<WorkView>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -60,6 +65,7 @@ impl AgentView {
             model_served: None,
             cause: None,
             progress: None,
+            work: None,
         }
     }
 
@@ -119,6 +125,9 @@ pub struct AgentStory {
     pub answer: Option<Answer>,
     /// Why there is no answer.
     pub cause: Option<Cause>,
+    /// What it left in its worktree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work: Option<Box<Work>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -208,6 +217,7 @@ impl AgentStory {
             reused_by: Vec::new(),
             answer: None,
             cause: None,
+            work: None,
         })
     }
 
@@ -244,6 +254,7 @@ impl AgentStory {
             drafts,
             notes,
             duration_ms,
+            work,
             ..
         } = event
         else {
@@ -257,6 +268,7 @@ impl AgentStory {
             Outcome::Answered(answer) => (Some(answer.clone()), None),
             Outcome::Failed(cause) => (None, Some(cause.clone())),
         };
+        self.work.clone_from(work);
         let told = self.attempt(*attempt);
         let mut all = told.usage;
         all.add(usage);

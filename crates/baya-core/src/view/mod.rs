@@ -7,6 +7,8 @@
 mod agent_view;
 mod fold;
 mod run_view;
+mod work_view;
 
 pub use agent_view::{AgentCounts, AgentState, AgentStory, AgentView, AttemptStory};
 pub use run_view::{Denied, GroupKind, GroupView, LogLine, Question, RunState, RunView};
+pub use work_view::{StepView, WorkView};

@@ -212,7 +212,7 @@ fn a_parked_run_keeps_its_cause() {
         json!({"event": "run_parked", "cause": {"kind": "key", "message": "refused", "hint": "set it"}});
     let view = RunView::of(&journal(&[started(json!([])), parked]));
     let cause = Cause::new(CauseKind::Key, "refused").hint("set it");
-    assert_eq!(view.state, RunState::Parked { cause });
+    assert_eq!(view.state, RunState::Parked { cause, wakes_at_ms: None });
 }
 
 #[test]

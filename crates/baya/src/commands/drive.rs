@@ -21,6 +21,7 @@ use baya_core::event::{RunStatus, Surroundings};
 use baya_core::ids::RunId;
 use baya_core::view::RunView;
 use baya_engine::driver::{Begin, DriveEnd, DriveError, Setup, WorkflowSource, drive};
+use baya_engine::host_steps::HostSteps;
 use baya_engine::isolate_host::IsolateKind;
 use baya_engine::journal::{Journal, JournalError};
 use serde_json::json;
@@ -68,6 +69,7 @@ pub struct Drive {
     pub journal: Box<dyn Journal>,
     pub pool: Arc<LocalPool>,
     pub workflows: Arc<dyn WorkflowSource>,
+    pub steps: Arc<dyn HostSteps>,
     pub surroundings: Surroundings,
     pub begin: Begin,
     /// What happened before.
@@ -118,6 +120,7 @@ impl Drive {
             journal: self.journal,
             runner: self.pool.clone(),
             workflows: self.workflows,
+            steps: self.steps,
             isolate: isolate()?,
             surroundings: self.surroundings,
             views,

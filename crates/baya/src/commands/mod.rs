@@ -8,6 +8,7 @@ pub mod completions;
 pub mod detach;
 pub mod drive;
 pub mod fake_model;
+pub mod gateway;
 pub mod limit_flags;
 pub mod list;
 pub mod new;

@@ -11,10 +11,9 @@ use crate::script_args::{self, Given};
 use crate::settings::Settings;
 use crate::trust::Trust;
 use crate::wiring::backends::{self, Choice};
-use crate::wiring::outside;
 use crate::wiring::pool::LocalPool;
 use crate::wiring::scripts::Workflows;
-use crate::wiring::{bench, gates};
+use crate::wiring::{bench, gates, host, outside};
 use baya_agents::mcp::end_left;
 use baya_core::event::ScriptRecord;
 use baya_core::ids::RunId;
@@ -77,11 +76,13 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
     let backends = backends::build(choice, folders, settings).await?;
     let strict = args.drive.strict || settings.strict;
     let limits = new_limits(args, &view.limits);
+    let (run_id, profile) = (run.clone(), backends.profile());
     let watching = drive::watching(args.drive.json);
     let gates = gates::build(settings, folders, watching, args.drive.questions());
     let drive = Drive {
         run,
         journal: Box::new(journal),
+        steps: Arc::new(host::build(&run_id, profile, folders, &events)?),
         surroundings: backends.surroundings(folders),
         pool: Arc::new(LocalPool::new(backends, folders.working.clone()).with_gates(gates)),
         workflows: Arc::new(workflows),

@@ -11,6 +11,7 @@ use crate::quantity;
 use crate::script_args::{self, Given};
 use crate::settings::Settings;
 use crate::views::watch::Watching;
+use crate::wiring::host;
 use crate::wiring::scripts::{self, Workflows};
 use crate::wiring::{backends, gates, pool::LocalPool, randomness};
 use baya_core::ids::RunId;
@@ -113,6 +114,7 @@ async fn begin(
     let drive = Drive {
         run: run.clone(),
         journal: Box::new(journal),
+        steps: Arc::new(host::build(&run, backends.profile(), folders, &[])?),
         surroundings: backends.surroundings(folders),
         pool: Arc::new(LocalPool::new(backends, folders.working.clone()).with_gates(gates)),
         workflows: Arc::new(workflows),

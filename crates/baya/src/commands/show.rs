@@ -61,7 +61,8 @@ fn tell_run(events: &[Recorded], summary: &RunSummary, as_json: bool) {
     }
     show::run(&view, Palette::of_stdout()).iter().for_each(|line| output::data(line));
     match (&view.state, &summary.driver) {
-        (RunState::Ended { .. } | RunState::Interrupted { .. } | RunState::Parked { .. }, _) => {}
+        (RunState::Ended { .. } | RunState::Interrupted { .. } | RunState::Parked { .. }, None) => {}
+        (RunState::Ended { .. } | RunState::Interrupted { .. }, Some(_)) => {}
         (_, Some(holder)) => output::data(&format!("\ndriven by process {}", holder.owner.pid)),
         (_, None) => output::data(&format!(
             "\nits process is gone and did not say so; everything is kept\nresume: baya resume {}",

@@ -1,5 +1,6 @@
 //! The form of a settings file.
 
+use super::guard::{Approvals, HeavySection, HooksSection};
 use crate::failure::Failure;
 use crate::near::did_you_mean;
 use crate::quantity;
@@ -7,7 +8,7 @@ use crate::wiring::bench;
 use baya_agents::api::ProviderSettings;
 use baya_agents::egress::HostRules;
 use baya_agents::mcp::config::ServerConfig;
-use baya_agents::policy::{PolicyFile, ToolPattern};
+use baya_agents::policy::PolicyFile;
 use baya_agents::sandbox::Profile;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub struct SettingsFile {
     pub strict: Option<bool>,
     pub concurrency_by_model: BTreeMap<String, Positive>,
     pub script: ScriptSection,
+    pub requests: RequestsSection,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
     pub models: BTreeMap<String, String>,
@@ -40,6 +42,10 @@ pub struct SettingsFile {
     pub approval_timeout: Option<Duration>,
     /// Programs that are told what agents do, and may say no.
     pub hooks: HooksSection,
+    /// Commands that share slots.
+    pub heavy: HeavySection,
+    /// What a process of an agent needs: `agent` for all, others by kind, as `claude`.
+    pub memory: BTreeMap<String, Bytes>,
     /// Servers of tools, as `.mcp.json` describes them.
     pub mcp: BTreeMap<String, McpSection>,
     /// Variables that descriptions of servers may name, beside the usual ones.
@@ -58,30 +64,33 @@ pub struct ScriptSection {
     pub depth: Option<u32>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Approvals {
-    Wait,
-    Deny,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+/// Requests to model APIs: `[requests]`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct HooksSection {
-    pub before_agent: Vec<HookSection>,
-    pub after_agent: Vec<HookSection>,
-    pub before_tool: Vec<HookSection>,
+pub struct RequestsSection {
+    /// To one provider at once, before anything is known of it.
+    pub at_once_first: Option<Positive>,
+    /// The same, whatever the provider takes.
+    pub at_once_max: Option<Positive>,
+    /// Whether one of several agents with the same beginning goes ahead and fills the provider's cache.
+    pub stagger: Option<bool>,
+    /// A pause the provider asks for is waited for in place up to here; a longer one parks the run.
+    pub wait_in_place: Option<Duration>,
+    /// A run that is parked until a limit is reset goes on by itself if that is no later.
+    pub reset_wait: Option<DurationOrNever>,
 }
 
-/// One program of `[[hooks.…]]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HookSection {
-    pub argv: Argv,
-    /// Before these tools; absent: before all.
-    #[serde(default)]
-    pub tools: Vec<ToolPattern>,
-    pub timeout: Option<Duration>,
+impl RequestsSection {
+    /// These, and the other's where nothing is said.
+    pub fn or(self, other: RequestsSection) -> RequestsSection {
+        RequestsSection {
+            at_once_first: self.at_once_first.or(other.at_once_first),
+            at_once_max: self.at_once_max.or(other.at_once_max),
+            stagger: self.stagger.or(other.stagger),
+            wait_in_place: self.wait_in_place.or(other.wait_in_place),
+            reset_wait: self.reset_wait.or(other.reset_wait),
+        }
+    }
 }
 
 /// A server of tools: `[mcp.NAME]`.
@@ -158,6 +167,10 @@ pub struct Bytes(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Duration(pub u64);
 
+/// Milliseconds; `never` is 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DurationOrNever(pub u64);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum ProfileName {
@@ -232,6 +245,13 @@ impl<'de> Deserialize<'de> for Bytes {
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
         read(input, quantity::duration_ms).map(Duration)
+    }
+}
+
+impl<'de> Deserialize<'de> for DurationOrNever {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<DurationOrNever, D::Error> {
+        let parse = |text: &str| if text == "never" { Ok(0) } else { quantity::duration_ms(text) };
+        read(input, parse).map(DurationOrNever)
     }
 }
 

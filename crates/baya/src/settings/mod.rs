@@ -4,11 +4,12 @@
 //! its place.
 
 mod file;
-mod hooks;
+mod guard;
 
 pub use file::{
-    Approvals, CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, SettingsFile,
+    CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, RequestsSection, SettingsFile,
 };
+pub use guard::{Approvals, HeavySection};
 
 use crate::failure::{Failure, in_words};
 use crate::folders::Folders;
@@ -39,6 +40,7 @@ pub struct Settings {
     pub script_memory: Option<u64>,
     pub script_cpu_ms: Option<u64>,
     pub script_depth: Option<u32>,
+    pub requests: RequestsSection,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
     /// Model aliases.
@@ -54,6 +56,9 @@ pub struct Settings {
     pub approvals: Option<Approvals>,
     pub approval_timeout_ms: Option<u64>,
     pub hooks: Vec<Hook>,
+    pub heavy: HeavySection,
+    /// Bytes that a process of an agent needs, by kind.
+    pub memory: BTreeMap<String, u64>,
     /// Commands run even where the sandbox cannot be had as a whole.
     pub best_effort: bool,
     /// Servers of tools of the user.
@@ -67,6 +72,15 @@ pub struct Settings {
     /// The project's file as it stands. What of it runs something or opens something is not taken
     /// before the project is trusted.
     pub project: Option<(PathBuf, SettingsFile)>,
+    /// Programs of the project's file, which run once it is trusted with them.
+    pub wanted: Wanted,
+}
+
+/// Programs that a project wants to be run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Wanted {
+    pub commands: BTreeMap<String, CommandSection>,
+    pub hooks: Vec<Hook>,
 }
 
 impl Settings {
@@ -84,10 +98,10 @@ impl Settings {
             let file = SettingsFile::parse(&text, &path)?;
             if is_projects(&path) {
                 keep_keys_at_home(&file, &path, folders)?;
-                hooks::keep_at_home(&file.hooks, &path, folders)?;
+                settings.want(&file, &path, folders);
                 settings.project = Some((path.clone(), file.clone()));
             } else {
-                settings.fill_own(&file, &path);
+                settings.fill_own(&file, &path, folders);
             }
             settings.fill(file, &path, folders);
         }
@@ -108,20 +122,31 @@ impl Settings {
         self.script_cpu_ms = self.script_cpu_ms.or(file.script.cpu.map(|time| time.0));
         self.script_depth = self.script_depth.or(file.script.depth);
         self.rules = self.rules.take().or(file.rules.map(|rules| folders.expand(&rules, base)));
+        self.requests = self.requests.or(file.requests);
         self.sandbox = self.sandbox.or(file.sandbox.and_then(ProfileName::without_trust));
         self.memory_files = self.memory_files.or(file.memory_files);
         self.policies.push((path.to_owned(), file.policy));
         self.approvals = self.approvals.or(file.approvals);
         self.approval_timeout_ms = self.approval_timeout_ms.or(file.approval_timeout.map(|time| time.0));
-        self.hooks.extend(hooks::of(file.hooks, folders, base));
+        self.heavy = std::mem::take(&mut self.heavy).or(file.heavy);
+        fill_map(&mut self.memory, file.memory, |bytes| bytes.0);
         fill_map(&mut self.concurrency_by_model, file.concurrency_by_model, |count| count.0);
         fill_map(&mut self.providers, file.providers, |provider| provider);
-        fill_map(&mut self.commands, file.commands, |command| placed(command, folders, base));
         fill_map(&mut self.models, file.models, |model| model);
     }
 
+    /// Keeps what the project wants to run until it is trusted.
+    fn want(&mut self, file: &SettingsFile, path: &Path, folders: &Folders) {
+        let base = path.parent().unwrap_or(Path::new("/"));
+        let (commands, hooks) = (placed_all(file, folders, base), file.hooks.hooks(folders, base));
+        self.wanted = Wanted { commands, hooks };
+    }
+
     /// Takes what only the user's own file may say.
-    fn fill_own(&mut self, file: &SettingsFile, path: &Path) {
+    fn fill_own(&mut self, file: &SettingsFile, path: &Path, folders: &Folders) {
+        let base = path.parent().unwrap_or(Path::new("/"));
+        self.commands = placed_all(file, folders, base);
+        self.hooks = file.hooks.hooks(folders, base);
         if let Some(ProfileName::Enforced(Profile::Full)) = file.sandbox {
             self.sandbox = self.sandbox.or(Some(Profile::Full));
         }
@@ -139,6 +164,7 @@ impl Settings {
         limits.concurrency = self.concurrency.unwrap_or(limits.concurrency);
         limits.concurrency_by_model.clone_from(&self.concurrency_by_model);
         limits.budget_tokens = self.budget;
+        limits.reset_wait_ms = self.requests.reset_wait.map_or(limits.reset_wait_ms, |time| time.0);
         limits.script.memory_bytes = self.script_memory.unwrap_or(limits.script.memory_bytes);
         limits.script.cpu_ms = self.script_cpu_ms.unwrap_or(limits.script.cpu_ms);
         limits.script.depth_max = self.script_depth.unwrap_or(limits.script.depth_max);
@@ -184,6 +210,12 @@ fn is_loopback(url: &str) -> bool {
         host.split(':').next().unwrap_or(host)
     };
     name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn placed_all(file: &SettingsFile, folders: &Folders, base: &Path) -> BTreeMap<String, CommandSection> {
+    let placed =
+        |(name, command): (&String, &CommandSection)| (name.clone(), placed(command.clone(), folders, base));
+    file.commands.iter().map(placed).collect()
 }
 
 /// A program that is named by a path is meant from the file that names it.

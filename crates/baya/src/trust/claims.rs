@@ -6,6 +6,7 @@ use crate::folders::Folders;
 use crate::settings::{CommandSection, McpSection, ProfileName, Settings, SettingsFile};
 use baya_agents::agent_types::{AgentTypes, Origin};
 use baya_agents::mcp::config::{self, Declared, ServerConfig};
+use baya_agents::policy::Hook;
 use baya_agents::sandbox::Profile;
 use serde::Serialize;
 use serde_json::Value;
@@ -61,6 +62,12 @@ impl Claim {
         Claim::new(ClaimKind::Command, name, words.join(" "), &(words, &section.env), file)
     }
 
+    /// A program that is asked before or after something.
+    pub fn of_hook(hook: &Hook, file: &Path) -> Claim {
+        let tools = format!("{:?}", hook.tools);
+        Claim::new(ClaimKind::Hook, hook.moment.name(), hook.argv.join(" "), &(&hook.argv, tools), file)
+    }
+
     pub fn of_server(server: &Declared) -> Claim {
         let Declared { name, config, file } = server;
         Claim::new(ClaimKind::Server, name, config.line(), config, file)
@@ -73,6 +80,7 @@ pub fn claims(folders: &Folders, settings: &Settings, types: &AgentTypes) -> Vec
     let mut claims: Vec<Claim> = found.servers.iter().map(Claim::of_server).collect();
     if let Some((path, file)) = &settings.project {
         claims.extend(of_settings(file, path));
+        claims.extend(settings.wanted.hooks.iter().map(|hook| Claim::of_hook(hook, path)));
     }
     let place = super::place(folders);
     let of_types = inline_servers(types);
@@ -85,6 +93,22 @@ fn of_settings(file: &SettingsFile, path: &Path) -> Vec<Claim> {
     let servers = servers_of(file, path);
     let commands = file.commands.iter().map(|(name, section)| Claim::of_command(name, section, path));
     servers.iter().map(Claim::of_server).chain(commands).chain(rights(file, path)).collect()
+}
+
+/// Takes over the programs of the project that are trusted; its commands go before those of the user.
+fn take_programs(settings: &mut Settings, trust: &Trust, file: &SettingsFile, path: &Path) {
+    for (name, section) in &file.commands {
+        if trust.has(&Claim::of_command(name, section, path))
+            && let Some(command) = settings.wanted.commands.remove(name)
+        {
+            settings.commands.insert(name.clone(), command);
+        }
+    }
+    let hooks = std::mem::take(&mut settings.wanted.hooks);
+    let (trusted, wanted): (Vec<_>, Vec<_>) =
+        hooks.into_iter().partition(|hook| trust.has(&Claim::of_hook(hook, path)));
+    settings.wanted.hooks = wanted;
+    settings.hooks.extend(trusted);
 }
 
 /// The servers that a settings file describes.
@@ -114,6 +138,7 @@ fn rights(file: &SettingsFile, path: &Path) -> Vec<Claim> {
 /// Takes over the rights that the project's file asks for and is trusted with.
 pub fn widen(settings: &mut Settings, trust: &Trust) {
     let Some((path, file)) = settings.project.clone() else { return };
+    take_programs(settings, trust, &file, &path);
     for right in rights(&file, &path).iter().filter(|right| trust.has(right)) {
         match right.name.as_str() {
             SANDBOX => settings.sandbox = Some(Profile::Full),

@@ -8,6 +8,7 @@ use baya_core::agent::{Progress, Wait};
 use baya_core::approval::Patience;
 use baya_core::event::Event;
 use baya_core::view::{AgentCounts, AgentState, AgentView, GroupKind, GroupView, RunState, RunView};
+use std::collections::BTreeMap;
 
 /// The room there is, and when it is.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +50,7 @@ fn header(view: &RunView, canvas: Canvas) -> Vec<String> {
     let mut parts = vec![sanitise::line(&view.name), words::duration(elapsed)];
     parts.push(format!("{}/{}", counts.ended(), words::plural(counts.total().into(), "agent", "agents")));
     parts.push(words::tokens(&view.usage));
-    parts.extend(state_words(view));
+    parts.extend(state_words(view, canvas.now_ms));
     if let Some(run) = &view.run {
         parts.push(run.to_string());
     }
@@ -75,12 +76,15 @@ fn header(view: &RunView, canvas: Canvas) -> Vec<String> {
     lines
 }
 
-fn state_words(view: &RunView) -> Option<String> {
+fn state_words(view: &RunView, now_ms: i64) -> Option<String> {
     match &view.state {
         RunState::Unknown | RunState::Running | RunState::Ended { .. } => None,
         RunState::Paused { .. } => Some("paused".to_owned()),
         RunState::Stopping { .. } => Some("stopping".to_owned()),
-        RunState::Parked { .. } => Some("parked".to_owned()),
+        RunState::Parked { wakes_at_ms: None, .. } => Some("parked".to_owned()),
+        RunState::Parked { wakes_at_ms: Some(at_ms), .. } => {
+            Some(format!("parked {}, wakes by itself", words::until(*at_ms, now_ms)))
+        }
         RunState::Interrupted { .. } => Some("interrupted".to_owned()),
     }
 }
@@ -153,10 +157,25 @@ fn agent_lines(view: &RunView, canvas: Canvas, room: usize) -> Vec<String> {
     let shown = if running.len() > most { most.saturating_sub(1) } else { running.len() };
     let mut lines: Vec<String> = running.iter().take(shown).map(|agent| agent_line(agent, canvas)).collect();
     if running.len() > shown && room > 0 {
-        let more = format!("    … {} more running", running.len() - shown);
+        let more =
+            format!("    … {} more running{}", running.len() - shown, waiting_words(&running[shown..]));
         lines.push(canvas.palette.dim(&words::fit(&more, canvas.columns)));
     }
     lines
+}
+
+/// `, 44 of them wait: anthropic takes 20 at once`, if any do; the wait of the most stands for all.
+fn waiting_words(agents: &[&AgentView]) -> String {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for agent in agents {
+        if let Some(Progress::Waiting { wait }) = &agent.progress {
+            *counts.entry(wait_words(wait)).or_default() += 1;
+        }
+    }
+    let waiting: usize = counts.values().sum();
+    let most = counts.iter().max_by_key(|(_, count)| **count);
+    let what = |words: &str| words.strip_prefix("waits").unwrap_or(words).to_owned();
+    most.map_or_else(String::new, |(words, _)| format!(", {waiting} of them wait{}", what(words)))
 }
 
 fn agent_line(agent: &AgentView, canvas: Canvas) -> String {
@@ -216,7 +235,8 @@ fn wait_words(wait: &Wait) -> String {
             format!("waits: {} takes {at_once} at once", sanitise::line(provider))
         }
         Wait::Pause { provider, until_ms } => {
-            format!("waits until {}: {} asked for it", words::moment(*until_ms), sanitise::line(provider))
+            let provider = sanitise::line(provider);
+            format!("waits until {}: {provider} takes no more for now", words::time_of_day(*until_ms))
         }
         Wait::Prefix { first } => format!("waits for the cache that {first} fills"),
         Wait::Slot { command } => format!("waits for a slot: {}", sanitise::line(command)),

@@ -4,7 +4,9 @@
 //! of agents. `show --json` has everything.
 
 use super::sanitise;
+use baya_core::agent::{Progress, Wait};
 use baya_core::event::{Event, Recorded};
+use baya_core::ids::AgentNumber;
 use baya_core::view::RunView;
 use serde_json::{Map, Value, json};
 
@@ -22,6 +24,40 @@ pub fn line(recorded: &Recorded, view: &RunView) -> Option<String> {
         _ => {}
     }
     Some(sanitise::json(&value.to_string()))
+}
+
+/// The line of an agent that begins to wait for something else, or, with `null`, waits no longer. No
+/// event: it has no place in the journal.
+pub fn waits_changed(
+    agent: AgentNumber,
+    attempt: u32,
+    before: Option<&Progress>,
+    now: &Progress,
+) -> Option<String> {
+    let (before, now) = (before.and_then(wait_of), wait_of(now));
+    let is_news = match (before, now) {
+        // How many there are changes often, and concerns nobody alone.
+        (Some(Wait::Provider { provider, .. }), Some(Wait::Provider { provider: now, .. })) => {
+            provider != now
+        }
+        (before, now) => before != now,
+    };
+    if !is_news {
+        return None;
+    }
+    let value = json!({"type": "agent_waits", "agent": agent, "attempt": attempt, "wait": now});
+    Some(sanitise::json(&value.to_string()))
+}
+
+fn wait_of(progress: &Progress) -> Option<&Wait> {
+    match progress {
+        Progress::Waiting { wait } => Some(wait),
+        Progress::Asked
+        | Progress::Streaming { .. }
+        | Progress::Retrying { .. }
+        | Progress::Reasking { .. }
+        | Progress::Using { .. } => None,
+    }
 }
 
 /// How much of an event is told.

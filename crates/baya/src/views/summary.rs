@@ -58,7 +58,7 @@ fn headline(view: &RunView, palette: Palette) -> String {
         RunState::Interrupted { by } => {
             palette.warn(&sanitise::line(&format!("interrupted by {by}; everything is kept")))
         }
-        RunState::Parked { cause } => {
+        RunState::Parked { cause, .. } => {
             palette.bad(&sanitise::line(&format!("parked: {}", cause_words(cause))))
         }
         RunState::Paused { by } => sanitise::line(&format!("paused by {by}")),
@@ -211,8 +211,11 @@ fn question_lines(view: &RunView, palette: Palette) -> Vec<String> {
 fn next_steps(view: &RunView) -> Vec<String> {
     let Some(run) = &view.run else { return Vec::new() };
     let mut lines = Vec::new();
-    if let RunState::Parked { cause } = &view.state {
+    if let RunState::Parked { cause, wakes_at_ms } = &view.state {
         lines.extend(cause_hint(cause));
+        lines.extend(wakes_at_ms.map(|at_ms| {
+            format!("wakes:  by itself at {} UTC, while its process is there", words::moment(at_ms))
+        }));
     }
     lines.push(format!("show:   baya show {run}"));
     match &view.state {

@@ -7,17 +7,20 @@ use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::near;
 use crate::output;
-use crate::settings::Settings;
+use crate::settings::{RequestsSection, Settings};
 use crate::trust::Trust;
 use crate::views::sanitise;
 use crate::wiring::confines::Confines;
+use crate::wiring::limits::LimitsFile;
 use crate::wiring::{bench, commands, outside};
+use baya_agents::admission::Slots;
 use baya_agents::agent_types::{self, AgentTypes};
 use baya_agents::api::{
     ApiBackend, ApiSettings, ProviderConfig, ProviderKind, SelectError, check_address, discover,
     find_providers,
 };
 use baya_agents::backend::Backend;
+use baya_agents::governor::{Governor, GovernorSettings};
 use baya_agents::mcp::Servers;
 use baya_agents::program::end_survivor;
 use baya_agents::sandbox::Profile;
@@ -71,6 +74,8 @@ pub struct Backends {
     choice: Choice,
     /// Servers of tools, of all backends.
     servers: Option<Arc<Servers>>,
+    /// Of requests to model APIs; absent where none are made.
+    limits: Option<LimitsFile>,
 }
 
 type ByName = BTreeMap<String, Arc<dyn Backend>>;
@@ -82,11 +87,14 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     let types = Arc::new(find_types(folders));
     let profile = choice.sandbox.unwrap_or_default();
     let confines = Confines::new(folders, settings, &env).await?;
-    let bench = bench::build(profile, folders, &confines);
+    let slots = Slots::new(settings.slots(folders));
+    let bench = bench::build(profile, folders, &confines, slots);
     let outside = outside::build(folders, settings, &types, &choice.trust, profile, &confines, &env);
+    let governor = Governor::new(governor_settings(&settings.requests));
+    let limits = Some(LimitsFile::open(&folders.state, governor.clone()));
     let api = |name: &str, providers| -> Arc<dyn Backend> {
         let settings = api_settings(&choice, settings);
-        let backend = ApiBackend::new(name, providers, settings, types.clone());
+        let backend = ApiBackend::new(name, providers, settings, types.clone()).governed_by(&governor);
         Arc::new(backend.with_tools(bench.clone()).with_outside(outside.clone()))
     };
     let mut by_name = ByName::new();
@@ -99,6 +107,7 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     let mut default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
     let mut provider = found.iter().find(|provider| provider.name == default).cloned();
     if !by_name.contains_key(&default) {
+        known_or_untrusted(&default, settings)?;
         let providers = find_providers(&default, &env, &settings.providers).await;
         let providers = providers.map_err(|error| none_usable(&error, &by_name))?;
         provider = providers.first().cloned();
@@ -108,7 +117,17 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     }
     provider.as_ref().map_or(Ok(()), check_address).map_err(|error| none_usable(&error, &by_name))?;
     let programs = settings.commands.keys().cloned().collect();
-    Ok(Backends { default, by_name, programs, types, choice, servers: outside.servers })
+    Ok(Backends { default, by_name, programs, types, choice, servers: outside.servers, limits })
+}
+
+fn governor_settings(requests: &RequestsSection) -> GovernorSettings {
+    let default = GovernorSettings::default();
+    GovernorSettings {
+        at_once_first: requests.at_once_first.map_or(default.at_once_first, |count| count.0),
+        at_once_max: requests.at_once_max.map_or(default.at_once_max, |count| count.0),
+        stagger: requests.stagger.unwrap_or(default.stagger),
+        ..default
+    }
 }
 
 /// Of this process, as far as it is text.
@@ -118,14 +137,27 @@ pub fn environment() -> Environment {
     std::env::vars_os().filter_map(texts).collect()
 }
 
+/// A program of a project is no backend before the project is trusted with it.
+fn known_or_untrusted(name: &str, settings: &Settings) -> Result<(), Failure> {
+    let Some(command) = settings.wanted.commands.get(name) else { return Ok(()) };
+    let words = command.argv.0.join(" ");
+    let message =
+        format!("the backend `{name}` runs `{words}`: the project's settings say so, and nobody trusted it");
+    let failure =
+        Failure::usage(message).hint("baya trust   shows what this folder wants to run, and trusts it");
+    Err(failure.hint("`--trust` does so on the way"))
+}
+
 fn add_programs(by_name: &mut ByName, settings: &Settings, env: &Environment) -> Result<(), Failure> {
-    for (name, section) in &settings.commands {
+    for name in settings.commands.keys().chain(settings.wanted.commands.keys()) {
         if by_name.contains_key(name) || ProviderKind::parse(name).is_some() || name == API {
             let files: Vec<String> = settings.files.iter().map(|file| file.display().to_string()).collect();
             let files = near::listed(files.iter().map(String::as_str), 2);
             let message = format!("settings {files}: `[commands.{name}]` has the name of another backend");
             return Err(Failure::usage(message).hint("give the command another name"));
         }
+    }
+    for (name, section) in &settings.commands {
         by_name.insert(name.clone(), Arc::new(commands::build(name, section, env)));
     }
     Ok(())
@@ -138,11 +170,13 @@ fn first(found: &[ProviderConfig], name: &str) -> Vec<ProviderConfig> {
 }
 
 fn api_settings(choice: &Choice, settings: &Settings) -> ApiSettings {
+    let default = ApiSettings::default();
     ApiSettings {
+        wait_in_place_ms: settings.requests.wait_in_place.map_or(default.wait_in_place_ms, |time| time.0),
         aliases: settings.models.clone(),
         default_model: choice.model.clone(),
         memory_files: settings.memory_files.unwrap_or(true),
-        ..ApiSettings::default()
+        ..default
     }
 }
 
@@ -183,7 +217,12 @@ impl Backends {
         let by_name = ByName::from([(default.clone(), backend)]);
         let types = Arc::new(AgentTypes::built_in());
         let choice = Choice::default();
-        Backends { default, by_name, programs: Vec::new(), types, choice, servers: None }
+        Backends { default, by_name, programs: Vec::new(), types, choice, servers: None, limits: None }
+    }
+
+    /// Leaves what was found out of providers to the next process.
+    pub fn remember_limits(&self) {
+        self.limits.iter().for_each(LimitsFile::save);
     }
 
     /// Whose task it is.
@@ -191,6 +230,11 @@ impl Backends {
         let name = task.options.backend.as_ref().unwrap_or(&self.default);
         let gone = || Cause::new(CauseKind::Program, format!("there is no backend `{name}` any more"));
         self.by_name.get(name).cloned().ok_or_else(gone)
+    }
+
+    /// How much agents and host steps may do.
+    pub fn profile(&self) -> Profile {
+        self.choice.sandbox.unwrap_or_default()
     }
 
     /// What the agent's type and its sandbox say: whether it only reads, and whether it asks nobody.

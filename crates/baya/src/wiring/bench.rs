@@ -4,6 +4,7 @@
 
 use super::confines::Confines;
 use crate::folders::Folders;
+use baya_agents::admission::Slots;
 use baya_agents::api::{OpenRoom, Workbench};
 use baya_agents::backend::Attempt;
 use baya_agents::sandbox::Profile;
@@ -86,7 +87,12 @@ pub fn plain_environment(all: impl Iterator<Item = (String, String)>) -> BTreeMa
 }
 
 /// The workbench of a run's agents.
-pub fn build(profile: Profile, folders: &Folders, confines: &Arc<Confines>) -> Arc<Workbench> {
+pub fn build(
+    profile: Profile,
+    folders: &Folders,
+    confines: &Arc<Confines>,
+    slots: Arc<Slots>,
+) -> Arc<Workbench> {
     let (state, confines) = (folders.state.clone(), confines.clone());
     let open: OpenRoom = Arc::new(move |task: &AgentTask, attempt: &Attempt, profile: Profile| {
         let own = state.join("agents").join(task.run.as_str()).join(task.agent.0.to_string());
@@ -99,6 +105,7 @@ pub fn build(profile: Profile, folders: &Folders, confines: &Arc<Confines>) -> A
         let mark = format!("{}/{}", task.run, task.agent.0);
         let mut room = ToolRoom::new(sandbox, kept, mark, attempt.cancel.child_token());
         room.pass = pass;
+        room.slots = Some(slots.clone());
         Ok(room)
     });
     Arc::new(Workbench { profile, open })

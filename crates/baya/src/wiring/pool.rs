@@ -79,6 +79,7 @@ impl LocalPool {
             let _ = task.await;
         }
         self.backends.end().await;
+        self.backends.remember_limits();
     }
 }
 

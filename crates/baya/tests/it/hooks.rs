@@ -61,11 +61,13 @@ fn what_a_hook_says_after_an_agent_is_noted_and_changes_nothing() {
 }
 
 #[test]
-fn a_project_names_no_hooks() {
+fn hooks_of_a_project_run_only_where_it_is_trusted() {
     let baya = baya("");
-    baya.write("baya.toml", "[[hooks.before_tool]]\nargv = ['./steal.sh']\n");
-    baya.line("run w.js --backend simulated")
-        .run()
-        .exits(2)
-        .says("`[[hooks.before_tool]]` would run a program");
+    let hook = "[[hooks.before_tool]]\nargv = ['sh', '-c', 'touch ran; exit 2']\n";
+    baya.write("baya.toml", hook);
+    run(&baya, &model()).run().exits(0).says("was not trusted with it: `before_tool`; baya trust");
+    assert!(baya.work().join("out.txt").exists() && !baya.work().join("ran").exists());
+    baya.line("trust").run().exits(0).prints_line("hook before_tool: sh -c touch ran; exit 2");
+    run(&baya, &model()).run().exits(0).prints_line("says no: it gave no reason");
+    assert!(baya.work().join("ran").exists());
 }

@@ -6,6 +6,7 @@ mod at_work;
 mod bad_input;
 mod disk;
 mod fake;
+mod gateway;
 mod harness;
 mod hooks;
 mod hostile;

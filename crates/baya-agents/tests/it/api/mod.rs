@@ -1,11 +1,11 @@
 //! The `api` backend against a scripted server on loopback: what goes out, what comes back, what ends how.
 
-mod canned;
+pub mod canned;
 mod choice;
 mod conformance;
 mod fake_model;
 mod faults;
-mod server;
+pub mod server;
 mod structured;
 mod work;
 
@@ -39,7 +39,7 @@ fn quick() -> ApiSettings {
     ApiSettings { retry_delay_ms: 1, retry_delay_max_ms: 4, memory_files: false, ..ApiSettings::default() }
 }
 
-fn backend(kind: ProviderKind, server: &Server) -> ApiBackend {
+pub fn backend(kind: ProviderKind, server: &Server) -> ApiBackend {
     ApiBackend::new("api", vec![provider(kind, server)], quick(), Arc::new(AgentTypes::built_in()))
 }
 

@@ -24,7 +24,7 @@ const SHARED: [&str; 10] = [
 pub(super) const OURS: [&str; 8] =
     ["backend", "timeoutMs", "idleMs", "retries", "maxTurns", "maxTokens", "cache", "onFailure"];
 /// Planned: refused at the call.
-pub(super) const LATER: [&str; 5] = ["tools", "quarantine", "cwd", "base", "work"];
+pub(super) const LATER: [&str; 2] = ["quarantine", "cwd"];
 
 /// Options with a fixed set of values; the last value of `cache` is planned.
 const VALUES: [(&str, &[&str]); 4] = [

@@ -5,6 +5,7 @@ mod approvals;
 mod children;
 mod limits;
 mod options;
+mod parked;
 mod resume;
 mod stop;
 mod turns;

@@ -72,13 +72,7 @@ fn isolation_is_told_to_give_no_worktree_in_this_version() {
 
 #[test]
 fn c29_what_later_versions_bring_is_refused_at_the_call() {
-    for (name, value) in [
-        ("quarantine", json!(true)),
-        ("cwd", json!("/")),
-        ("base", json!("main")),
-        ("work", json!(true)),
-        ("cache", json!("shared")),
-    ] {
+    for (name, value) in [("quarantine", json!(true)), ("cwd", json!("/")), ("cache", json!("shared"))] {
         let thrown = thrown(json!({name: value}));
         assert_eq!(thrown.kind, ThrowKind::Option, "{name}");
         assert!(thrown.message.contains("is not in this version"), "{}", thrown.message);

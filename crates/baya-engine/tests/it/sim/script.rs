@@ -32,6 +32,7 @@ pub enum Feature {
     Budget,
     Cancel,
     Null,
+    Step,
 }
 
 pub struct RandomScript {
@@ -89,6 +90,7 @@ impl Writer {
             6 => self.timer(),
             7 if !self.in_child => self.child(depth),
             8 => self.caught(depth),
+            9 => self.host_step(),
             _ => self.agent(),
         }
     }
@@ -171,6 +173,18 @@ impl Writer {
             "(async () => {{ try {{ const v = await ({node}); if (v === null) throw new Error('nothing'); \
              return v; }} catch (e) {{ return 'caught ' + e.message; }} }})()"
         )
+    }
+
+    /// Equal steps now and then; one that may have happened before a crash may be repeated.
+    fn host_step(&mut self) -> String {
+        self.script.features.insert(Feature::Step);
+        let n = self.dice.below(5);
+        match self.dice.below(4) {
+            0 => format!("baya.exec('fails {n}', {{retry: 'safe'}}).catch(e => [e.kind, e.message])"),
+            1 => format!("baya.exec('once {n}', {{retry: 'safe', key: 'k{n}'}}).then(r => r.stdout)"),
+            2 => format!("baya.readFile('file {n}').then(r => r.stdout)"),
+            _ => format!("baya.exec('step {n}', {{retry: 'safe'}}).then(r => r.stdout)"),
+        }
     }
 
     fn budget_loop(&mut self) -> String {

@@ -8,6 +8,7 @@ use baya_core::ids::{AgentNumber, CallId, RunId};
 use baya_core::limits::Limits;
 use baya_core::op::Op;
 use baya_core::run::{Batch, Beginning, Effect, Input, Resumption, Run, RunEnd};
+use baya_core::step::{StepNumber, StepOutcome};
 use baya_js::Isolate;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,8 @@ enum Due {
     Agent { agent: AgentNumber, attempt: u32, report: Box<AttemptReport> },
     Timer { generation: u32, call: CallId },
     Skip { agent: AgentNumber },
+    Step { number: StepNumber, outcome: StepOutcome },
+    Wake,
 }
 
 pub struct World<'a> {
@@ -137,6 +140,8 @@ impl<'a> World<'a> {
                     Input::AgentEnded { agent, attempt, report: *report }
                 }
                 Due::Timer { generation, call } => Input::TimerDue { generation, call },
+                Due::Step { number, outcome } => Input::StepEnded { number, outcome },
+                Due::Wake => Input::WakeDue,
                 Due::Skip { agent } => Input::Op(Op::Skip { agent, by: "the seed".to_owned() }),
             });
         }
@@ -197,9 +202,18 @@ impl<'a> World<'a> {
             Effect::SetTimer { generation, call, due_ms } => {
                 self.at((due_ms - self.now_ms).max(0), Due::Timer { generation, call });
             }
+            Effect::PerformStep(order) => {
+                let words = order.step.words();
+                let outcome = match words.contains("fails") {
+                    true => StepOutcome::Failed(format!("{words}: the seed says so")),
+                    false => StepOutcome::Done(json!({"code": 0, "stdout": words})),
+                };
+                self.at(latency(&words), Due::Step { number: order.number, outcome });
+            }
             Effect::SetApprovalTimer { .. } | Effect::TellAnswer { .. } => {
                 panic!("agents of this world ask nobody");
             }
+            Effect::Wake { at_ms } => self.at((at_ms - self.now_ms).max(0), Due::Wake),
             Effect::LoadWorkflow { generation, call, target, importer: _ } => {
                 let loaded = self.load(&target).map(Box::new);
                 self.inputs.push(Input::WorkflowLoaded { generation, call, loaded });
