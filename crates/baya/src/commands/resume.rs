@@ -11,7 +11,6 @@ use crate::script_args::{self, Given};
 use crate::settings::Settings;
 use crate::trust::Trust;
 use crate::wiring::backends::{self, Choice};
-use crate::wiring::outside;
 use crate::wiring::pool::LocalPool;
 use crate::wiring::scripts::Workflows;
 use crate::wiring::{bench, gates, host};
