@@ -29,14 +29,36 @@ pub const BLOB_ROW_BYTES_MAX: usize = 256 * 1024;
 pub const STRUCTURED_OUTPUT_TRIES: u32 = 5;
 /// Attempts at an agent that stalls.
 pub const STALL_ATTEMPTS: u32 = 2;
+/// How often an agent that is a program is told to go on after it fell silent or died, in one attempt.
+pub const PROGRAM_GOES_ON_MAX: u32 = 2;
+/// No sign of life of an agent that is a program for this long: stalled; `stallMs`.
+pub const PROGRAM_STALL_MS: u64 = 180_000;
+/// One message to an agent that is a program; `timeoutMs`.
+pub const AGENT_WALL_MS_MAX: u64 = 6 * 60 * 60 * 1000;
 /// Tries of one request that fails in a way another try may cure.
 pub const REQUEST_RETRIES: u32 = 4;
+/// A request to the gateway, in bytes; providers take less.
+pub const GATEWAY_REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// No byte for so long in an exchange through the gateway: it ends.
+pub const GATEWAY_SILENCE_MS: u64 = 10 * 60 * 1000;
+/// Tries of one request that the provider has no room for, before the agent hears of it.
+pub const GATEWAY_TRIES: u32 = 5;
+/// With fewer tokens left under an agent's cap, no request begins: no provider answers in less.
+pub const GATEWAY_ROOM_MIN: u64 = 16;
+
+/// Characters in a row that two texts must share to count as the same words (`taint`).
+pub const TAINT_CHARS: usize = 24;
+/// Characters of free text that agents in quarantine may return in one run, all together.
+pub const MARKED_CHARS_MAX: usize = 1_000_000;
+/// Places of one prompt that are fenced one by one; more are fenced as one.
+pub const FENCES_MAX: usize = 64;
+/// Characters of answers that `show --flow` compares.
+pub const FLOW_CHARS_MAX: usize = 2_000_000;
 
 /// A pause the provider asks for is waited for in place up to here, in milliseconds; a longer one parks
 /// the run. `requests.wait_in_place` in the settings.
 pub const WAIT_IN_PLACE_MS: u64 = 5 * 60 * 1000;
-/// The longest wait for a usage limit's reset after which a run goes on by itself, in milliseconds;
-/// `requests.reset_wait` in the settings.
+/// See [`Limits::reset_wait_ms`]: six hours.
 pub const RESET_WAIT_MS: u64 = 6 * 60 * 60 * 1000;
 /// Answers of one agent that may call tools; `maxTurns`.
 pub const AGENT_TURNS_MAX: u32 = 100;
@@ -54,6 +76,10 @@ pub struct Limits {
     /// `budget.total` in output tokens; `--budget`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_tokens: Option<u64>,
+    /// The longest wait for the reset of a usage limit after which the run goes on by itself;
+    /// `requests.reset_wait` in the settings.
+    #[serde(default = "reset_wait_ms")]
+    pub reset_wait_ms: u64,
     pub script: ScriptLimits,
 }
 
@@ -64,9 +90,15 @@ impl Default for Limits {
             concurrency: 8,
             concurrency_by_model: Default::default(),
             budget_tokens: None,
+            reset_wait_ms: RESET_WAIT_MS,
             script: ScriptLimits::default(),
         }
     }
+}
+
+/// Of runs that began before there was such a limit.
+fn reset_wait_ms() -> u64 {
+    RESET_WAIT_MS
 }
 
 impl Default for ScriptLimits {
@@ -80,3 +112,16 @@ impl Default for ScriptLimits {
         }
     }
 }
+
+/// How long a server of tools may take to start and to say what it can.
+pub const MCP_START_MS: u64 = 15_000;
+/// How long one call of its tools may take.
+pub const MCP_CALL_MS: u64 = 300_000;
+/// How often a server that dies is started in one run.
+pub const MCP_STARTS_MAX: u32 = 3;
+/// Tools of servers that one agent is told of; name them in `tools` to choose which.
+pub const MCP_TOOLS_MAX: usize = 64;
+/// What all of them together may say of themselves.
+pub const MCP_TOOLS_BYTES_MAX: usize = 64 * 1024;
+/// What one of them may say of itself.
+pub const MCP_ABOUT_BYTES_MAX: usize = 2 * 1024;

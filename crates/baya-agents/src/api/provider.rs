@@ -66,7 +66,7 @@ impl ProviderKind {
         }
     }
 
-    pub(super) fn default_base_url(self) -> &'static str {
+    pub(crate) fn default_base_url(self) -> &'static str {
         match self {
             ProviderKind::Anthropic => "https://api.anthropic.com",
             ProviderKind::OpenAi | ProviderKind::OpenAiResponses => "https://api.openai.com/v1",
@@ -105,7 +105,7 @@ impl Secret {
         Secret(key.into())
     }
 
-    pub(super) fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -194,7 +194,7 @@ fn is_version(segment: &str) -> bool {
 }
 
 /// Whether a URL's host is this machine.
-pub(super) fn is_loopback(url: &str) -> bool {
+pub(crate) fn is_loopback(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host_and_port = authority.rsplit('@').next().unwrap_or_default();

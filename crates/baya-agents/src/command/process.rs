@@ -1,7 +1,7 @@
 //! One run of a program, from its start to the end of everything it started.
 
 use crate::backend::Attempt;
-use crate::program::{Ended, Launch, NotStarted, Running, launch, record};
+use crate::program::{Ended, Launch, NotStarted, Running, asks_at_terminal, launch, record};
 use baya_core::agent::Progress;
 use baya_core::limits::ANSWER_BYTES_MAX;
 use std::collections::BTreeMap;
@@ -54,15 +54,16 @@ pub(super) async fn run(
     let Program { argv, environment } = program;
     let words = Launch { argv, environment, folder: &attempt.folder, sandbox: None };
     let mut running = launch(&words).await.map_err(not_started)?;
+    let pid = running.process().pid;
     let output = Output::default();
     let end = tokio::select! {
         biased;
         () = attempt.cancel.cancelled() => Err(Stopped::Cancelled),
         () = passed(limits.timeout) => Err(Stopped::TimedOut),
         () = silence(&output, limits.stall) => Err(Stopped::Silent),
+        () = asks_at_terminal(pid) => Err(Stopped::Broken("asks at the terminal, and agents have none".to_owned())),
         end = work(&mut running, input, attempt, &output) => end,
     };
-    let pid = running.process().pid;
     let ended = running.end().await;
     if !ended.over {
         return Err(Stopped::Broken(format!("cannot be ended, process group {pid} withstands KILL")));

@@ -42,6 +42,17 @@ fn led(group: u32, mark: &str) -> bool {
     })
 }
 
+/// How often a program is looked at that may wait for a terminal.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Resolves when something of this group has been stopped, as the kernel does with whoever reads a
+/// terminal that is not its own.
+pub async fn asks_at_terminal(group: u32) {
+    while !kernel::has_stopped(group) {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
 #[cfg(target_os = "linux")]
 pub(crate) mod kernel {
     use std::path::Path;
@@ -93,6 +104,11 @@ pub(crate) mod kernel {
         pids.filter(runs_in_group).collect()
     }
 
+    pub(crate) fn has_stopped(group: u32) -> bool {
+        let state = |pid: u32| stat(Path::new(&format!("/proc/{pid}"))).map(|stat| stat.state);
+        members(group).into_iter().any(|pid| state(pid) == Some('T'))
+    }
+
     /// Whether a process has this entry in its environment.
     pub(crate) fn carries(pid: u32, entry: &str) -> bool {
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
@@ -133,6 +149,11 @@ pub(crate) mod kernel {
             (!state.trim_start().starts_with('Z')).then(|| pid.parse().ok())?
         };
         lines.lines().filter_map(pair).collect()
+    }
+
+    pub(crate) fn has_stopped(group: u32) -> bool {
+        let states = said("ps", &["-o", "stat=", "-g", &group.to_string()]).unwrap_or_default();
+        states.lines().any(|state| state.trim_start().starts_with('T'))
     }
 
     pub(crate) fn carries(pid: u32, entry: &str) -> bool {

@@ -8,6 +8,7 @@
 //! What a program starts carries its mark in the environment, so that also what leaves the process group
 //! is found. [`Running::end`] ends all of it and looks until nothing is left.
 
+mod folders;
 pub(crate) mod group;
 pub(crate) mod identity;
 mod record;
@@ -16,7 +17,8 @@ mod said;
 mod start;
 pub(crate) mod tree;
 
-pub use identity::end_survivor;
+pub use folders::{find, folders_of};
+pub use identity::{asks_at_terminal, end_survivor};
 pub use record::{Gone, record};
 pub use running::{Ended, Errors, Running};
 pub use said::tail;

@@ -53,7 +53,8 @@ fn tell(handle: &Handle) {
     output::talk(&format!("a made-up model answers at {url}; ctrl-c ends it"));
 }
 
-async fn wait_for_signal() {
+/// Until somebody ends the program.
+pub(super) async fn wait_for_signal() {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else { return };
     tokio::select! {

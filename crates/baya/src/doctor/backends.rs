@@ -120,6 +120,7 @@ async fn taken(patient: &Patient<'_>) -> Finding {
         model: settings.model.clone(),
         rules: settings.rules.clone(),
         sandbox: settings.sandbox,
+        ..Choice::default()
     };
     match backends::build(choice, patient.folders, settings).await {
         Ok(built) => {

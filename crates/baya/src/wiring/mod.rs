@@ -3,6 +3,10 @@
 pub mod backends;
 pub mod bench;
 pub mod commands;
+pub mod gates;
+pub mod gateway;
+pub mod host;
+pub mod limits;
 pub mod pool;
 pub mod randomness;
 pub mod scripts;

@@ -1,5 +1,6 @@
 //! Features of the program, through the program itself.
 
+mod approvals;
 mod args_rules;
 mod at_work;
 mod bad_input;
@@ -7,15 +8,19 @@ mod disk;
 mod doctor;
 mod fake;
 mod fix_tests;
+mod gateway;
 mod harness;
+mod hooks;
 mod hostile;
 mod killed;
 mod killed_children;
 mod killed_process;
 mod lease;
+mod policy;
 mod pool;
 mod providers;
 mod quantities;
+mod quarantine;
 mod readme;
 mod real_requests;
 mod results;
@@ -27,4 +32,5 @@ mod sanitise;
 mod scenarios;
 mod settings;
 mod signals;
+mod trust;
 mod usage;

@@ -116,7 +116,7 @@ fn root_cause(error: &(dyn Error + 'static)) -> String {
     one_line(&cause.to_string(), 300)
 }
 
-fn refused(status: u16, body: &str, headers: &HeaderMap) -> Failure {
+pub(in crate::api) fn refused(status: u16, body: &str, headers: &HeaderMap) -> Failure {
     let parsed = serde_json::from_str::<Value>(body).ok();
     let error = parsed.as_ref().map(|body| body.get("error").unwrap_or(body));
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
@@ -135,7 +135,7 @@ fn refused(status: u16, body: &str, headers: &HeaderMap) -> Failure {
 }
 
 /// An error that came inside a stream has no status: its own words stand for one.
-fn inside(body: &Value) -> Failure {
+pub(in crate::api) fn inside(body: &Value) -> Failure {
     let error = body.get("error").filter(|error| !error.is_null()).unwrap_or(body);
     let code = code_of(error);
     let numeric = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());

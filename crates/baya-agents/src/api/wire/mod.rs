@@ -10,7 +10,7 @@ mod failure;
 mod frames;
 mod request;
 
-pub(super) use failure::{Failure, RetryAdvice, one_line};
+pub(super) use failure::{Failure, RetryAdvice, inside, one_line, refused};
 pub(crate) use request::STRUCTURED_OUTPUT;
 pub(super) use request::{Message, Offer, Replay, Request, Shape, ToolAnswer, ToolForce, ToolSpec};
 
@@ -261,7 +261,7 @@ impl ToolUse {
 }
 
 /// A client with our time-outs; a proxy never stands between us and this machine.
-pub(super) fn http_client(base_url: &str, connect_timeout: Duration) -> reqwest::Result<reqwest::Client> {
+pub(crate) fn http_client(base_url: &str, connect_timeout: Duration) -> reqwest::Result<reqwest::Client> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("baya/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(connect_timeout)

@@ -1,0 +1,193 @@
+//! One request and its answer, from the first byte to the books.
+//!
+//! Whoever ends it first (the provider, the client, the owner of the grant) settles it, with what has
+//! passed by then; everybody later finds it settled.
+
+use super::account::{Account, Bill, Outcome};
+use super::reading::{Reader, Said};
+use super::route::Errand;
+use super::tape::Recording;
+use crate::governor::Pass;
+use baya_core::agent::{Cause, CauseKind, Usage};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+pub(super) struct Exchange {
+    account: Arc<Account>,
+    errand: Errand,
+    request_bytes: u64,
+    number: OnceLock<u64>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The provider is at work on it.
+    is_out: bool,
+    pass: Option<Pass>,
+    answer: Option<Answering>,
+    is_settled: bool,
+}
+
+/// An answer that passes.
+pub(super) struct Answering {
+    pub provider: String,
+    pub address: String,
+    pub reader: Reader,
+    pub recording: Option<Recording>,
+    /// The provider refused: what that means.
+    pub failure: Option<Cause>,
+    /// Whether anything has passed.
+    pub has_begun: bool,
+}
+
+/// How an answer ended.
+enum Ending {
+    Whole,
+    /// The provider broke it off.
+    Broken(String),
+    /// Nobody waits for it any more.
+    Abandoned,
+}
+
+/// Keeps an exchange; dropped, it is abandoned.
+pub(super) struct Open(pub Arc<Exchange>);
+
+impl Exchange {
+    pub fn begin(account: Arc<Account>, errand: Errand, request_bytes: usize) -> Open {
+        let exchange = Arc::new(Exchange {
+            account,
+            errand,
+            request_bytes: request_bytes as u64,
+            number: OnceLock::new(),
+            state: Mutex::default(),
+        });
+        let number = exchange.account.began(&exchange);
+        // The one place that sets it.
+        let _ = exchange.number.set(number);
+        Open(exchange)
+    }
+
+    /// The request is on its way.
+    pub fn goes_out(&self, pass: Pass, model: Option<&str>) {
+        if self.errand == Errand::Ask {
+            self.account.count_request(model);
+        }
+        let mut state = self.lock();
+        state.is_out = true;
+        state.pass = Some(pass);
+    }
+
+    /// The tape answers instead of a provider.
+    pub fn is_replayed(&self, model: Option<&str>) {
+        if self.errand == Errand::Ask {
+            self.account.count_request(model);
+        }
+    }
+
+    /// The provider did not take it; whoever calls says so to the lane.
+    pub fn came_back(&self) -> Option<Pass> {
+        let mut state = self.lock();
+        state.is_out = false;
+        state.pass.take()
+    }
+
+    pub fn answers(&self, answering: Answering) {
+        self.lock().answer = Some(answering);
+    }
+
+    /// Bytes of the answer pass.
+    pub fn passes(&self, bytes: &[u8]) {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        let Some(answer) = state.answer.as_mut().filter(|_| !state.is_settled) else { return };
+        if !std::mem::replace(&mut answer.has_begun, true) {
+            state.pass.iter().for_each(Pass::first_byte);
+        }
+        answer.reader.feed(bytes);
+        answer.recording.iter_mut().for_each(|recording| recording.push(bytes));
+        let has_ended = answer.reader.has_ended();
+        drop(guard);
+        if has_ended {
+            self.whole();
+        }
+    }
+
+    pub fn whole(&self) {
+        self.settle(Ending::Whole);
+    }
+
+    pub fn broke(&self, why: String) {
+        self.settle(Ending::Broken(why));
+    }
+
+    pub fn abandon(&self) {
+        self.settle(Ending::Abandoned);
+    }
+
+    fn settle(&self, ending: Ending) {
+        let mut state = self.lock();
+        if std::mem::replace(&mut state.is_settled, true) {
+            return;
+        }
+        let (pass, answer, is_out) = (state.pass.take(), state.answer.take(), state.is_out);
+        drop(state);
+        if let Some(pass) = pass {
+            match &ending {
+                Ending::Whole => pass.succeeded(),
+                // The provider had taken it.
+                Ending::Abandoned if answer.as_ref().is_some_and(|answer| answer.has_begun) => {
+                    pass.succeeded()
+                }
+                Ending::Broken(_) | Ending::Abandoned => pass.failed(),
+            }
+        }
+        let bill = match answer {
+            Some(answer) => self.bill(answer, &ending),
+            None if is_out => Bill { usage: Said::default().usage(self.request_bytes), ..Bill::default() },
+            None => Bill::default(),
+        };
+        self.settled(bill);
+    }
+
+    fn bill(&self, mut answer: Answering, ending: &Ending) -> Bill {
+        let is_whole = matches!(ending, Ending::Whole);
+        if let Some(recording) = answer.recording.filter(|_| !matches!(ending, Ending::Abandoned)) {
+            recording.write(is_whole);
+        }
+        if let Some(cause) = answer.failure {
+            return Bill { outcome: Outcome::Failed(cause), ..Bill::default() };
+        }
+        let said = answer.reader.finish(is_whole);
+        let failure = match ending {
+            Ending::Broken(why) => {
+                let message = format!("no whole answer from `{}`: {why}", answer.provider);
+                Some(Cause::new(CauseKind::Network, message))
+            }
+            Ending::Whole => said.failure(&answer.provider, &answer.address),
+            Ending::Abandoned => None,
+        };
+        let outcome = match (failure, ending) {
+            (Some(cause), _) => Outcome::Failed(cause),
+            (None, Ending::Abandoned) => Outcome::Unknown,
+            (None, Ending::Whole | Ending::Broken(_)) => Outcome::Fine,
+        };
+        let usage = if said.is_answer() { said.usage(self.request_bytes) } else { Usage::default() };
+        Bill { usage, model_served: said.served.clone(), outcome }
+    }
+
+    fn settled(&self, bill: Bill) {
+        if let Some(number) = self.number.get() {
+            self.account.settle(*number, (self.errand == Errand::Ask).then_some(bill));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}

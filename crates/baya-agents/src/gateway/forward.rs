@@ -1,0 +1,181 @@
+//! Towards the provider and back: a place in the lane, the request, and again where there was no room.
+//!
+//! A request that the provider has no room for (429, 503, 529) is asked again here, through the lane, so
+//! that many agents do not storm; nothing has reached the client by then. All other refusals go to the
+//! client as they are.
+
+use super::asked::{Asked, Outgoing};
+use super::exchange::Exchange;
+use super::grant::Door;
+use super::refusal::Refusal;
+use super::upstream::Upstream;
+use crate::api::judge::{Judged, Question, judge};
+use crate::governor::Ask;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode};
+use baya_core::agent::Cause;
+use baya_core::ids::AgentNumber;
+use baya_core::limits::{GATEWAY_SILENCE_MS, GATEWAY_TRIES};
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
+use std::error::Error;
+use std::time::Duration;
+
+/// Longer errors are cut.
+const ERROR_BYTES_MAX: usize = 1024 * 1024;
+
+/// An answer that begins.
+pub(super) struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: BoxStream<'static, Result<Bytes, String>>,
+    /// What it means, if the provider refused.
+    pub failure: Option<Cause>,
+}
+
+/// A request on its way to one provider.
+pub(super) struct Forward<'a> {
+    pub asked: &'a Asked,
+    pub upstream: &'a Upstream,
+    pub exchange: &'a Exchange,
+    pub door: &'a Door,
+    pub agent: Option<AgentNumber>,
+}
+
+/// What came of one try.
+enum Try {
+    Answered(Answer),
+    /// The provider has no room; what to tell the client if it has none to the end.
+    NoRoom(Answer, Judged),
+    Refused(Answer, Judged),
+}
+
+impl Forward<'_> {
+    pub async fn go(&self, outgoing: &Outgoing) -> Result<Answer, Refusal> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.ask(outgoing, tries).await? {
+                Try::Answered(answer) => return Ok(answer),
+                Try::NoRoom(_, judged) if judged.again && tries < GATEWAY_TRIES => {
+                    if let Some(pass) = self.exchange.came_back() {
+                        pass.limited(judged.after);
+                    }
+                }
+                Try::NoRoom(answer, judged) => {
+                    self.exchange.came_back().into_iter().for_each(|pass| match judged.again {
+                        true => {
+                            pass.limited(judged.after);
+                        }
+                        false => pass.failed(),
+                    });
+                    return Ok(Answer { failure: Some(judged.cause), ..not_again(answer) });
+                }
+                Try::Refused(answer, judged) => {
+                    self.exchange.came_back().into_iter().for_each(|pass| pass.failed());
+                    return Ok(Answer { failure: Some(judged.cause), ..answer });
+                }
+            }
+        }
+    }
+
+    async fn ask(&self, outgoing: &Outgoing, tries: u32) -> Result<Try, Refusal> {
+        let pass = {
+            let _held = self.door.hold();
+            let ask = Ask { agent: self.agent, prefix: self.agent.and_then(|_| self.asked.prefix()) };
+            self.upstream.lane.enter(ask, &|wait| self.door.tell(wait)).await
+        };
+        self.exchange.goes_out(pass, self.asked.model());
+        let request = self.upstream.client.request(self.asked.method.clone(), &self.upstream.url);
+        let request = request.headers(self.upstream.headers.clone()).body(outgoing.body.clone());
+        let patience = Duration::from_millis(GATEWAY_SILENCE_MS);
+        let answer = match tokio::time::timeout(patience, request.send()).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(self.unreachable(&innermost(&error))),
+            Err(_) => return Err(self.unreachable("no answer began for too long")),
+        };
+        self.door.beat();
+        if answer.status().is_success() {
+            return Ok(Try::Answered(passing(answer)));
+        }
+        self.refused(answer, tries).await
+    }
+
+    async fn refused(&self, answer: reqwest::Response, tries: u32) -> Result<Try, Refusal> {
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = self.without_key(text_of(answer).await);
+        let Upstream { name, address, .. } = self.upstream;
+        let model = self.asked.model().unwrap_or("the model");
+        let judged =
+            judge(status.as_u16(), &body, &headers, &Question { provider: name, address, model, tries });
+        let body = futures_util::stream::once(async move { Ok(Bytes::from(body)) }).boxed();
+        let answer = Answer { status, headers: without_length(headers), body, failure: None };
+        Ok(match status.as_u16() {
+            429 | 503 | 529 => Try::NoRoom(answer, judged),
+            _ => Try::Refused(answer, judged),
+        })
+    }
+
+    fn unreachable(&self, why: &str) -> Refusal {
+        let pass = self.exchange.came_back();
+        pass.into_iter().for_each(|pass| pass.failed());
+        let Upstream { name, address, .. } = self.upstream;
+        Refusal::Unreachable {
+            provider: name.clone(),
+            address: address.clone(),
+            why: self.without_key(why.to_owned()),
+        }
+    }
+
+    /// Providers and proxies may say the key back.
+    fn without_key(&self, text: String) -> String {
+        match &self.upstream.key {
+            Some(key) if key.len() >= 4 => text.replace(key.as_str(), "…"),
+            Some(_) | None => text,
+        }
+    }
+}
+
+fn passing(answer: reqwest::Response) -> Answer {
+    Answer {
+        status: answer.status(),
+        headers: answer.headers().clone(),
+        body: answer.bytes_stream().map_err(|error| innermost(&error)).boxed(),
+        failure: None,
+    }
+}
+
+async fn text_of(answer: reqwest::Response) -> String {
+    let mut bytes = Vec::new();
+    let mut pieces = answer.bytes_stream();
+    let patience = Duration::from_millis(GATEWAY_SILENCE_MS);
+    while let Ok(Some(Ok(piece))) = tokio::time::timeout(patience, pieces.next()).await {
+        bytes.extend_from_slice(&piece);
+        if bytes.len() > ERROR_BYTES_MAX {
+            bytes.truncate(ERROR_BYTES_MAX);
+            break;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The body may have changed.
+fn without_length(mut headers: HeaderMap) -> HeaderMap {
+    headers.remove(axum::http::header::CONTENT_LENGTH);
+    headers
+}
+
+/// The clients of both makers obey this word: all that helps was tried here.
+fn not_again(mut answer: Answer) -> Answer {
+    answer.headers.insert("x-should-retry", axum::http::HeaderValue::from_static("false"));
+    answer
+}
+
+/// The innermost error says most and repeats least.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,136 @@
+//! Providers that refuse, have no room, or are not there.
+
+use super::*;
+use baya_core::agent::{CauseKind, Wait};
+use baya_core::ids::AgentNumber;
+use std::sync::Mutex;
+
+fn refused(status: u16, message: &str) -> Reply {
+    let body = json!({"error": {"message": message, "type": "e", "code": null}}).to_string();
+    Reply::with(status, body).header("content-type", "application/json")
+}
+
+#[tokio::test]
+async fn no_room_is_waited_for_here_and_the_agent_hears_nothing_of_it() {
+    for status in [429, 503, 529] {
+        let dialect = Dialect::OpenAiChat;
+        let busy = refused(status, "busy").header("retry-after-ms", "5");
+        let server = server([busy.clone(), busy, small_answer(dialect)]).await;
+        let gateway = gateway_to(&server.address).await;
+        let grant = gateway.admit(Admission { agent: Some(AgentNumber(7)), ..admission(dialect) });
+        let waits = Arc::new(Mutex::new(Vec::new()));
+        let told = waits.clone();
+        grant.tell(Arc::new(move |wait| told.lock().unwrap().push(wait)));
+        assert_eq!(ask(&grant, dialect, &body(dialect, "p", false)).await.status, 200);
+        let meter = grant.finish();
+        assert_eq!((meter.requests, meter.usage.total(), meter.last_failure), (3, 7, None));
+        let waits = waits.lock().unwrap().clone();
+        let is_pause = |wait: &Wait| matches!(wait, Wait::Pause { provider, .. } if provider == "openai");
+        assert!(waits.iter().any(is_pause), "{status}: {waits:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_room_to_the_end_is_told_once_and_for_all() {
+    let dialect = Dialect::OpenAiChat;
+    let busy = refused(429, "too many").header("retry-after-ms", "1");
+    let server = server((0..5).map(|_| busy.clone())).await;
+    let gateway = gateway_to(&server.address).await;
+    let grant = gateway.admit(admission(dialect));
+    let answer = request(&grant, dialect, &body(dialect, "p", false)).send().await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["x-should-retry"]),
+        (429, &"false".parse().unwrap())
+    );
+    assert_eq!(answer.text().await.unwrap().matches("too many").count(), 1);
+    assert_eq!(server.requests().len(), 5);
+    let meter = grant.finish();
+    assert_eq!((meter.requests, meter.usage.total()), (5, 0));
+    assert!(meter.last_failure.expect("a failure").message.contains("too many"));
+}
+
+#[tokio::test]
+async fn a_limit_that_lasts_is_not_waited_for() {
+    let dialect = Dialect::Anthropic;
+    let server = server([refused(429, "your limit resets later").header("retry-after", "7200")]).await;
+    let gateway = gateway_to(&server.address).await;
+    let grant = gateway.admit(admission(dialect));
+    assert_eq!(ask(&grant, dialect, &body(dialect, "p", false)).await.status, 429);
+    let failure = grant.finish().last_failure.expect("a failure");
+    assert_eq!(failure.kind, CauseKind::Credit);
+    assert!(failure.retry_at_ms.is_some(), "so that the run can wake up by itself");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn other_refusals_pass_as_they_are() {
+    let dialect = Dialect::OpenAiResponses;
+    for (status, kind) in
+        [(400, CauseKind::Api), (401, CauseKind::Key), (402, CauseKind::Credit), (500, CauseKind::Api)]
+    {
+        let server = server([refused(status, "because")]).await;
+        let gateway = gateway_to(&server.address).await;
+        let grant = gateway.admit(admission(dialect));
+        let got = ask(&grant, dialect, &body(dialect, "p", true)).await;
+        assert_eq!((got.status, got.error(dialect)), (status, "because".to_owned()));
+        let meter = grant.finish();
+        assert_eq!((meter.requests, meter.usage.total()), (1, 0));
+        assert_eq!(meter.last_failure.expect("a failure").kind, kind);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_forgotten_when_the_next_request_succeeds() {
+    let dialect = Dialect::OpenAiChat;
+    let server = server([refused(500, "once"), small_answer(dialect)]).await;
+    let gateway = gateway_to(&server.address).await;
+    let grant = gateway.admit(admission(dialect));
+    assert_eq!(ask(&grant, dialect, &body(dialect, "p", false)).await.status, 500);
+    assert_eq!(ask(&grant, dialect, &body(dialect, "p", false)).await.status, 200);
+    assert_eq!(grant.finish().last_failure, None);
+}
+
+#[tokio::test]
+async fn nobody_at_the_address_is_a_clear_error_on_every_wire() {
+    let address = Server::address_of_nobody().await;
+    let gateway = gateway_to(&address).await;
+    for dialect in Dialect::ALL {
+        let grant = gateway.admit(admission(dialect));
+        let got = ask(&grant, dialect, &body(dialect, "p", true)).await;
+        assert_eq!(got.status, 502);
+        let message = got.error(dialect);
+        assert!(message.contains(&address) && message.contains(provider_of(dialect)), "{message}");
+        let meter = grant.finish();
+        assert_eq!(meter.last_failure.expect("a failure").kind, CauseKind::ProviderDown);
+        assert_eq!(meter.usage.total(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_speak_the_wire_is_not_asked() {
+    let server = server([]).await;
+    let gateway = gateway_to(&server.address).await;
+    for (dialect, provider, says) in [
+        (Dialect::OpenAiChat, "anthropic", "`anthropic` does not speak OpenAI chat completions"),
+        (Dialect::Anthropic, "openai", "`openai` does not speak Anthropic Messages"),
+        (Dialect::Anthropic, "nobody", "no provider is called `nobody`"),
+    ] {
+        let grant = gateway.admit(Admission { provider: Some(provider.to_owned()), ..Admission::default() });
+        let got = ask(&grant, dialect, &body(dialect, "p", false)).await;
+        assert_eq!(got.status, 400);
+        assert!(got.error(dialect).contains(says), "{:?}", got.body);
+    }
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_read_goes_nowhere() {
+    let server = server([]).await;
+    let gateway = gateway_to(&server.address).await;
+    let grant = gateway.admit(admission(Dialect::OpenAiChat));
+    let url = format!("{}/chat/completions", grant.base_url(Dialect::OpenAiChat));
+    assert_eq!(send(client().post(&url).body("not JSON")).await.status, 400);
+    assert_eq!(send(client().post(&url).body("[]")).await.status, 400);
+    assert_eq!(send(client().post(&url).header("content-encoding", "zstd").body("()")).await.status, 415);
+    assert_eq!(server.requests().len(), 0);
+}
