@@ -71,6 +71,9 @@ pub struct Surroundings {
     pub models_known: Vec<String>,
     /// What becomes of prompts with marked text in them.
     pub taint: TaintUse,
+    /// Options of `agent()` that agents of a backend cannot be held to, by its name.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub options_refused: std::collections::BTreeMap<String, Vec<String>>,
     /// No model is asked by the default backend.
     pub simulated: bool,
     /// The model of agents that name none, if the user said one; a resume takes it over.

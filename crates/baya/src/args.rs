@@ -52,10 +52,10 @@ pub enum Command {
     Trust(trust::Args),
     /// Serve a made-up model on this machine, for trying and for tests
     FakeModel(fake_model::Args),
-    /// Say what works here, and what to do about what does not
-    Doctor(doctor::Args),
     /// Stand between agents and models: count, record, replay, hide the keys
     Gateway(gateway::Args),
+    /// Say what works here, and what to do about what does not
+    Doctor(doctor::Args),
     /// Print the completions of a shell
     Completions(completions::Args),
     #[command(external_subcommand)]
@@ -81,8 +81,8 @@ impl Command {
             | Command::Sandbox(_)
             | Command::Trust(_)
             | Command::FakeModel(_)
-            | Command::Doctor(_)
             | Command::Gateway(_)
+            | Command::Doctor(_)
             | Command::Completions(_)
             | Command::Unknown(_) => false,
         }

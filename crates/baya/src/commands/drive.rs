@@ -13,6 +13,7 @@ use crate::views::{json, sanitise, show, summary};
 use crate::wiring::backends::SIMULATED;
 use crate::wiring::bench;
 use crate::wiring::gates::Questions;
+use crate::wiring::outside;
 use crate::wiring::pool::LocalPool;
 use crate::wiring::signals;
 use baya_agents::sandbox::Profile;
@@ -33,7 +34,7 @@ pub struct DriveFlags {
     /// The model of agents that name none: an alias, an id, or provider/model
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
-    /// Who works: `simulated`, a provider, or a command of the settings
+    /// Who works: `simulated`, a provider, `codex`, `claude`, or a command of the settings
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
     /// Answers for simulated agents
@@ -92,6 +93,9 @@ pub fn settle_trust(
         false if flags.yes || flags.json || background => Asking::Nobody,
         false => Asking::Person,
     };
+    if !simulated {
+        outside::tell_broken(folders);
+    }
     trust::settle(folders, settings, asking)
 }
 

@@ -5,11 +5,14 @@
 
 mod file;
 mod guard;
+mod programs;
 
 pub use file::{
-    CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, RequestsSection, SettingsFile,
+    AcpSection, CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, RequestsSection,
+    SettingsFile,
 };
 pub use guard::{Approvals, HeavySection};
+pub use programs::BackendSection;
 
 use crate::failure::{Failure, in_words};
 use crate::folders::Folders;
@@ -44,6 +47,9 @@ pub struct Settings {
     pub requests: RequestsSection,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
+    /// Agents that are known programs.
+    pub backends: BTreeMap<String, BackendSection>,
+    pub acp: BTreeMap<String, AcpSection>,
     /// Model aliases.
     pub models: BTreeMap<String, String>,
     /// Rules for simulated agents.
@@ -83,6 +89,7 @@ pub struct Settings {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Wanted {
     pub commands: BTreeMap<String, CommandSection>,
+    pub acp: BTreeMap<String, AcpSection>,
     pub hooks: Vec<Hook>,
 }
 
@@ -138,6 +145,7 @@ impl Settings {
         fill_map(&mut self.memory, file.memory, |bytes| bytes.0);
         fill_map(&mut self.concurrency_by_model, file.concurrency_by_model, |count| count.0);
         fill_map(&mut self.providers, file.providers, |provider| provider);
+        fill_map(&mut self.backends, file.backends, |backend| at_home(backend, folders, base));
         fill_map(&mut self.models, file.models, |model| model);
     }
 
@@ -145,13 +153,14 @@ impl Settings {
     fn want(&mut self, file: &SettingsFile, path: &Path, folders: &Folders) {
         let base = path.parent().unwrap_or(Path::new("/"));
         let (commands, hooks) = (placed_all(file, folders, base), file.hooks.hooks(folders, base));
-        self.wanted = Wanted { commands, hooks };
+        self.wanted = Wanted { commands, acp: placed_agents(file, folders, base), hooks };
     }
 
     /// Takes what only the user's own file may say.
     fn fill_own(&mut self, file: &SettingsFile, path: &Path, folders: &Folders) {
         let base = path.parent().unwrap_or(Path::new("/"));
         self.commands = placed_all(file, folders, base);
+        self.acp = placed_agents(file, folders, base);
         self.hooks = file.hooks.hooks(folders, base);
         if let Some(ProfileName::Enforced(Profile::Full)) = file.sandbox {
             self.sandbox = self.sandbox.or(Some(Profile::Full));
@@ -230,10 +239,24 @@ fn placed(mut command: CommandSection, folders: &Folders, base: &Path) -> Comman
     command
 }
 
+fn placed_agents(file: &SettingsFile, folders: &Folders, base: &Path) -> BTreeMap<String, AcpSection> {
+    let mut agents = file.acp.clone();
+    agents.values_mut().for_each(|agent| place_program(&mut agent.argv.0, folders, base));
+    agents
+}
+
 fn place_program(argv: &mut [String], folders: &Folders, base: &Path) {
     if let Some(program) = argv.first_mut().filter(|program| program.contains('/')) {
         *program = folders.expand(program, base).display().to_string();
     }
+}
+
+/// As [`placed`].
+fn at_home(mut backend: BackendSection, folders: &Folders, base: &Path) -> BackendSection {
+    if let Some(program) = backend.program.as_mut().filter(|program| program.contains('/')) {
+        *program = folders.expand(program, base).display().to_string();
+    }
+    backend
 }
 
 fn fill_map<A, B>(into: &mut BTreeMap<String, B>, from: BTreeMap<String, A>, convert: impl Fn(A) -> B) {
