@@ -8,6 +8,7 @@ mod cases;
 mod fake_model;
 mod governed;
 mod journal_lines;
+mod metering;
 mod process;
 mod scripts;
 mod stopwatch;
@@ -57,7 +58,7 @@ pub fn bench(size: Size) -> Result<(), String> {
     Ok(())
 }
 
-const CASES: [(&str, Case); 8] = [
+const CASES: [(&str, Case); 9] = [
     ("start", cases::start),
     ("trivial agents", cases::trivial_agents),
     ("makespan, 2 at once", cases::makespan_narrow),
@@ -66,4 +67,5 @@ const CASES: [(&str, Case); 8] = [
     ("pending calls", cases::pending_calls),
     ("resume", cases::resume),
     ("bought again", again::all),
+    ("metering", metering::all),
 ];

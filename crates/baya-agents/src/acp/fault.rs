@@ -202,6 +202,7 @@ fn of_model(cause: Cause) -> AttemptEnd {
         | CauseKind::SchemaUnmet
         | CauseKind::Program
         | CauseKind::Panic
+        | CauseKind::Vetoed
         | CauseKind::Skipped => AttemptEnd::Failed(cause),
     }
 }

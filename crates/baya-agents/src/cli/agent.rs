@@ -141,7 +141,11 @@ impl CliAgent {
             shape,
             patience: self.patience(task),
         };
-        Ok(conversation.run(way).await)
+        let end = conversation.run(way).await;
+        if matches!(end, AttemptEnd::Answered(_)) {
+            seat.clear().await;
+        }
+        Ok(end)
     }
 
     fn agent_type(&self, task: &AgentTask) -> Result<Option<&AgentType>, AttemptEnd> {

@@ -1,6 +1,7 @@
 //! Everything that agents can be asked, over loopback only.
 
 mod acp;
+mod admission;
 mod agent_types;
 mod answer_tool;
 mod api;
@@ -14,6 +15,7 @@ mod faults;
 mod gateway;
 mod governor;
 mod mcp;
+mod policy;
 mod program;
 mod sandbox;
 mod simulated;

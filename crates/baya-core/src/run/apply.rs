@@ -15,6 +15,7 @@ impl State {
         if let Some(call) = call_of(&recorded.event) {
             self.calls_seen = self.calls_seen.max(call.0);
         }
+        self.withdraw_questions(&recorded.event);
         match &recorded.event {
             Event::RunStarted { .. }
             | Event::RunResumed { .. }
@@ -92,7 +93,6 @@ impl State {
             Event::DriverStarted { fence, surroundings, pid: _ } => {
                 self.fence = *fence;
                 self.surroundings = surroundings.clone();
-                self.approvals.withdraw(None);
                 self.requeue_lost();
             }
             Event::LimitsChanged { limits } => self.limits = limits.clone(),
@@ -101,16 +101,9 @@ impl State {
             }
             Event::RunPaused { .. } => self.life = Life::Paused,
             Event::RunContinued { .. } => self.life = Life::Live,
-            Event::StopRequested { .. } => {
-                self.life = Life::Stopping;
-                self.approvals.withdraw(None);
-            }
-            Event::RunInterrupted { .. } => {
-                self.life = Life::Interrupted;
-                self.approvals.withdraw(None);
-            }
+            Event::StopRequested { .. } => self.life = Life::Stopping,
+            Event::RunInterrupted { .. } => self.life = Life::Interrupted,
             Event::RunEnded { status, result, error, failures } => {
-                self.approvals.withdraw(None);
                 self.life = Life::Ended(*status);
                 let (result, error, failures) = (result.clone(), error.clone(), failures.clone());
                 self.ended = Some(RunEnd { status: *status, result, error, failures });
@@ -122,7 +115,6 @@ impl State {
     fn begin_generation(&mut self, generation: u32) {
         self.generation = generation;
         self.steps.begin_generation();
-        self.approvals.withdraw(None);
         self.life = Life::Live;
         self.ended = None;
         self.calls.clear();
@@ -206,18 +198,7 @@ impl State {
     fn apply_to_agent(&mut self, recorded: &Recorded) {
         match &recorded.event {
             Event::AgentQueued { .. } => self.apply_queued(&recorded.event),
-            Event::AgentReused { agent, call, key, occurrence, phase, .. } => {
-                self.asked.push(*agent);
-                self.occurrences.insert(key.clone(), occurrence + 1);
-                self.calls.insert(*call, CallFate::Reuses(*agent));
-                self.agent_of_call.insert(*call, *agent);
-                if let Some(left) = self.pool.get_mut(key) {
-                    left.remove(agent);
-                }
-                if let Some(agent) = self.agent_mut(*agent) {
-                    agent.phase = phase.clone();
-                }
-            }
+            Event::AgentReused { .. } => self.apply_reused(&recorded.event),
             Event::AgentStarted { agent, attempt } => {
                 if self.queue.front() == Some(agent) {
                     self.queue.pop_front();
@@ -254,7 +235,6 @@ impl State {
             }
             Event::AttemptEnded { agent, end, usage, .. } => {
                 self.usage.add(usage);
-                self.approvals.withdraw(Some(*agent));
                 self.queue.push_back(*agent);
                 if let Some(agent) = self.agent_mut(*agent) {
                     agent.usage.add(usage);
@@ -264,7 +244,7 @@ impl State {
             }
             Event::AgentFinished { agent, outcome, usage, work, .. } => {
                 self.usage.add(usage);
-                self.approvals.withdraw(Some(*agent));
+                self.mark_words(*agent, outcome);
                 if let Some(agent) = self.agent_mut(*agent) {
                     agent.usage.add(usage);
                     agent.turns = Vec::new();
@@ -276,8 +256,24 @@ impl State {
         }
     }
 
+    fn apply_reused(&mut self, event: &Event) {
+        let Event::AgentReused { agent, call, key, occurrence, phase, .. } = event else { return };
+        self.asked.push(*agent);
+        self.occurrences.insert(key.clone(), occurrence + 1);
+        self.calls.insert(*call, CallFate::Reuses(*agent));
+        self.agent_of_call.insert(*call, *agent);
+        if let Some(left) = self.pool.get_mut(key) {
+            left.remove(agent);
+        }
+        if let Some(agent) = self.agent_mut(*agent) {
+            agent.phase = phase.clone();
+        }
+    }
+
     fn apply_queued(&mut self, event: &Event) {
-        let Event::AgentQueued { agent, call, key, occurrence, label, phase, prompt, options, .. } = event
+        let Event::AgentQueued {
+            agent, call, key, occurrence, label, phase, prompt, options, tainted, ..
+        } = event
         else {
             return;
         };
@@ -294,6 +290,7 @@ impl State {
             phase: phase.clone(),
             prompt: prompt.clone(),
             options: options.clone(),
+            tainted: tainted.clone(),
             occurrence: *occurrence,
             state: AgentState::Queued,
             attempts: 0,

@@ -2,12 +2,18 @@
 
 use crate::exit::{Exit, Strictness};
 use crate::failure::Failure;
+use crate::folders::Folders;
 use crate::output;
+use crate::settings::Settings;
+use crate::trust::{self, Asking, Trust};
 use crate::views::json::Ended;
 use crate::views::palette::Palette;
 use crate::views::watch::{Watching, watch};
 use crate::views::{json, sanitise, show, summary};
+use crate::wiring::backends::SIMULATED;
 use crate::wiring::bench;
+use crate::wiring::gates::Questions;
+use crate::wiring::outside;
 use crate::wiring::pool::LocalPool;
 use crate::wiring::signals;
 use baya_agents::sandbox::Profile;
@@ -28,7 +34,7 @@ pub struct DriveFlags {
     /// The model of agents that name none: an alias, an id, or provider/model
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
-    /// Who works: `simulated`, a provider, or a command of the settings
+    /// Who works: `simulated`, a provider, `codex`, `claude`, or a command of the settings
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
     /// Answers for simulated agents
@@ -40,12 +46,21 @@ pub struct DriveFlags {
     /// One JSON line per event on stdout; the last is always `run_ended`
     #[arg(long)]
     pub json: bool,
-    /// Ask nothing
+    /// Ask nothing: what the policy would ask is denied
     #[arg(long, short)]
     pub yes: bool,
+    /// Trust this folder with what it wants to run: servers of tools, commands, hooks
+    #[arg(long)]
+    pub trust: bool,
     /// Exit 3 if any agent failed
     #[arg(long)]
     pub strict: bool,
+}
+
+impl DriveFlags {
+    pub fn questions(&self) -> Questions {
+        if self.yes { Questions::Denied } else { Questions::Put }
+    }
 }
 
 /// Everything there is to drive with.
@@ -61,6 +76,27 @@ pub struct Drive {
     pub view: RunView,
     pub watching: Watching,
     pub strictness: Strictness,
+}
+
+/// What the folder is trusted with, after asking if somebody is there to ask.
+pub fn settle_trust(
+    flags: &DriveFlags,
+    folders: &Folders,
+    settings: &mut Settings,
+    background: bool,
+) -> Result<Trust, Failure> {
+    let simulated =
+        flags.backend.as_ref().or(settings.backend.as_ref()).is_some_and(|name| name == SIMULATED);
+    let asking = match flags.trust {
+        true => Asking::Granted,
+        false if simulated => Asking::Unneeded,
+        false if flags.yes || flags.json || background => Asking::Nobody,
+        false => Asking::Person,
+    };
+    if !simulated {
+        outside::tell_broken(folders);
+    }
+    trust::settle(folders, settings, asking)
 }
 
 /// How to watch, as flags and terminal want it.
@@ -138,6 +174,7 @@ fn ended(view: &RunView, end: &DriveEnd) -> Ended {
         result: json!(end.result),
         error,
         failures: json!(end.failures),
+        denied: json!(view.denied),
     }
 }
 

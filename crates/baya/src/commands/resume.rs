@@ -9,10 +9,13 @@ use crate::folders::Folders;
 use crate::output;
 use crate::script_args::{self, Given};
 use crate::settings::Settings;
+use crate::trust::Trust;
 use crate::wiring::backends::{self, Choice};
+use crate::wiring::outside;
 use crate::wiring::pool::LocalPool;
 use crate::wiring::scripts::Workflows;
-use crate::wiring::{bench, host};
+use crate::wiring::{bench, gates, host};
+use baya_agents::mcp::end_left;
 use baya_core::event::ScriptRecord;
 use baya_core::ids::RunId;
 use baya_core::limits::Limits;
@@ -22,7 +25,7 @@ use baya_engine::driver::Begin;
 use baya_engine::journal::Journal;
 use baya_engine::runs::RunStore;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
@@ -50,11 +53,12 @@ pub struct Args {
 pub fn execute(args: Args) -> Result<Exit, Failure> {
     args.limits.refuse_what_is_not_there()?;
     let folders = Folders::find()?;
-    let settings = Settings::load(&folders)?;
-    drive::runtime()?.block_on(go_on(&args, &folders, &settings))
+    let mut settings = Settings::load(&folders)?;
+    let trust = drive::settle_trust(&args.drive, &folders, &mut settings, false)?;
+    drive::runtime()?.block_on(go_on(&args, trust, &folders, &settings))
 }
 
-async fn go_on(args: &Args, folders: &Folders, settings: &Settings) -> Result<Exit, Failure> {
+async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings) -> Result<Exit, Failure> {
     let store = RunStore::new(&folders.state);
     let run = store.find(&args.run).map_err(|error| of_journal(&error))?;
     let workflows = Workflows::new(folders, Options { typescript: args.ts, portable: false })?;
@@ -68,16 +72,20 @@ async fn go_on(args: &Args, folders: &Folders, settings: &Settings) -> Result<Ex
     }
     let script_args = new_args(args, script.as_deref(), &events)?;
     tell_folder(&view, folders);
-    let backends = backends::build(choice(args, settings, &view), folders, settings).await?;
+    end_servers(&folders.state, &run).await;
+    let choice = Choice { trust, ..choice(args, settings, &view) };
+    let backends = backends::build(choice, folders, settings).await?;
     let strict = args.drive.strict || settings.strict;
     let limits = new_limits(args, &view.limits);
     let (run_id, profile) = (run.clone(), backends.profile());
+    let watching = drive::watching(args.drive.json);
+    let gates = gates::build(settings, folders, watching, args.drive.questions());
     let drive = Drive {
         run,
         journal: Box::new(journal),
         steps: Arc::new(host::build(&run_id, profile, folders, &events)?),
         surroundings: backends.surroundings(folders),
-        pool: Arc::new(LocalPool::new(backends, folders.working.clone())),
+        pool: Arc::new(LocalPool::new(backends, folders.working.clone()).with_gates(gates)),
         workflows: Arc::new(workflows),
         begin: Begin::Resume {
             past: Some(events),
@@ -87,7 +95,7 @@ async fn go_on(args: &Args, folders: &Folders, settings: &Settings) -> Result<Ex
             limits,
         },
         view,
-        watching: drive::watching(args.drive.json),
+        watching,
         strictness: if strict { Strictness::Strict } else { Strictness::Lenient },
     };
     drive.go().await
@@ -137,7 +145,8 @@ fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
         backend: Some(view.backend.clone()).filter(|name| !name.is_empty()),
         model: view.model.clone(),
         rules: view.rules.as_ref().map(PathBuf::from),
-        sandbox: view.sandbox.as_deref().and_then(|name| bench::profile(name).ok()),
+        sandbox: view.sandbox.as_deref().and_then(bench::profile_in_force),
+        ..Choice::default()
     };
     let set = Choice::of_flags(&args.drive, settings);
     Choice {
@@ -145,12 +154,23 @@ fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
         model: args.drive.model.clone().or(had.model).or(set.model),
         rules: args.drive.rules.clone().or(had.rules).or(set.rules),
         sandbox: args.drive.sandbox.or(had.sandbox).or(set.sandbox),
+        // How careful to be is the user's to say anew each time.
+        taint: set.taint,
+        best_effort: set.best_effort,
+        ..Choice::default()
     }
 }
 
 fn new_limits(args: &Args, had: &Limits) -> Option<Limits> {
     let limits = args.limits.over(had.clone());
     (limits != *had).then_some(limits)
+}
+
+/// Servers that an earlier process of ours left at work.
+async fn end_servers(state: &Path, run: &RunId) {
+    let notes = outside::notes(state, run);
+    // A task that breaks has ended nothing, as if there had been nothing to read.
+    let _ = tokio::task::spawn_blocking(move || end_left(&notes)).await;
 }
 
 fn tell_folder(view: &RunView, folders: &Folders) {

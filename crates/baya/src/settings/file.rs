@@ -1,11 +1,17 @@
 //! The form of a settings file.
 
+use super::guard::{Approvals, HeavySection, HooksSection};
+use super::programs::BackendSection;
 use crate::failure::Failure;
 use crate::near::did_you_mean;
 use crate::quantity;
-use crate::wiring::bench;
+use crate::wiring::{bench, clis};
 use baya_agents::api::ProviderSettings;
+use baya_agents::egress::HostRules;
+use baya_agents::mcp::config::ServerConfig;
+use baya_agents::policy::PolicyFile;
 use baya_agents::sandbox::Profile;
+use baya_core::taint::TaintUse;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,12 +30,35 @@ pub struct SettingsFile {
     pub requests: RequestsSection,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
+    pub backends: BTreeMap<String, BackendSection>,
     pub models: BTreeMap<String, String>,
     pub rules: Option<String>,
     /// Whether agents see the project's memory files.
     pub memory_files: Option<bool>,
     /// What the tools of agents may do.
     pub sandbox: Option<ProfileName>,
+    /// What agents may do, beyond their sandbox.
+    pub policy: PolicyFile,
+    /// Whether a person is waited for where the policy asks.
+    pub approvals: Option<Approvals>,
+    /// How long; then it is a denial.
+    pub approval_timeout: Option<Duration>,
+    /// Programs that are told what agents do, and may say no.
+    pub hooks: HooksSection,
+    /// Commands that share slots.
+    pub heavy: HeavySection,
+    /// What a process of an agent needs: `agent` for all, others by kind, as `claude`.
+    pub memory: BTreeMap<String, Bytes>,
+    /// What becomes of prompts that hold text of an agent in quarantine.
+    pub taint: Option<TaintUse>,
+    /// Servers of tools, as `.mcp.json` describes them.
+    pub mcp: BTreeMap<String, McpSection>,
+    /// Variables that descriptions of servers may name, beside the usual ones.
+    pub mcp_env: Vec<String>,
+    /// Hosts whose pages agents may fetch.
+    pub web: HostRules,
+    /// Hosts that commands of agents may reach.
+    pub hosts: HostRules,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -66,6 +95,28 @@ impl RequestsSection {
             wait_in_place: self.wait_in_place.or(other.wait_in_place),
             reset_wait: self.reset_wait.or(other.reset_wait),
         }
+    }
+}
+
+/// A server of tools: `[mcp.NAME]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct McpSection {
+    pub command: Option<String>,
+    pub args: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub url: Option<String>,
+    pub headers: BTreeMap<String, String>,
+    pub timeout: Option<Duration>,
+}
+
+impl McpSection {
+    pub fn config(self) -> ServerConfig {
+        let McpSection { command, args, env, kind, url, headers, timeout } = self;
+        let timeout = timeout.map(|time| time.0);
+        ServerConfig { command, args, env, kind, url, headers, timeout }
     }
 }
 
@@ -127,12 +178,30 @@ pub struct DurationOrNever(pub u64);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct ProfileName(pub Profile);
+pub enum ProfileName {
+    Enforced(Profile),
+    /// As `workspace`, and where the kernel cannot enforce it, with what it can.
+    BestEffort,
+}
+
+impl ProfileName {
+    /// What may be had without trust in whoever wrote the file.
+    pub fn without_trust(self) -> Option<Profile> {
+        match self {
+            ProfileName::Enforced(Profile::Full) => None,
+            ProfileName::Enforced(profile) => Some(profile),
+            ProfileName::BestEffort => Some(Profile::Workspace),
+        }
+    }
+}
 
 impl TryFrom<String> for ProfileName {
     type Error = String;
     fn try_from(name: String) -> Result<ProfileName, String> {
-        bench::profile(&name).map(ProfileName)
+        match name.as_str() {
+            bench::BEST_EFFORT => Ok(ProfileName::BestEffort),
+            name => bench::profile(name).map(ProfileName::Enforced),
+        }
     }
 }
 
@@ -193,8 +262,22 @@ impl<'de> Deserialize<'de> for DurationOrNever {
 
 impl SettingsFile {
     pub fn parse(text: &str, path: &Path) -> Result<SettingsFile, Failure> {
-        toml::from_str(text).map_err(|error| refusal(&error, text, path))
+        let file: SettingsFile = toml::from_str(text).map_err(|error| refusal(&error, text, path))?;
+        match file.backends.keys().find(|name| !clis::names().any(|known| known == *name)) {
+            Some(name) => Err(unknown_backend(name, path)),
+            None => Ok(file),
+        }
     }
+}
+
+fn unknown_backend(name: &str, path: &Path) -> Failure {
+    let known: Vec<&str> = clis::names().collect();
+    Failure::usage(format!("settings `{}`: there is no program `[backends.{name}]`", path.display()))
+        .hint(
+            did_you_mean(name, known.iter().copied())
+                .unwrap_or_else(|| format!("there is {}", known.join(", "))),
+        )
+        .hint("any other program is a command: `[commands.NAME]` with `argv = [\"…\"]`")
 }
 
 fn refusal(error: &toml::de::Error, text: &str, path: &Path) -> Failure {

@@ -2,8 +2,11 @@
 
 use super::palette::Palette;
 use super::sanitise;
+use super::summary::loose_sandbox;
 use super::words;
 use baya_core::agent::{Progress, Wait};
+use baya_core::approval::Patience;
+use baya_core::event::Event;
 use baya_core::view::{AgentCounts, AgentState, AgentView, GroupKind, GroupView, RunState, RunView};
 use std::collections::BTreeMap;
 
@@ -16,6 +19,8 @@ pub struct Canvas {
     pub palette: Palette,
 }
 
+/// Questions shown with the command that answers them.
+const QUESTIONS_SHOWN: usize = 3;
 /// Running agents shown by name.
 const AGENTS_SHOWN: usize = 4;
 
@@ -25,11 +30,13 @@ pub fn draw(view: &RunView, canvas: Canvas) -> Vec<String> {
     let footer = footer(view, canvas);
     let mut lines = header(view, canvas);
     let log = log_line(view, canvas);
-    let room = canvas.rows.saturating_sub(lines.len() + footer.len() + log.len());
+    let questions = question_lines(view, canvas);
+    let room = canvas.rows.saturating_sub(lines.len() + footer.len() + log.len() + questions.len());
     let groups = group_lines(view, canvas, room);
     let agents = agent_lines(view, canvas, room.saturating_sub(groups.len()));
     lines.extend(groups);
     lines.extend(agents);
+    lines.extend(questions);
     lines.extend(log);
     lines.extend(footer);
     lines.truncate(canvas.rows.max(1));
@@ -62,6 +69,9 @@ fn header(view: &RunView, canvas: Canvas) -> Vec<String> {
     if view.simulated {
         let text = words::fit("simulated: no model is asked", canvas.columns);
         lines.push(canvas.palette.warn(&text));
+    }
+    if let Some(text) = loose_sandbox(view) {
+        lines.push(canvas.palette.warn(&words::fit(&text, canvas.columns)));
     }
     lines
 }
@@ -178,6 +188,28 @@ fn agent_line(agent: &AgentView, canvas: Canvas) -> String {
     let text = words::fit(&text, room);
     let padding = " ".repeat(room - words::width(&text));
     format!("    {text}{padding}  {}", canvas.palette.dim(&time))
+}
+
+/// Whether the person is called for it.
+pub fn rings(event: &Event) -> bool {
+    matches!(event, Event::ApprovalAsked { request, .. } if request.patience != Patience::Nobody)
+}
+
+/// What waits for the person's answer, and how to give it.
+fn question_lines(view: &RunView, canvas: Canvas) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (id, question) in view.questions.iter().take(QUESTIONS_SHOWN) {
+        let action = sanitise::line(&question.request.action);
+        let text = format!("  ? {} asks: {action}", question.agent);
+        lines.push(canvas.palette.warn(&words::fit(&text, canvas.columns)));
+        let command = format!("    answer: {}", view.answer_command(*id));
+        lines.push(words::fit(&command, canvas.columns));
+    }
+    let more = view.questions.len().saturating_sub(QUESTIONS_SHOWN);
+    if let (1.., Some(run)) = (more, &view.run) {
+        lines.push(words::fit(&format!("    … {more} more: baya answer {run}"), canvas.columns));
+    }
+    lines
 }
 
 /// What a running agent does, if there is something to say.

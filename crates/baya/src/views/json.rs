@@ -7,6 +7,7 @@ use super::sanitise;
 use baya_core::agent::{Progress, Wait};
 use baya_core::event::{Event, Recorded};
 use baya_core::ids::AgentNumber;
+use baya_core::view::RunView;
 use serde_json::{Map, Value, json};
 
 /// Characters of a text that stay.
@@ -14,10 +15,15 @@ const TEXT_CHARS: usize = 200;
 /// Bytes of a nested value that stay.
 const VALUE_BYTES: usize = 600;
 
-/// The line of an event; `None` for the run's end, whose line is [`ended`].
-pub fn line(recorded: &Recorded) -> Option<String> {
-    let is_end = matches!(recorded.event, Event::RunEnded { .. });
-    (!is_end).then(|| sanitise::json(&event(recorded, Extent::Short).to_string()))
+/// The line of an event, after `view` has applied it; `None` for the run's end, whose line is [`ended`].
+pub fn line(recorded: &Recorded, view: &RunView) -> Option<String> {
+    let mut value = event(recorded, Extent::Short);
+    match &recorded.event {
+        Event::RunEnded { .. } => return None,
+        Event::ApprovalAsked { id, .. } => value["answer_with"] = json!(view.answer_command(*id)),
+        _ => {}
+    }
+    Some(sanitise::json(&value.to_string()))
 }
 
 /// The line of an agent that begins to wait for something else, or, with `null`, waits no longer. No
@@ -132,7 +138,7 @@ fn short(text: &str) -> Option<(String, usize)> {
 /// The last line of every `--json`: what became of the run, or why there is none.
 pub fn ended(end: &Ended) -> String {
     let value = json!({"type": "run_ended", "run": end.run, "status": end.status, "result": end.result,
-        "error": end.error, "failures": end.failures});
+        "error": end.error, "failures": end.failures, "denied": end.denied});
     sanitise::json(&value.to_string())
 }
 
@@ -144,6 +150,8 @@ pub struct Ended {
     pub result: Value,
     pub error: Value,
     pub failures: Value,
+    /// Actions that no person answered for.
+    pub denied: Value,
 }
 
 /// The last line where nothing ran.

@@ -1,7 +1,8 @@
 //! A run told line by line, where there is no terminal to draw on.
 
+use super::summary::loose_sandbox;
 use super::words;
-use super::{frame, sanitise};
+use super::{frame, sanitise, show};
 use baya_core::agent::{Cause, Progress, Wait};
 use baya_core::approval::{ApprovalRequest, Patience};
 use baya_core::event::{Event, Outcome};
@@ -20,7 +21,9 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         Event::RunStarted { run, script, surroundings, .. } => {
             let asks =
                 if surroundings.simulated { "simulated: no model is asked" } else { &surroundings.backend };
-            vec![clean(&format!("{run} {} ({}), {asks}", script.name, script.path))]
+            let mut lines = vec![clean(&format!("{run} {} ({}), {asks}", script.name, script.path))];
+            lines.extend(loose_sandbox(view));
+            lines
         }
         Event::RunResumed { generation, .. } => vec![format!("resumed, generation {generation}")],
         Event::PhaseEntered { title, frame, .. } if *frame == baya_core::ids::FrameId::MAIN => {
@@ -37,7 +40,9 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
                 Outcome::Answered(_) => format!("done in {}", words::duration(*duration_ms)),
                 Outcome::Failed(cause) => format!("failed: {}", cause_words(cause)),
             };
-            vec![clean(&format!("{agent} {label}: {end}"))]
+            let served = view.agents.get(agent).filter(|agent| agent.was_served_by_another());
+            let served = served.map(|agent| format!(", {}", show::served_words(agent))).unwrap_or_default();
+            vec![clean(&format!("{agent} {label}: {end}{served}"))]
         }
         Event::StepEnded { number, .. } => view.steps.get(number).map(step_line).into_iter().collect(),
         Event::Landing { record } => landing_line(record, view).into_iter().collect(),

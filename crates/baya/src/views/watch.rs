@@ -79,8 +79,13 @@ fn see(view: &mut RunView, told: &mut lines::Told, update: &ViewUpdate, watching
                 Watching::Lines => {
                     lines::of_event(&recorded.event, view).iter().for_each(|line| output::talk(line))
                 }
-                Watching::Json => json::line(recorded).iter().for_each(|line| output::data(line)),
-                Watching::Live | Watching::Nothing => {}
+                Watching::Json => json::line(recorded, view).iter().for_each(|line| output::data(line)),
+                Watching::Live => {
+                    if frame::rings(&recorded.event) {
+                        screen::ring();
+                    }
+                }
+                Watching::Nothing => {}
             }
         }
     }

@@ -2,10 +2,14 @@
 
 pub mod backends;
 pub mod bench;
+pub mod clis;
 pub mod commands;
+pub mod confines;
+pub mod gates;
 pub mod gateway;
 pub mod host;
 pub mod limits;
+pub mod outside;
 pub mod pool;
 pub mod randomness;
 pub mod scripts;

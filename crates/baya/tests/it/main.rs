@@ -1,20 +1,27 @@
 //! Features of the program, through the program itself.
 
+mod approvals;
 mod args_rules;
 mod at_work;
 mod bad_input;
+mod clis;
 mod disk;
+mod doctor;
 mod fake;
+mod fix_tests;
 mod gateway;
 mod harness;
+mod hooks;
 mod hostile;
 mod killed;
 mod killed_children;
 mod killed_process;
 mod lease;
+mod policy;
 mod pool;
 mod providers;
 mod quantities;
+mod quarantine;
 mod readme;
 mod real_requests;
 mod requests;
@@ -25,6 +32,8 @@ mod run_views;
 mod sandbox;
 mod sanitise;
 mod scenarios;
+mod servers;
 mod settings;
 mod signals;
+mod trust;
 mod usage;

@@ -5,6 +5,7 @@ mod choice;
 mod conformance;
 mod fake_model;
 mod faults;
+mod quarantine;
 pub mod server;
 mod structured;
 mod work;
@@ -43,7 +44,7 @@ pub fn backend(kind: ProviderKind, server: &Server) -> ApiBackend {
     ApiBackend::new("api", vec![provider(kind, server)], quick(), Arc::new(AgentTypes::built_in()))
 }
 
-fn task(options: AgentOptions) -> AgentTask {
+pub fn task(options: AgentOptions) -> AgentTask {
     AgentTask {
         run: RunId::from_random(1),
         agent: AgentNumber(1),
@@ -51,6 +52,7 @@ fn task(options: AgentOptions) -> AgentTask {
         label: "a".to_owned(),
         phase: None,
         prompt: "  the prompt,\n\nverbatim \u{1F9F6} ".to_owned(),
+        mark: None,
         asked_before: 0,
         seed: 7,
         options,
