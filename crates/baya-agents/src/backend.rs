@@ -7,7 +7,7 @@ use baya_core::agent::{AgentProcess, AgentTask, AttemptReport, Progress};
 use baya_core::approval::{ApprovalRequest, Told};
 use baya_core::turn::TurnRecord;
 use futures_util::future::BoxFuture;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,23 @@ pub trait Backend: Send + Sync {
         false
     }
 
+    /// Its agents can be held to `quarantine`: they only read, and see no secret.
+    fn holds_quarantine(&self) -> bool {
+        false
+    }
+
+    /// It tells its agents [`AgentTask::data_rule`] by itself, in the system text; else the rule stands in
+    /// front of the prompt.
+    fn tells_data_rule(&self) -> bool {
+        false
+    }
+
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport>;
+
+    /// The run is over: ends what waits for further agents.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// What surrounds one attempt.
@@ -40,6 +56,11 @@ pub struct Attempt {
 pub trait Gatekeeper: Send + Sync {
     /// Waits for a person, if it must. A cancelled attempt gives the question up.
     fn may<'a>(&'a self, action: &'a Action) -> BoxFuture<'a, Permission>;
+
+    /// Whether a search may look into this file; asks nobody.
+    fn sees(&self, _path: &Path) -> bool {
+        true
+    }
 }
 
 /// What an agent is about to do.
@@ -60,6 +81,18 @@ pub enum Deed {
     Host(String),
     /// Anything else, in words.
     Other(String),
+}
+
+impl Action {
+    /// For people.
+    pub fn in_words(&self) -> String {
+        match &self.what {
+            Deed::Command(text) | Deed::Other(text) => text.clone(),
+            Deed::Read(path) => format!("read {}", path.display()),
+            Deed::Write(path) => format!("write {}", path.display()),
+            Deed::Host(host) => format!("connect to {host}"),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

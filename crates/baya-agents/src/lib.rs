@@ -1,5 +1,7 @@
 //! All that talks to a model or a tool. Knows no run: a task comes in, a report goes out.
 
+pub mod acp;
+pub mod admission;
 pub mod agent_types;
 pub mod api;
 pub mod backend;
@@ -14,6 +16,7 @@ pub mod governor;
 pub mod mcp;
 pub mod memory_files;
 pub mod models;
+pub mod policy;
 pub mod program;
 pub mod sandbox;
 pub mod simulated;

@@ -3,6 +3,7 @@
 
 use crate::ids::{AgentNumber, RunId};
 use crate::turn::TurnRecord;
+use crate::work::Work;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -16,8 +17,11 @@ pub struct AgentTask {
     pub label: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
-    /// Goes out verbatim, in a text block of its own.
+    /// Goes out verbatim, in a text block of its own. Marked text in it is fenced already.
     pub prompt: String,
+    /// What the marks around words that nobody vouches for say; see [`AgentTask::data_rule`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
     /// How often the run has asked the same before.
     #[serde(default)]
     pub asked_before: u32,
@@ -68,6 +72,18 @@ pub struct AgentOptions {
     pub disallowed_tools: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bash_command_clamp: Option<Value>,
+    /// Where its worktree starts, if not at the run's base.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// The call resolves to `{result, work}` (C72).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub work: bool,
+    /// Reads only, sees no secret, and what it returns is marked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub quarantine: bool,
+    /// The folder it works in, below the run's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
     pub cache: CacheUse,
     pub on_failure: OnFailure,
 }
@@ -153,6 +169,9 @@ pub struct AttemptReport {
     /// Facts worth telling, as `the provider rewrote the schema`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What it left in its worktree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<Box<Work>>,
 }
 
 impl AttemptReport {
@@ -166,6 +185,7 @@ impl AttemptReport {
             rung: None,
             drafts: Vec::new(),
             notes: Vec::new(),
+            work: None,
         }
     }
 }
@@ -219,6 +239,8 @@ pub enum CauseKind {
     Panic,
     /// A person stopped or skipped the agent.
     Skipped,
+    /// A hook of the user did not let it begin.
+    Vetoed,
     /// The key is missing or refused.
     Key,
     /// No credit, or a usage limit that lasts.
@@ -247,6 +269,7 @@ impl CauseKind {
             CauseKind::Program => "program failed",
             CauseKind::Panic => "backend panicked",
             CauseKind::Skipped => "skipped by a person",
+            CauseKind::Vetoed => "vetoed by a hook",
             CauseKind::Key => "key refused",
             CauseKind::Credit => "no credit",
             CauseKind::UnknownModel => "unknown model",

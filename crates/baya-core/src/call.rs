@@ -118,6 +118,10 @@ pub enum CallKind {
         level: LogLevel,
         text: String,
     },
+    /// `baya.exec(…)` and its like.
+    Step {
+        step: crate::step::HostStep,
+    },
     SetTimer {
         delay_ms: u64,
     },
@@ -221,6 +225,8 @@ pub struct Delivery {
 pub enum Payload {
     /// The call resolves to this value.
     Value(Value),
+    /// As `Value`, and what `baya.work()` says of it.
+    Worked { value: Value, work: Value },
     /// The call rejects.
     Throw(Thrown),
     /// The timer of a `SetTimer` call fires.
@@ -261,11 +267,15 @@ pub enum ThrowKind {
     SchemaUnmet,
     Stalled,
     Isolation,
+    /// The prompt holds text that an agent in quarantine returned, and the settings forbid it.
+    Taint,
     /// An option or feature that this version does not have, or a value of the wrong type.
     Option,
     Workflow,
     /// `onFailure: 'throw'`: the agent failed in a way that otherwise gives null.
     AgentFailed,
+    /// A host step failed.
+    Step,
 }
 
 impl ThrowKind {
@@ -283,12 +293,14 @@ impl ThrowKind {
             ThrowKind::AgentType => Some("no such agent type"),
             ThrowKind::Schema => Some("unusable schema"),
             ThrowKind::Isolation => Some("no worktree"),
+            ThrowKind::Taint => Some("tainted prompt"),
             ThrowKind::Option => Some("unusable option"),
             ThrowKind::Stopped
             | ThrowKind::SchemaUnmet
             | ThrowKind::Stalled
             | ThrowKind::Workflow
-            | ThrowKind::AgentFailed => None,
+            | ThrowKind::AgentFailed
+            | ThrowKind::Step => None,
         }
     }
 }

@@ -7,8 +7,12 @@ use crate::agent::{AgentOptions, AgentProcess, Answer, AttemptEnd, Cause, Usage}
 use crate::approval::{Answerer, ApprovalRequest, Verdict};
 use crate::call::{LogLevel, Program, ScriptError, Site, Thrown};
 use crate::ids::{AgentNumber, ApprovalId, CallId, FrameId, RunId};
+use crate::landing::LandingRecord;
 use crate::limits::Limits;
+use crate::step::{HostStep, StepNumber, StepOutcome};
+use crate::taint::{TaintUse, Tainted};
 use crate::turn::TurnRecord;
+use crate::work::Work;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -59,6 +63,17 @@ pub struct Surroundings {
     /// Options of `agent()` that agents of a backend cannot be held to, by its name.
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub options_refused: std::collections::BTreeMap<String, Vec<String>>,
+    /// Those of `backends` whose agents can be held to `quarantine`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub backends_with_quarantine: Vec<String>,
+    /// Those of `agent_types` whose tools only look.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub agent_types_that_look: Vec<String>,
+    /// How model ids begin that the default backend is known to have; empty: any id will do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub models_known: Vec<String>,
+    /// What becomes of prompts with marked text in them.
+    pub taint: TaintUse,
     /// No model is asked by the default backend.
     pub simulated: bool,
     /// The model of agents that name none, if the user said one; a resume takes it over.
@@ -106,9 +121,12 @@ pub enum Event {
     LimitsChanged {
         limits: Limits,
     },
-    /// Nothing can go on before a person acts.
+    /// Nothing can go on before a person acts, or the time comes at which the run goes on by itself.
     RunParked {
         cause: Cause,
+        /// Milliseconds since the Unix epoch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wakes_at_ms: Option<i64>,
     },
     RunPaused {
         by: String,
@@ -157,6 +175,30 @@ pub enum Event {
         call: CallId,
         timer: CallId,
     },
+    /// A host step is being done.
+    StepStarted {
+        number: StepNumber,
+        call: CallId,
+        frame: FrameId,
+        key: String,
+        step: HostStep,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        site: Option<Site>,
+    },
+    /// The call takes the result of a step that was done before.
+    StepReused {
+        number: StepNumber,
+        call: CallId,
+        frame: FrameId,
+    },
+    StepEnded {
+        number: StepNumber,
+        outcome: StepOutcome,
+    },
+    /// What happened while work was landed, by the script or by a person.
+    Landing {
+        record: LandingRecord,
+    },
     ChildRequested {
         call: CallId,
         frame: FrameId,
@@ -204,6 +246,9 @@ pub enum Event {
         phase: Option<String>,
         prompt: String,
         options: AgentOptions,
+        /// Words of agents in quarantine that the prompt holds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tainted: Option<Tainted>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         site: Option<Site>,
     },
@@ -281,6 +326,9 @@ pub enum Event {
         notes: Vec<String>,
         /// From the start of the attempt.
         duration_ms: u64,
+        /// What it left in its worktree.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        work: Option<Box<Work>>,
     },
 
     // --- what the script heard
@@ -309,6 +357,8 @@ pub enum Delivered {
     /// The `CallRefused` of this call.
     Refusal,
     Timer,
+    /// The end of this host step.
+    Step(StepNumber),
     /// The `ChildStarted` of this call.
     Child,
     /// The run is being stopped.

@@ -131,6 +131,18 @@ pub enum Fate {
 }
 
 impl Fate {
+    /// With the reason, in a line.
+    pub fn words(&self) -> String {
+        match self {
+            Fate::Landed { .. } => "landed".to_owned(),
+            Fate::Conflict { files } => format!("conflict in {}", files.join(", ")),
+            Fate::CheckFailed { said, .. } => {
+                format!("check failed: {}", said.lines().last().unwrap_or_default().trim())
+            }
+            Fate::Skipped { why } => format!("skipped: {why}"),
+        }
+    }
+
     /// For a table.
     pub fn word(&self) -> &'static str {
         match self {

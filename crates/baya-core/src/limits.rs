@@ -46,11 +46,19 @@ pub const GATEWAY_TRIES: u32 = 5;
 /// With fewer tokens left under an agent's cap, no request begins: no provider answers in less.
 pub const GATEWAY_ROOM_MIN: u64 = 16;
 
+/// Characters in a row that two texts must share to count as the same words (`taint`).
+pub const TAINT_CHARS: usize = 24;
+/// Characters of free text that agents in quarantine may return in one run, all together.
+pub const MARKED_CHARS_MAX: usize = 1_000_000;
+/// Places of one prompt that are fenced one by one; more are fenced as one.
+pub const FENCES_MAX: usize = 64;
+/// Characters of answers that `show --flow` compares.
+pub const FLOW_CHARS_MAX: usize = 2_000_000;
+
 /// A pause the provider asks for is waited for in place up to here, in milliseconds; a longer one parks
 /// the run. `requests.wait_in_place` in the settings.
 pub const WAIT_IN_PLACE_MS: u64 = 5 * 60 * 1000;
-/// The longest wait for a usage limit's reset after which a run goes on by itself, in milliseconds;
-/// `requests.reset_wait` in the settings.
+/// See [`Limits::reset_wait_ms`]: six hours.
 pub const RESET_WAIT_MS: u64 = 6 * 60 * 60 * 1000;
 /// Answers of one agent that may call tools; `maxTurns`.
 pub const AGENT_TURNS_MAX: u32 = 100;
@@ -68,6 +76,10 @@ pub struct Limits {
     /// `budget.total` in output tokens; `--budget`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_tokens: Option<u64>,
+    /// The longest wait for the reset of a usage limit after which the run goes on by itself;
+    /// `requests.reset_wait` in the settings.
+    #[serde(default = "reset_wait_ms")]
+    pub reset_wait_ms: u64,
     pub script: ScriptLimits,
 }
 
@@ -78,9 +90,15 @@ impl Default for Limits {
             concurrency: 8,
             concurrency_by_model: Default::default(),
             budget_tokens: None,
+            reset_wait_ms: RESET_WAIT_MS,
             script: ScriptLimits::default(),
         }
     }
+}
+
+/// Of runs that began before there was such a limit.
+fn reset_wait_ms() -> u64 {
+    RESET_WAIT_MS
 }
 
 impl Default for ScriptLimits {
@@ -94,3 +112,16 @@ impl Default for ScriptLimits {
         }
     }
 }
+
+/// How long a server of tools may take to start and to say what it can.
+pub const MCP_START_MS: u64 = 15_000;
+/// How long one call of its tools may take.
+pub const MCP_CALL_MS: u64 = 300_000;
+/// How often a server that dies is started in one run.
+pub const MCP_STARTS_MAX: u32 = 3;
+/// Tools of servers that one agent is told of; name them in `tools` to choose which.
+pub const MCP_TOOLS_MAX: usize = 64;
+/// What all of them together may say of themselves.
+pub const MCP_TOOLS_BYTES_MAX: usize = 64 * 1024;
+/// What one of them may say of itself.
+pub const MCP_ABOUT_BYTES_MAX: usize = 2 * 1024;

@@ -1,6 +1,8 @@
 //! What an agent left in its worktree: where it is kept, and how much it is.
 
+use crate::ids::AgentNumber;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// Files a [`Work`] names; the commit has them all.
 pub const WORK_FILES_MAX: usize = 1_000;
@@ -42,6 +44,16 @@ pub struct FileWork {
 }
 
 impl Work {
+    /// As scripts see it.
+    pub fn to_script(&self, agent: AgentNumber) -> Value {
+        json!({
+            "agent": agent, "base": self.base, "head": self.head, "branch": self.branch,
+            "changed": !self.is_empty(), "filesChanged": self.files_changed,
+            "linesAdded": self.lines_added, "linesRemoved": self.lines_removed,
+            "files": self.files, "patch": self.patch,
+        })
+    }
+
     /// Whether anything is there to be landed.
     pub fn is_empty(&self) -> bool {
         self.base == self.head

@@ -2,6 +2,7 @@
 //! the run core, commits the events, and only then lets anybody see or do anything.
 
 use crate::effects::{Effects, Envelope, Waiting};
+use crate::host_steps::HostSteps;
 use crate::isolate_host::IsolateKind;
 use crate::journal::{Durability, Journal, JournalError, RENEW_EVERY_MS};
 use crate::runner::AgentRunner;
@@ -22,6 +23,8 @@ pub struct Setup {
     pub journal: Box<dyn Journal>,
     pub runner: Arc<dyn AgentRunner>,
     pub workflows: Arc<dyn WorkflowSource>,
+    /// Does the host steps of the script.
+    pub steps: Arc<dyn HostSteps>,
     pub isolate: IsolateKind,
     pub surroundings: Surroundings,
     pub views: mpsc::UnboundedSender<ViewUpdate>,
@@ -85,10 +88,10 @@ const OPS_EVERY: Duration = Duration::from_millis(200);
 
 /// Drives a run until it ends, parks or is interrupted.
 pub async fn drive(setup: Setup, begin: Begin) -> Result<DriveEnd, DriveError> {
-    let Setup { journal, runner, workflows, isolate, surroundings, views, ops } = setup;
+    let Setup { journal, runner, workflows, steps, isolate, surroundings, views, ops } = setup;
     let (inbox, envelopes) = mpsc::unbounded_channel();
     let (run, batch) = first_batch(&*journal, &runner, begin, surroundings).await?;
-    let effects = Effects::new(runner, workflows, isolate, views.clone(), inbox);
+    let effects = Effects::new(runner, workflows, steps, isolate, views.clone(), inbox);
     let mut driver = Driver { run, journal, effects, views, envelopes, ops, let_go: None };
     let driven = driver.run_loop(batch).await;
     driver.effects.shut_down();
@@ -195,7 +198,7 @@ impl Driver {
 
     fn is_over(&mut self) -> bool {
         let going = match self.run.state().life {
-            Life::New | Life::Live | Life::Paused | Life::Stopping | Life::Parked(_) => true,
+            Life::New | Life::Live | Life::Paused | Life::Stopping | Life::Parked { .. } => true,
             Life::Interrupted | Life::Ended(_) => false,
         };
         if !going && self.let_go.is_none() {
@@ -220,7 +223,7 @@ impl Driver {
                 failures: end.failures.clone(),
                 parked: None,
             },
-            (Life::Parked(cause), None) => open(RunStatus::NeedsPerson, Some(cause.clone())),
+            (Life::Parked { cause, .. }, None) => open(RunStatus::NeedsPerson, Some(cause.clone())),
             (_, None) => open(RunStatus::Interrupted, None),
         }
     }

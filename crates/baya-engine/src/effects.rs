@@ -1,12 +1,14 @@
 //! Does what the run core intends, after it is durable. What comes of it returns through the inbox.
 
 use crate::driver::{ViewUpdate, WorkflowSource, now_ms};
+use crate::host_steps::{HostSteps, LandingRecords};
 use crate::isolate_host::{IsolateHost, IsolateKind};
 use crate::runner::{AgentRunner, Report, Reports};
 use baya_core::approval::Told;
 use baya_core::call::WorkflowTarget;
 use baya_core::ids::CallId;
 use baya_core::run::{Effect, Input};
+use baya_core::step::StepOrder;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +23,8 @@ pub enum Waiting {
     /// Answered when a question has its answer; the ticket stands in the input.
     Question { ticket: u64, told: oneshot::Sender<Told> },
 }
+/// How often the wall's clock is looked at.
+const WALL_CLOCK_EVERY: Duration = Duration::from_secs(10);
 
 /// One thing that happened, and who waits for what comes of it.
 pub struct Envelope {
@@ -41,6 +45,7 @@ impl Envelope {
 pub struct Effects {
     runner: Arc<dyn AgentRunner>,
     workflows: Arc<dyn WorkflowSource>,
+    steps: Arc<dyn HostSteps>,
     isolate_kind: IsolateKind,
     isolate: Option<IsolateHost>,
     inbox: mpsc::UnboundedSender<Envelope>,
@@ -55,13 +60,14 @@ impl Effects {
     pub fn new(
         runner: Arc<dyn AgentRunner>,
         workflows: Arc<dyn WorkflowSource>,
+        steps: Arc<dyn HostSteps>,
         isolate_kind: IsolateKind,
         views: mpsc::UnboundedSender<ViewUpdate>,
         inbox: mpsc::UnboundedSender<Envelope>,
     ) -> Effects {
         let reports = reports_to(inbox.clone(), views);
         let (isolate, questions, tasks) = (None, BTreeMap::new(), JoinSet::new());
-        Effects { runner, workflows, isolate_kind, isolate, inbox, reports, questions, tasks }
+        Effects { runner, workflows, steps, isolate_kind, isolate, inbox, reports, questions, tasks }
     }
 
     /// The input of this one is durable.
@@ -98,6 +104,8 @@ impl Effects {
                     let _ = waits.send(told);
                 }
             }
+            Effect::PerformStep(order) => self.perform_step(*order),
+            Effect::Wake { at_ms } => self.wake(at_ms),
             Effect::LoadWorkflow { generation, call, target, importer } => {
                 self.load_workflow(generation, call, target, importer);
             }
@@ -119,6 +127,32 @@ impl Effects {
             let _ = inbox.send(Envelope::of(due));
         });
         while self.tasks.try_join_next().is_some() {}
+    }
+
+    fn perform_step(&mut self, order: StepOrder) {
+        let (inbox, steps) = (self.inbox.clone(), self.steps.clone());
+        self.tasks.spawn(async move {
+            let number = order.number;
+            let records = inbox.clone();
+            let landing: LandingRecords = Arc::new(move |record, recorded| {
+                let input = Input::LandingRecorded { record };
+                let _ = records.send(Envelope { input, waiting: Some(Waiting::Recorded(recorded)) });
+            });
+            let outcome = steps.perform(order, landing).await;
+            let _ = inbox.send(Envelope::of(Input::StepEnded { number, outcome }));
+        });
+    }
+
+    /// By the wall's clock, looked at again and again: a machine that slept shall not sleep on.
+    fn wake(&mut self, at_ms: i64) {
+        let inbox = self.inbox.clone();
+        self.tasks.spawn(async move {
+            while let left @ 1.. = at_ms - now_ms() {
+                let left = Duration::from_millis(left.unsigned_abs());
+                tokio::time::sleep(left.min(WALL_CLOCK_EVERY)).await;
+            }
+            let _ = inbox.send(Envelope::of(Input::WakeDue));
+        });
     }
 
     fn load_workflow(&mut self, generation: u32, call: CallId, target: WorkflowTarget, importer: String) {

@@ -68,6 +68,11 @@ pub(crate) struct Caller {
 pub(crate) enum Settlement {
     /// JSON text; none is `undefined`.
     Value(Option<String>),
+    /// Both are JSON text.
+    Worked {
+        value: String,
+        work: String,
+    },
     Throw {
         kind: String,
         message: String,
@@ -171,6 +176,7 @@ impl Frame {
             let (how, a, b, c) = match how {
                 Settlement::Value(text) => ("value", text, None, None),
                 Settlement::Throw { kind, message } => ("throw", Some(kind), Some(message), None),
+                Settlement::Worked { value, work } => ("value", Some(value), Some(work), None),
                 Settlement::Fired => ("fired", None, None, None),
                 Settlement::ChildFailed { name, message, kind } => ("child", Some(name), Some(message), kind),
             };

@@ -7,6 +7,7 @@ use crate::site::Sources;
 use crate::{collation, meter::Meter, web};
 use baya_core::call::{Call, CallKind, LogLevel, Site, WorkflowTarget};
 use baya_core::ids::{CallId, FrameId};
+use baya_core::step::HostStep;
 use rquickjs::{Ctx, Exception, Function, Object, Result};
 use serde_json::Value;
 use std::cell::RefCell;
@@ -142,6 +143,7 @@ fn given_args(args: &Value) -> Value {
 fn calls<'js>(ctx: &Ctx<'js>, object: &Object<'js>, host: &SharedHost, facts: &FrameFacts) -> Result<()> {
     agents(ctx, object, host, facts)?;
     workflows(ctx, object, host, facts)?;
+    steps(ctx, object, host, facts)?;
     notices(ctx, object, host, facts)?;
     timers(ctx, object, host, facts)
 }
@@ -195,9 +197,25 @@ fn workflows<'js>(ctx: &Ctx<'js>, object: &Object<'js>, host: &SharedHost, facts
             let target = if by_path { WorkflowTarget::Path(target) } else { WorkflowTarget::Name(target) };
             let site = sources.call(&stack, "workflow");
             let id = host.borrow_mut().ask(frame, site, CallKind::Workflow { target, args });
-            Ok(id.0 as f64)
+            rquickjs::Result::Ok(id.0 as f64)
         };
     object.set("workflow", Function::new(ctx.clone(), workflow)?)
+}
+
+/// A host step, written as JSON by the prelude.
+fn steps<'js>(ctx: &Ctx<'js>, object: &Object<'js>, host: &SharedHost, facts: &FrameFacts) -> Result<()> {
+    let (host, frame, sources) = (host.clone(), facts.frame, facts.sources.clone());
+    let step = move |ctx: Ctx<'js>, name: String, text: String, stack: String| {
+        let step = serde_json::from_str::<HostStep>(&text).map_err(|error| {
+            let error = error.to_string();
+            let said = error.split(" at line ").next().unwrap_or_default();
+            Exception::throw_type(&ctx, &format!("{name}: {said}"))
+        })?;
+        let site = sources.call(&stack, "baya");
+        let id = host.borrow_mut().ask(frame, site, CallKind::Step { step });
+        rquickjs::Result::Ok(id.0 as f64)
+    };
+    object.set("step", Function::new(ctx.clone(), step)?)
 }
 
 fn notices<'js>(ctx: &Ctx<'js>, object: &Object<'js>, host: &SharedHost, facts: &FrameFacts) -> Result<()> {

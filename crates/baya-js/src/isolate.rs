@@ -99,6 +99,9 @@ impl Isolate {
         }
         let how = match delivery.payload {
             Payload::Value(value) => Settlement::Value(Some(value.to_string())),
+            Payload::Worked { value, work } => {
+                Settlement::Worked { value: value.to_string(), work: work.to_string() }
+            }
             Payload::Throw(thrown) => {
                 Settlement::Throw { kind: kind_name(thrown.kind), message: thrown.message }
             }

@@ -1,8 +1,8 @@
 //! The command line as clap reads it. What a command means stands in `commands/`.
 
 use crate::commands::{
-    agents, bundle, check, completions, fake_model, gateway, list, new, resume, run, runs, sandbox, show,
-    stop,
+    agents, answer, bundle, check, completions, fake_model, gateway, list, new, policy, resume, run, runs,
+    sandbox, show, stop, trust,
 };
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -38,12 +38,18 @@ pub enum Command {
     List(list::Args),
     /// List the agent types, with their tools
     Agents(agents::Args),
+    /// Answer a question of an agent, or list those that wait
+    Answer(answer::Args),
+    /// Say what the policy makes of an action, and by which rule
+    Policy(policy::Args),
     /// End a run, or one of its agents
     Stop(stop::Args),
     /// Write a commented script to start from
     New(new::Args),
     /// Run a command as agents run theirs, or say what they may do
     Sandbox(sandbox::Args),
+    /// Trust a folder with what it wants to run: servers of tools, commands, hooks
+    Trust(trust::Args),
     /// Serve a made-up model on this machine, for trying and for tests
     FakeModel(fake_model::Args),
     /// Stand between agents and models: count, record, replay, hide the keys
@@ -67,8 +73,11 @@ impl Command {
             | Command::List(_)
             | Command::Agents(_)
             | Command::Stop(_)
+            | Command::Answer(_)
+            | Command::Policy(_)
             | Command::New(_)
             | Command::Sandbox(_)
+            | Command::Trust(_)
             | Command::FakeModel(_)
             | Command::Gateway(_)
             | Command::Completions(_)

@@ -29,7 +29,7 @@ impl Folders {
             Failure::usage("cannot find the home folder: `HOME` is not set")
                 .hint("export HOME=/path/to/your/home")
         })?;
-        let repository = working.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned);
+        let repository = repository(&working);
         let state = xdg.state_dir().unwrap_or_else(|| xdg.home_dir().join(".local/state"));
         Ok(Folders {
             working,
@@ -39,6 +39,12 @@ impl Folders {
             state: state.join("baya"),
             data: xdg.data_dir().join("baya"),
         })
+    }
+
+    /// The same folders of the user, seen from another working folder.
+    #[must_use]
+    pub fn of(self, working: PathBuf) -> Folders {
+        Folders { repository: repository(&working), working, ..self }
     }
 
     /// The working folder and its parents up to the repository root; without a repository, only itself.
@@ -54,4 +60,8 @@ impl Folders {
             None => base.join(path),
         }
     }
+}
+
+fn repository(working: &Path) -> Option<PathBuf> {
+    working.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned)
 }

@@ -15,6 +15,7 @@ pub mod output;
 pub mod quantity;
 pub mod script_args;
 pub mod settings;
+pub mod trust;
 pub mod views;
 pub mod wiring;
 
@@ -90,9 +91,12 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::Show(args) => commands::show::execute(&args),
         Command::List(args) => commands::list::execute(&args),
         Command::Agents(args) => commands::agents::execute(&args),
+        Command::Answer(args) => commands::answer::execute(&args),
+        Command::Policy(args) => commands::policy::execute(&args),
         Command::Stop(args) => commands::stop::execute(&args),
         Command::New(args) => commands::new::execute(&args),
         Command::Sandbox(args) => commands::sandbox::execute(&args),
+        Command::Trust(args) => commands::trust::execute(&args),
         Command::FakeModel(args) => commands::fake_model::execute(&args),
         Command::Gateway(args) => commands::gateway::execute(&args),
         Command::Completions(args) => commands::completions::execute(&args),

@@ -101,6 +101,7 @@ impl Ledger {
             rung: self.rung.map(str::to_owned),
             drafts: self.drafts,
             notes: self.notes,
+            work: None,
         }
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod extract;
 mod job;
 pub(crate) mod judge;
 mod ledger;
+mod outside;
 pub(crate) mod provider;
 mod retry;
 mod structured;
@@ -24,15 +25,16 @@ mod work;
 pub use discover::{
     ProviderSettings, SelectError, check_address, discover, find_providers, ollama_models, select,
 };
+pub use outside::Outside;
 pub use provider::{ProviderConfig, ProviderKind, Secret};
-pub use toolbox::{Rights, rights};
+pub use toolbox::{Rights, rights, rights_with, wanted};
 pub(crate) use wire::STRUCTURED_OUTPUT;
 
 use crate::agent_types::{AgentType, AgentTypes};
 use crate::backend::{Attempt, Backend};
 use crate::governor::{Governor, GovernorSettings, Lane, LaneId};
 use crate::memory_files;
-use crate::models::{ModelTable, ProviderModels, clamp_effort, default_row};
+use crate::models::{ModelTable, ProviderModels, clamp_effort, clamp_tokens, default_row, known_beginnings};
 use crate::sandbox::Profile;
 use crate::tools::ToolRoom;
 use baya_core::agent::{AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind, Effort};
@@ -122,6 +124,7 @@ pub struct ApiBackend {
     types: Arc<AgentTypes>,
     settings: ApiSettings,
     bench: Option<Arc<Workbench>>,
+    outside: Outside,
     memory: Mutex<Option<Remembered>>,
 }
 
@@ -163,7 +166,17 @@ impl ApiBackend {
         let lanes = providers.iter().map(|provider| governor.lane(LaneId::of(provider))).collect();
         let wires: Vec<Wire> = providers.into_iter().map(|provider| Wire::new(provider, &settings)).collect();
         let (name, memory) = (name.into(), Mutex::new(None));
-        ApiBackend { name, wires, lanes, table, types, settings, bench: None, memory }
+        ApiBackend {
+            name,
+            wires,
+            lanes,
+            table,
+            types,
+            settings,
+            bench: None,
+            outside: Outside::default(),
+            memory,
+        }
     }
 
     /// Its requests go through the lanes of all others in this process.
@@ -177,6 +190,12 @@ impl ApiBackend {
     #[must_use]
     pub fn with_tools(self, bench: Arc<Workbench>) -> ApiBackend {
         ApiBackend { bench: Some(bench), ..self }
+    }
+
+    /// Gives those of its agents that have tools also these.
+    #[must_use]
+    pub fn with_outside(self, outside: Outside) -> ApiBackend {
+        ApiBackend { outside, ..self }
     }
 
     async fn attempt(&self, task: &AgentTask, attempt: &Attempt) -> AttemptReport {
@@ -207,19 +226,33 @@ impl ApiBackend {
             }
         };
         ledger.model_asked = Some(chosen.model.clone());
+        unknown_note(self.wires[chosen.provider].config.kind, &chosen.model)
+            .into_iter()
+            .for_each(|note| ledger.note(note));
         let effort = options.effort.or(agent_type.and_then(|known| known.effort));
         let effort = effort.and_then(|asked| known_effort(&chosen.model, asked, ledger));
-        let memory = self.memory(&task.run, &attempt.folder);
+        let max_tokens = options.max_tokens.map(|asked| {
+            let (most, note) = clamp_tokens(&chosen.model, asked);
+            note.into_iter().for_each(|note| ledger.note(note));
+            most
+        });
+        let memory = match options.quarantine {
+            true => Arc::default(),
+            false => self.memory(&task.run, &attempt.folder),
+        };
         memory.notes.iter().for_each(|note| ledger.note(note.as_str()));
         let (wire, lane) = (&self.wires[chosen.provider], &*self.lanes[chosen.provider]);
         let asker = Asker { wire, lane, task, attempt, settings: &self.settings };
+        let parts = [memory.text.clone(), task.data_rule().unwrap_or_default()];
+        let background = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
         let job = Job {
             asker,
             model: &chosen.model,
             small: self.table.small(chosen.provider),
             agent_type,
-            memory: &memory.text,
+            memory: &background,
             effort,
+            max_tokens,
             idle: Duration::from_millis(self.idle_ms(task)),
         };
         match self.toolbox(agent_type, task, attempt, ledger).await {
@@ -245,15 +278,16 @@ impl ApiBackend {
     ) -> Result<Option<Toolbox>, AttemptEnd> {
         let Some(bench) = &self.bench else { return Ok(None) };
         let unusable = |why: String| AttemptEnd::Failed(Cause::new(CauseKind::Program, why));
-        let rights = rights(agent_type, &task.options, bench.profile).map_err(unusable)?;
+        let rights = self.outside.rights(agent_type, task, bench.profile, attempt).await.map_err(unusable)?;
         rights.notes.into_iter().for_each(|note| ledger.note(note));
         if rights.tools.is_empty() {
             return Ok(None);
         }
-        let room = (bench.open)(task, attempt, rights.profile).map_err(|why| {
+        let mut room = (bench.open)(task, attempt, rights.profile).map_err(|why| {
             let cause = Cause::new(CauseKind::Program, format!("no agent can work here: {why}"));
             AttemptEnd::Unusable(cause.hint("`tools: []` in a call does without"))
         })?;
+        room.gate = attempt.gate.clone();
         let place = Place { room: room.clone(), ran_commands: !task.turns.is_empty() };
         if place.ran_commands {
             // What an earlier process of ours left at work.
@@ -299,6 +333,14 @@ impl Backend for ApiBackend {
         &self.name
     }
 
+    fn holds_quarantine(&self) -> bool {
+        true
+    }
+
+    fn tells_data_rule(&self) -> bool {
+        true
+    }
+
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport> {
         self.attempt(task, attempt).boxed()
     }
@@ -311,6 +353,14 @@ async fn within(limit_ms: Option<u64>, work: impl Future<Output = AttemptEnd>) -
         let cause = Cause::new(CauseKind::Timeout, format!("the agent took longer than {limit_ms} ms"));
         AttemptEnd::Failed(cause.hint("`timeoutMs` allows more time"))
     })
+}
+
+/// A model that is in no table is asked for all the same.
+fn unknown_note(kind: ProviderKind, model: &str) -> Option<String> {
+    let known = known_beginnings(kind);
+    let is_known = known.is_empty() || known.iter().any(|start| model.to_lowercase().starts_with(start));
+    (!is_known)
+        .then(|| format!("model `{model}` is none that is known of this provider; its limits are unknown"))
 }
 
 fn known_effort(model: &str, asked: Effort, ledger: &mut Ledger) -> Option<Effort> {

@@ -13,7 +13,7 @@ use super::ledger::{LastAnswer, Ledger};
 use super::tape::NotWritten;
 use super::wire::{Failure, Partial, Replay, Request, Stop, Turn, Wire};
 use crate::backend::Attempt;
-use crate::governor::{Ask, Lane, Pass};
+use crate::governor::{Ask, Lane, Pass, Refusal};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use baya_core::agent::{AgentTask, AttemptEnd, Progress};
 use baya_core::limits::REQUEST_RETRIES;
@@ -66,25 +66,23 @@ impl Asker<'_> {
         loop {
             let pass = self.enter(request).await?;
             tries += 1;
-            ledger.requests += 1;
-            self.attempt.tell(Progress::Asked);
-            let arrived = Arrived { asker: self, pass: &pass, told: AtomicU64::new(0) };
-            let failure =
-                match self.wire.ask(request, &mut ledger.partial, &|bytes| arrived.take(bytes)).await {
-                    Ok(turn) => {
-                        pass.succeeded();
-                        let partial = ledger.settle(&self.task.prompt, &turn);
-                        return Ok((turn, partial));
-                    }
-                    Err(failure) => failure,
-                };
+            let failure = match self.send(request, &pass, ledger).await {
+                Ok(turn) => {
+                    pass.succeeded();
+                    let partial = ledger.settle(&self.task.prompt, &turn);
+                    return Ok((turn, partial));
+                }
+                Err(failure) => failure,
+            };
             ledger.abandon(&self.task.prompt);
-            let now = SystemTime::now();
-            let asked = self.asked(request.model);
-            let end = || classify::end(&failure, &asked, tries);
+            let (now, asked) = (SystemTime::now(), self.asked(request.model));
             let verdict = classify::verdict(&failure, self.settings.wait_in_place_ms, now);
             match &verdict {
-                Verdict::Limited { after_ms } => pass.limited(after_ms.map(Duration::from_millis)),
+                Verdict::Limited { after_ms } => {
+                    // Where there are only too many, nothing was tried but to get in.
+                    let refusal = pass.limited(after_ms.map(Duration::from_millis));
+                    tries -= u32::from(refusal == Refusal::Crowded);
+                }
                 Verdict::Reset => {
                     let cause = classify::reset(&failure, &asked, now);
                     pass.used_up(cause.clone());
@@ -92,6 +90,7 @@ impl Asker<'_> {
                 }
                 Verdict::Retry { .. } | Verdict::Reshape | Verdict::TooLong | Verdict::Final => pass.failed(),
             }
+            let end = || classify::end(&failure, &asked, tries);
             match verdict {
                 // The wait is the lane's.
                 Verdict::Limited { after_ms } if tries <= retries => {
@@ -115,6 +114,13 @@ impl Asker<'_> {
                 | Verdict::Final => return Err(NoTurn::End(end())),
             }
         }
+    }
+
+    async fn send(&self, request: &Request<'_>, pass: &Pass, ledger: &mut Ledger) -> Result<Turn, Failure> {
+        ledger.requests += 1;
+        self.attempt.tell(Progress::Asked);
+        let arrived = Arrived { asker: self, pass, told: AtomicU64::new(0) };
+        self.wire.ask(request, &mut ledger.partial, &|bytes| arrived.take(bytes)).await
     }
 
     fn tries_again(&self, failure: &Failure, wait_ms: u64, ledger: &mut Ledger) {

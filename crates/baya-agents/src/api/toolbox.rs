@@ -7,14 +7,16 @@
 use super::ledger::Ledger;
 use super::tape::{NotWritten, OldCall};
 use super::wire::{STRUCTURED_OUTPUT, ToolAnswer, ToolSpec, ToolUse};
+use crate::admission::Slot;
 use crate::agent_types::AgentType;
-use crate::backend::Attempt;
+use crate::backend::{Action, Attempt, Deed, Permission};
 use crate::sandbox::Profile;
 use crate::tools::clamp::Clamp;
 use crate::tools::memory::{Memory, Remembered};
-use crate::tools::set::{Filter, ToolSet, set};
+use crate::tools::set::{Filter, ToolSet, Wanted, set};
 use crate::tools::{Tool, ToolOutput, ToolRoom};
 use baya_core::agent::{AgentOptions, AttemptEnd, Progress};
+use baya_core::run::options::only_looks;
 use baya_core::schema::Schema;
 use baya_core::turn::TurnRecord;
 use futures_util::future::join_all;
@@ -74,6 +76,36 @@ pub fn rights(
     options: &AgentOptions,
     most: Profile,
 ) -> Result<Rights, String> {
+    rights_with(agent_type, options, most, Vec::new())
+}
+
+/// Whether such an agent has only tools that change nothing.
+fn only_reads(agent_type: Option<&AgentType>, options: &AgentOptions) -> bool {
+    let mode = agent_type.and_then(|known| known.permission_mode.as_deref());
+    let isolated = agent_type.and_then(|known| known.isolation.as_deref()) == Some("worktree");
+    mode == Some("plan") || options.worktree || options.quarantine || isolated
+}
+
+/// What the lists say of tools beside ours.
+pub fn wanted<'a>(agent_type: Option<&'a AgentType>, options: &'a AgentOptions, most: Profile) -> Wanted<'a> {
+    let of_type = agent_type.and_then(|known| known.tools.as_deref());
+    let denied = agent_type.map(|known| known.disallowed_tools.as_slice()).unwrap_or_default();
+    Wanted {
+        allow: [of_type, options.tools.as_deref()].into_iter().flatten().collect(),
+        deny: vec![denied, &options.disallowed_tools],
+        read_only: most == Profile::ReadOnly || only_reads(agent_type, options),
+    }
+}
+
+/// As [`rights`], with tools beside ours that the agent may have.
+pub fn rights_with(
+    agent_type: Option<&AgentType>,
+    options: &AgentOptions,
+    most: Profile,
+    mut others: Vec<Arc<dyn Tool>>,
+) -> Result<Rights, String> {
+    let wanted = wanted(agent_type, options, most);
+    others.retain(|tool| wanted.wants(tool.name(), tool.only_reads()));
     let of_type = agent_type.and_then(|known| known.tools.as_deref());
     let mut notes = Vec::new();
     let allow = match (of_type, options.tools.as_deref()) {
@@ -82,9 +114,7 @@ pub fn rights(
         (Some(of_type), Some(of_call)) => Some(in_both(of_type, of_call, &mut notes)),
     };
     let of_type = agent_type.map(|known| known.disallowed_tools.as_slice()).unwrap_or_default();
-    let mode = agent_type.and_then(|known| known.permission_mode.as_deref());
-    let isolated = agent_type.and_then(|known| known.isolation.as_deref()) == Some("worktree");
-    let read_only = mode == Some("plan") || options.worktree || isolated;
+    let read_only = only_reads(agent_type, options);
     let profile = if read_only { Profile::ReadOnly } else { most };
     let mut deny = [of_type, &options.disallowed_tools].concat();
     if profile == Profile::ReadOnly {
@@ -96,9 +126,14 @@ pub fn rights(
         deny,
         read_only,
         clamp: options.bash_command_clamp.as_ref().map(Clamp::parse).transpose()?,
+        others: others.iter().map(|tool| tool.name().to_owned()).collect(),
     };
-    let chosen = set(&filter);
+    let mut chosen = set(&filter);
     notes.extend(chosen.notes);
+    chosen.tools.extend(others);
+    if options.quarantine {
+        chosen.tools.retain(|tool| only_looks(tool.name()));
+    }
     Ok(Rights { tools: chosen.tools, profile, notes })
 }
 
@@ -158,15 +193,24 @@ impl Toolbox {
                 (Some(OldCall::Ended { text, is_error }), _) => {
                     done.insert(at, ToolOutput { text: text.clone(), is_error: *is_error });
                 }
+                // Only what changes something is written down before it starts.
+                (Some(OldCall::Started), Err(_)) => {
+                    done.insert(at, ToolOutput::error(MAY_HAVE_RUN));
+                }
                 (_, Err(wrong)) => {
                     done.insert(at, ToolOutput::error(wrong));
                 }
                 (_, Ok((tool, input))) if tool.only_reads() => reads.push((at, tool, input)),
                 (started, Ok((tool, input))) => {
                     done.extend(self.read_all(std::mem::take(&mut reads), attempt, ledger).await);
+                    // Before anybody is asked: the answer that calls for it is paid for.
+                    ledger.write_last(attempt);
                     let output = match started {
                         Some(_) => ToolOutput::error(MAY_HAVE_RUN),
-                        None => self.change(at, tool, input, attempt, ledger).await?,
+                        None => match may(&*tool, &input, &self.room).await {
+                            Ok(()) => self.change(at, tool, input, attempt, ledger).await?,
+                            Err(denied) => denied,
+                        },
                     };
                     self.write(at, &output, attempt, ledger);
                     ledger.tape.written().await?;
@@ -205,6 +249,9 @@ impl Toolbox {
         ledger.write_last(attempt);
         let room = &self.room;
         let run = reads.into_iter().map(|(at, tool, input)| async move {
+            if let Err(denied) = may(&*tool, &input, room).await {
+                return (at, denied);
+            }
             attempt.tell(Progress::Using { tool: tool.name().to_owned() });
             (at, tool.call(input, room).await)
         });
@@ -224,6 +271,7 @@ impl Toolbox {
         ledger: &mut Ledger,
     ) -> Result<ToolOutput, NotWritten> {
         ledger.write_last(attempt);
+        let _slot = self.slot(&*tool, &input, attempt).await;
         ledger.tape.write(attempt, TurnRecord::ToolStarted { call: index(at) });
         ledger.tape.written().await?;
         attempt.tell(Progress::Using { tool: tool.name().to_owned() });
@@ -231,6 +279,13 @@ impl Toolbox {
             place.ran_commands |= tool.name() == SHELL;
         }
         Ok(tool.call(input, &self.room).await)
+    }
+
+    /// Held while a heavy command runs.
+    async fn slot(&self, tool: &dyn Tool, input: &Value, attempt: &Attempt) -> Option<Slot> {
+        let slots = self.room.slots.as_ref()?;
+        let Deed::Command(line) = tool.deed(input, &self.room) else { return None };
+        slots.enter(&line, &|wait| attempt.tell(Progress::Waiting { wait })).await
     }
 
     fn write(&mut self, at: usize, output: &ToolOutput, attempt: &Attempt, ledger: &mut Ledger) {
@@ -252,6 +307,15 @@ impl Toolbox {
         let memory: Remembered =
             serde_json::from_value(Value::Object(self.known.clone())).unwrap_or_default();
         self.room.memory = Memory::new(memory);
+    }
+}
+
+/// Asks the gatekeeper; the denial is what the model reads.
+async fn may(tool: &dyn Tool, input: &Value, room: &ToolRoom) -> Result<(), ToolOutput> {
+    let action = Action { tool: tool.name().to_owned(), what: tool.deed(input, room) };
+    match room.gate.may(&action).await {
+        Permission::Allowed => Ok(()),
+        Permission::Denied(why) => Err(ToolOutput::error(format!("this is not allowed: {why}"))),
     }
 }
 

@@ -102,6 +102,7 @@ fn by_kind(cause: Cause) -> AttemptEnd {
         | CauseKind::SchemaUnmet
         | CauseKind::Program
         | CauseKind::Panic
+        | CauseKind::Vetoed
         | CauseKind::Skipped => AttemptEnd::Failed(cause),
     }
 }

@@ -13,13 +13,11 @@ pub fn is_public(address: IpAddr) -> bool {
 /// By the registry of special addresses (RFC 6890 and what came after it).
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
-    let special = match (a, b, c) {
-        (0 | 10 | 127 | 224.., _, _) => true,
-        (100, 64..=127, _) | (169, 254, _) | (172, 16..=31, _) | (192, 168, _) | (198, 18 | 19, _) => true,
-        (192, 0, 0 | 2) | (192, 88, 99) | (198, 51, 100) | (203, 0, 113) => true,
-        _ => false,
-    };
-    !special
+    let own =
+        matches!((a, b), (0 | 10 | 127, _) | (100, 64..=127) | (169, 254) | (172, 16..=31) | (192, 168));
+    let of_no_host = a >= 224 || matches!((a, b), (198, 18 | 19));
+    let documented = matches!((a, b, c), (192, 0, 0 | 2) | (192, 88, 99) | (198, 51, 100) | (203, 0, 113));
+    !own && !of_no_host && !documented
 }
 
 /// Addresses that carry one of version 4 are judged by that.

@@ -6,9 +6,11 @@
 
 mod address;
 mod hosts;
+mod proxy;
 
 pub use address::is_public;
 pub use hosts::{HostRule, HostRules};
+pub use proxy::{Pass, Proxy};
 
 use futures_util::future::BoxFuture;
 use std::net::{IpAddr, SocketAddr};

@@ -12,6 +12,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Lines kept in memory; a file has all.
 const LINES_KEPT: usize = 200_000;
@@ -95,7 +96,8 @@ impl Log {
             "tools": request.tools,
         }));
         drop(inner);
-        Ticket { log: self.clone(), n, status: 0, tokens: Tokens::default(), rule: None, ended: None }
+        let (log, tokens) = (self.clone(), Tokens::default());
+        Ticket { log, n, status: 0, tokens, rule: None, place: None, ended: None }
     }
 }
 
@@ -135,6 +137,8 @@ pub(super) struct Ticket {
     pub status: u16,
     pub tokens: Tokens,
     pub rule: Option<usize>,
+    /// What it takes of the capacity until its end.
+    pub place: Option<OwnedSemaphorePermit>,
     ended: Option<Ended>,
 }
 
@@ -145,6 +149,7 @@ impl Ticket {
             return;
         }
         self.ended = Some(how);
+        self.place = None;
         let mut inner = self.log.lock();
         let stats = &mut inner.stats;
         stats.open -= 1;

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// A request's body, in bytes.
@@ -33,6 +34,8 @@ pub(super) struct Service {
     rules: Rules,
     counters: Mutex<Counters>,
     schemas: Mutex<HashMap<blake3::Hash, Option<Schema>>>,
+    /// Requests that may be at work, if the rules say how many.
+    places: Option<Arc<Semaphore>>,
     log: Arc<Log>,
     stop: CancellationToken,
 }
@@ -104,8 +107,10 @@ fn gemini_route(path: &str) -> Route {
 
 impl Service {
     pub fn new(rules: Rules, log: Arc<Log>, stop: CancellationToken) -> Service {
+        let places = rules.capacity.as_ref().map(|capacity| Arc::new(Semaphore::new(capacity.at_once)));
         Service {
             rules,
+            places,
             counters: Mutex::new(Counters::default()),
             schemas: Mutex::new(HashMap::new()),
             log,
@@ -129,11 +134,21 @@ impl Service {
         bytes: Bytes,
     ) -> Response {
         let asked = read(wire, in_path, &bytes);
-        let ticket = self.log.received(&received(wire, uri.path(), asked.as_ref().ok(), bytes.len()));
-        match asked.and_then(|ask| self.admitted(ask, uri, headers)) {
+        let mut ticket = self.log.received(&received(wire, uri.path(), asked.as_ref().ok(), bytes.len()));
+        let admitted = asked.and_then(|ask| self.admitted(ask, uri, headers));
+        match admitted.and_then(|ask| self.take_place(&mut ticket).map(|()| ask)) {
             Ok(ask) => self.decided(wire, ask, bytes.len(), ticket).await,
-            Err(failure) => failed(wire, &failure, Some((ticket, None))),
+            Err(failure) => {
+                let retry_after = self.rules.capacity.as_ref().and_then(|capacity| capacity.retry_after);
+                failed(wire, &failure, Some((ticket, retry_after)))
+            }
         }
+    }
+
+    fn take_place(&self, ticket: &mut Ticket) -> Result<(), Failure> {
+        let Some(places) = &self.places else { return Ok(()) };
+        ticket.place = Some(places.clone().try_acquire_owned().map_err(|_| Failure::TooMany)?);
+        Ok(())
     }
 
     fn admitted(&self, ask: Ask, uri: &Uri, headers: &HeaderMap) -> Result<Ask, Failure> {

@@ -97,13 +97,19 @@ impl Exchange {
 
     /// Bytes of the answer pass.
     pub fn passes(&self, bytes: &[u8]) {
-        let state = &mut *self.lock();
+        let mut guard = self.lock();
+        let state = &mut *guard;
         let Some(answer) = state.answer.as_mut().filter(|_| !state.is_settled) else { return };
         if !std::mem::replace(&mut answer.has_begun, true) {
             state.pass.iter().for_each(Pass::first_byte);
         }
         answer.reader.feed(bytes);
         answer.recording.iter_mut().for_each(|recording| recording.push(bytes));
+        let has_ended = answer.reader.has_ended();
+        drop(guard);
+        if has_ended {
+            self.whole();
+        }
     }
 
     pub fn whole(&self) {

@@ -58,11 +58,15 @@ impl Forward<'_> {
             match self.ask(outgoing, tries).await? {
                 Try::Answered(answer) => return Ok(answer),
                 Try::NoRoom(_, judged) if judged.again && tries < GATEWAY_TRIES => {
-                    self.exchange.came_back().into_iter().for_each(|pass| pass.limited(judged.after));
+                    if let Some(pass) = self.exchange.came_back() {
+                        pass.limited(judged.after);
+                    }
                 }
                 Try::NoRoom(answer, judged) => {
                     self.exchange.came_back().into_iter().for_each(|pass| match judged.again {
-                        true => pass.limited(judged.after),
+                        true => {
+                            pass.limited(judged.after);
+                        }
                         false => pass.failed(),
                     });
                     return Ok(Answer { failure: Some(judged.cause), ..not_again(answer) });

@@ -41,6 +41,8 @@ pub(super) struct Said {
     counts: Option<Counts>,
     /// No later word changes the counts.
     is_final: bool,
+    /// The last event has come; clients do not wait for the end of the connection.
+    has_ended: bool,
     /// Of what the model wrote.
     text_bytes: u64,
     /// It came to its end and is nothing that this wire knows.
@@ -83,6 +85,11 @@ impl Reader {
             }
             Form::Opaque => self.said.text_bytes += bytes.len() as u64,
         }
+    }
+
+    /// Whether the stream has said that nothing more comes.
+    pub fn has_ended(&self) -> bool {
+        self.said.has_ended
     }
 
     /// No more will come; whether that is the end of the answer.
@@ -138,6 +145,7 @@ impl Said {
 
     fn read_event(&mut self, dialect: Dialect, event: &[u8]) {
         for data in data(event) {
+            self.has_ended |= data == b"[DONE]";
             if let Ok(body) = serde_json::from_slice::<Value>(data) {
                 match dialect {
                     Dialect::Anthropic => self.anthropic_event(&body),
@@ -163,6 +171,7 @@ impl Said {
             "message_delta" => {
                 self.is_final |= self.count_anthropic(&body["usage"]);
             }
+            "message_stop" => self.has_ended = true,
             _ => {}
         }
     }
@@ -203,6 +212,7 @@ impl Said {
             self.text_bytes += body["delta"].as_str().map_or(0, bytes);
         }
         self.is_final |= self.count_openai(&body["response"]["usage"]);
+        self.has_ended |= matches!(kind, "response.completed" | "response.incomplete" | "response.failed");
     }
 
     /// Chat says `prompt` and `completion` where Responses say `input` and `output`.

@@ -1,6 +1,6 @@
 //! The shell around a lane's [`Queue`]: waits, and tells what for.
 
-use super::queue::{Held, Queue, Ticket};
+use super::queue::{Held, Queue, Refusal, Ticket};
 use super::{Ask, GovernorSettings, RememberedLimit};
 use baya_core::agent::{Cause, Wait};
 use std::collections::BTreeMap;
@@ -192,8 +192,9 @@ impl Pass {
     }
 
     /// The provider takes no more for now, and may have said for how long.
-    pub fn limited(mut self, retry_after: Option<Duration>) {
-        self.end(|queue, ticket, now| queue.refused(ticket, retry_after, now));
+    pub fn limited(mut self, retry_after: Option<Duration>) -> Refusal {
+        self.ended = true;
+        self.shared.change(|queue, _, now| queue.refused(self.ticket, retry_after, now))
     }
 
     /// The provider's limit is used up until the cause's `retry_at_ms`; nobody has to ask before.

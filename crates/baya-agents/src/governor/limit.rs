@@ -1,7 +1,7 @@
 //! How many at once: additive increase, a cut to nine tenths, and what was last good. Pure arithmetic.
 //!
 //! Each round of successes (as many as the limit, while the lane was full) adds one; before the first
-//! refusal four, so that little time is lost on the way up. A refusal cuts to nine tenths, once per round
+//! refusal up to eight, so that little time is lost on the way up. A refusal cuts to nine tenths, once per round
 //! trip: requests that were out at the last cut do not cut again. Where the provider refused, the lane
 //! stays just below for some rounds before it tries one more again.
 
@@ -10,7 +10,7 @@ use super::RememberedLimit;
 /// Requests more per round.
 const STEP: f64 = 1.0;
 /// The same before the first refusal.
-const STEP_FIRST: f64 = 4.0;
+const STEP_FIRST: f64 = 8.0;
 /// What a cut leaves.
 const CUT: f64 = 0.9;
 /// Rounds just below what was refused before one more is tried.
@@ -54,15 +54,16 @@ impl Limit {
         self.cuts
     }
 
-    /// One more went well, when so many were at work, itself among them.
-    pub fn succeeded(&mut self, at_work: u32) {
+    /// One more went well, when so many were at work, itself among them; only in a lane that was full
+    /// meanwhile that proves anything.
+    pub fn succeeded(&mut self, at_work: u32, was_full: bool) {
         self.proven = self.proven.max(at_work.min(self.at_once()));
-        if at_work < self.at_once() {
+        if !was_full {
             return;
         }
         let round = 1.0 / self.at_once;
         match self.good {
-            None if self.cuts == 0 => self.grow(STEP_FIRST * round),
+            None if self.cuts == 0 => self.grow(STEP_FIRST.min(self.at_once) * round),
             None => self.grow(STEP * round),
             Some(good) if self.at_once < f64::from(good) => {
                 self.at_once = (self.at_once + STEP * round).min(f64::from(good));

@@ -4,8 +4,9 @@
 //! cut when the provider refuses (429). A pause the provider asks for closes the lane for everybody.
 //! Agents with the same beginning are staggered: one goes ahead, and the others read the cache it fills.
 //!
-//! What is decided stands in [`limit`], [`recovery`] and [`queue`]: no clock, no task. [`lane`] is the shell that waits.
-//! The caps of a run (`--concurrency`) are not this room's business: they cap agents, this caps requests.
+//! What is decided stands in [`limit`], [`recovery`] and [`queue`]: no clock, no task. [`lane`] is the
+//! shell that waits. The caps of a run (`--concurrency`) are not this room's business: they cap agents,
+//! this caps requests.
 
 mod lane;
 mod limit;
@@ -15,6 +16,7 @@ mod recovery;
 
 pub use lane::{Lane, Pass};
 pub use prefix::{Prefix, cache_minimum};
+pub use queue::Refusal;
 
 use crate::api::ProviderConfig;
 use crate::api::provider::key_hash;

@@ -61,10 +61,15 @@ pub(super) struct Queue {
     pause: Duration,
     pause_max: Duration,
     tickets: u64,
-    waiting: BTreeMap<Ticket, Ask>,
+    waiting: BTreeMap<Ticket, Waiting>,
     working: BTreeMap<Ticket, Working>,
-    /// Old tickets of those that were refused.
-    refused: BTreeMap<AgentNumber, Ticket>,
+    /// Those that were refused and may come back.
+    refused: BTreeMap<AgentNumber, Refused>,
+    /// Requests that went out, and the last of them when the lane was full.
+    begun: u64,
+    full_at: u64,
+    /// Requests that the provider accepted.
+    accepted: u64,
     closed_until: Duration,
     recovery: Recovery,
     /// Who asks with a beginning that no cache holds yet, and since when.
@@ -85,12 +90,38 @@ pub(super) struct Shown {
 }
 
 #[derive(Debug)]
+struct Waiting {
+    ask: Ask,
+    refused_at: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Refused {
+    ticket: Ticket,
+    /// Requests accepted until then.
+    accepted: u64,
+}
+
+/// What a refusal says of the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// It has served others since it refused the same agent last: there are only too many.
+    Crowded,
+    /// It may serve nobody at all.
+    Unexplained,
+}
+
+#[derive(Debug)]
 struct Working {
     ask: Ask,
+    /// Requests accepted until its agent was refused last.
+    refused_at: Option<u64>,
     /// Cuts before it began.
     cuts: u64,
     /// Its answer has begun.
     answers: bool,
+    /// Which of all requests it is.
+    number: u64,
 }
 
 impl Queue {
@@ -104,6 +135,9 @@ impl Queue {
             waiting: BTreeMap::new(),
             working: BTreeMap::new(),
             refused: BTreeMap::new(),
+            begun: 0,
+            full_at: 0,
+            accepted: 0,
             closed_until: Duration::ZERO,
             recovery: Recovery::default(),
             first: BTreeMap::new(),
@@ -123,11 +157,12 @@ impl Queue {
 
     pub fn enter(&mut self, ask: Ask) -> Ticket {
         let old = ask.agent.and_then(|agent| self.refused.remove(&agent));
-        let ticket = old.filter(|old| !self.waiting.contains_key(old)).unwrap_or_else(|| {
+        let free = old.filter(|old| !self.waiting.contains_key(&old.ticket)).map(|old| old.ticket);
+        let ticket = free.unwrap_or_else(|| {
             self.tickets += 1;
             Ticket(self.tickets)
         });
-        self.waiting.insert(ticket, ask);
+        self.waiting.insert(ticket, Waiting { ask, refused_at: old.map(|old| old.accepted) });
         ticket
     }
 
@@ -140,14 +175,20 @@ impl Queue {
     pub fn admit(&mut self, now: Duration) -> Vec<Ticket> {
         let mut admitted = Vec::new();
         while (self.working.len() as u32) < self.room(now) {
-            let next = self.waiting.iter().find(|(_, ask)| self.held_by(ask, now).is_none());
+            let next = self.waiting.iter().find(|(_, waiting)| self.held_by(&waiting.ask, now).is_none());
             let Some(ticket) = next.map(|(ticket, _)| *ticket) else { break };
-            let Some(ask) = self.waiting.remove(&ticket) else { break };
+            let Some(Waiting { ask, refused_at }) = self.waiting.remove(&ticket) else { break };
             if let Some(prefix) = self.staggered(&ask).filter(|prefix| !self.is_cached(prefix, now)) {
                 self.first.insert(prefix.hash, (ticket, ask.agent, now));
                 self.firsts += 1;
             }
-            self.working.insert(ticket, Working { ask, cuts: self.limit.cuts(), answers: false });
+            let cuts = self.limit.cuts();
+            self.begun += 1;
+            let number = self.begun;
+            self.working.insert(ticket, Working { ask, refused_at, cuts, answers: false, number });
+            if self.working.len() as u32 >= self.limit.at_once() {
+                self.full_at = number;
+            }
             admitted.push(ticket);
         }
         admitted
@@ -164,7 +205,7 @@ impl Queue {
 
     /// Why a waiting ticket waits.
     pub fn held(&self, ticket: Ticket, now: Duration) -> Option<Held> {
-        let ask = self.waiting.get(&ticket)?;
+        let ask = &self.waiting.get(&ticket)?.ask;
         let recovers_until = self.recovery.active().map(|active| active.until).filter(|until| now < *until);
         let until = recovers_until.max((now < self.closed_until).then_some(self.closed_until));
         Some(match (self.room(now), until) {
@@ -195,6 +236,7 @@ impl Queue {
         let Some(working) = self.working.get_mut(&ticket).filter(|working| !working.answers) else { return };
         working.answers = true;
         let prefix = working.ask.prefix.clone();
+        self.accepted += 1;
         self.recovery.accepted(at_work);
         let Some(prefix) = prefix else { return };
         if self.first.remove(&prefix.hash).is_some() {
@@ -208,17 +250,18 @@ impl Queue {
         self.answers(ticket, now);
         let at_work = self.working.len() as u32;
         if let Some(working) = self.leave(ticket) {
-            self.limit.succeeded(at_work);
+            let was_full = working.number <= self.full_at;
+            self.limit.succeeded(at_work, was_full);
             working.ask.agent.and_then(|agent| self.refused.remove(&agent));
         }
     }
 
     /// The provider refused it for now, and may have said for how long.
-    pub fn refused(&mut self, ticket: Ticket, retry_after: Option<Duration>, now: Duration) {
+    pub fn refused(&mut self, ticket: Ticket, retry_after: Option<Duration>, now: Duration) -> Refusal {
         let at_work = self.working.len() as u32;
-        let Some(working) = self.leave(ticket) else { return };
+        let Some(working) = self.leave(ticket) else { return Refusal::Unexplained };
         if let Some(agent) = working.ask.agent {
-            self.refused.insert(agent, ticket);
+            self.refused.insert(agent, Refused { ticket, accepted: self.accepted });
         }
         match self.limit.refused(working.cuts, at_work) {
             true => {
@@ -230,6 +273,10 @@ impl Queue {
         }
         if let Some(pause) = retry_after {
             self.closed_until = self.closed_until.max(now + pause);
+        }
+        match working.refused_at.is_some_and(|accepted| accepted < self.accepted) {
+            true => Refusal::Crowded,
+            false => Refusal::Unexplained,
         }
     }
 

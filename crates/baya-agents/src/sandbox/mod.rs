@@ -15,10 +15,12 @@ mod refused;
 mod repository;
 mod resolve;
 pub mod seatbelt;
+mod secret_names;
 mod toolchains;
 
 pub use reach::{Access, Reach, Refusal};
 pub use refused::{EXIT_NOT_FOUND, EXIT_NOT_RUNNABLE, EXIT_REFUSED};
+pub(crate) use resolve::real;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -56,6 +58,9 @@ pub struct Sandbox {
     pub protected: Vec<PathBuf>,
     /// Folders and files that may not even be read: keys, logins, our own journal.
     pub hidden: Vec<PathBuf>,
+    /// Files that are secret by their names may not be read either, wherever they are: `.env`, `id_rsa`.
+    #[serde(default)]
+    pub without_secrets: bool,
     /// A loopback port commands may connect to; all other network is refused.
     pub port: Option<u16>,
     /// The loopback port of the proxy that lets commands out to listed hosts.
@@ -123,6 +128,19 @@ impl Sandbox {
                 self.readable.push(path.clone());
             }
         }
+    }
+
+    /// For an agent that must not be able to do harm: reads its folder and the system, writes nothing, and
+    /// sees no file that is secret by its name.
+    #[must_use]
+    pub fn quarantined(mut self) -> Sandbox {
+        self.profile = Profile::ReadOnly;
+        self.readable.clear();
+        self.writable.clear();
+        self.port = None;
+        self.proxy = None;
+        self.without_secrets = true;
+        self
     }
 
     /// Whether a file tool of ours may read this path; gives the path behind all symbolic links. A

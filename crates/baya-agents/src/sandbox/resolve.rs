@@ -10,7 +10,7 @@ const LINKS_MAX: usize = 40;
 
 /// Follows every link of an absolute path, the last one and dangling ones too. Parts that do not exist are
 /// kept as they are.
-pub(super) fn real(path: &Path) -> Result<PathBuf> {
+pub(crate) fn real(path: &Path) -> Result<PathBuf> {
     let mut rest: VecDeque<OsString> = parts(path);
     let mut real = PathBuf::from("/");
     let mut links = 0;

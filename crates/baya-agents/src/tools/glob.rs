@@ -1,7 +1,8 @@
 //! `glob`: files by the pattern of their path, newest first.
 
 use super::walk::{is_file, walk};
-use super::{Tool, ToolOutput, ToolRoom, on_disk};
+use super::{Tool, ToolOutput, ToolRoom, on_disk, path_in};
+use crate::backend::Deed;
 use futures_util::future::BoxFuture;
 use globset::{GlobBuilder, GlobMatcher};
 use serde::Deserialize;
@@ -37,6 +38,10 @@ impl Tool for GlobTool {
 
     fn only_reads(&self) -> bool {
         true
+    }
+
+    fn deed(&self, input: &Value, room: &ToolRoom) -> Deed {
+        Deed::Read(path_in(input, room))
     }
 
     fn call<'a>(&'a self, input: Value, room: &'a ToolRoom) -> BoxFuture<'a, ToolOutput> {

@@ -14,16 +14,22 @@ mod glob;
 mod grep;
 pub mod memory;
 mod near;
+pub(crate) mod output;
 mod place;
 pub mod processes;
 mod read;
 pub mod set;
 mod todo;
 mod walk;
+mod web_fetch;
 mod write;
 
 pub use set::{Filter, NAMES, ToolSet, set};
+pub use web_fetch::WebFetchTool;
 
+use crate::admission::Slots;
+use crate::backend::{Deed, Gatekeeper, OpenGate};
+use crate::egress::Pass;
 use crate::sandbox::Sandbox;
 use futures_util::future::BoxFuture;
 use memory::Memory;
@@ -45,6 +51,11 @@ pub trait Tool: Send + Sync {
 
     /// Calls that only read may run side by side and need no write permission.
     fn only_reads(&self) -> bool;
+
+    /// What a call with this input would do, for the gatekeeper.
+    fn deed(&self, input: &Value, _room: &ToolRoom) -> Deed {
+        Deed::Other(format!("{} {input}", self.name()))
+    }
 
     /// What it returns may have been written by anybody: a page of the web, a server of others.
     fn is_untrusted(&self) -> bool {
@@ -69,6 +80,12 @@ pub struct ToolRoom {
     /// one agent of one run, and no other. Whoever carries it is ended with the agent.
     pub mark: String,
     pub memory: Memory,
+    /// Asked before a tool does anything, and which files searches may look into.
+    pub gate: Arc<dyn Gatekeeper>,
+    /// What heavy commands wait for; none: nothing.
+    pub slots: Option<Arc<Slots>>,
+    /// The way out of commands, if there is one.
+    pub pass: Option<Arc<Pass>>,
     background: Background,
 }
 
@@ -83,7 +100,17 @@ impl ToolRoom {
             background: Background::new(&mark),
             mark,
             memory: Memory::default(),
+            gate: Arc::new(OpenGate),
+            slots: None,
+            pass: None,
         }
+    }
+
+    /// Numbers what is kept of outputs; the same number never comes twice for one agent.
+    pub(crate) fn next_number(&self) -> u64 {
+        let mut memory = self.memory.open();
+        memory.commands += 1;
+        memory.commands
     }
 
     /// Ends everything that the agent's commands left running; false if something withstands. Called
@@ -117,6 +144,11 @@ impl From<Result<String, String>> for ToolOutput {
             Err(text) => ToolOutput::error(text),
         }
     }
+}
+
+/// The place that `path` of an input names; without one, the agent's folder.
+fn path_in(input: &Value, room: &ToolRoom) -> PathBuf {
+    room.place(input.get("path").and_then(Value::as_str).unwrap_or("."))
 }
 
 /// The input as the tool knows it.

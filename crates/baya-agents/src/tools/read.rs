@@ -2,7 +2,8 @@
 
 use super::memory::Seen;
 use super::place::{one_line, open};
-use super::{Tool, ToolOutput, ToolRoom, near, on_disk};
+use super::{Tool, ToolOutput, ToolRoom, near, on_disk, path_in};
+use crate::backend::Deed;
 use crate::sandbox::{Access, Reach};
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
@@ -50,6 +51,10 @@ impl Tool for ReadTool {
 
     fn only_reads(&self) -> bool {
         true
+    }
+
+    fn deed(&self, input: &Value, room: &ToolRoom) -> Deed {
+        Deed::Read(path_in(input, room))
     }
 
     fn call<'a>(&'a self, input: Value, room: &'a ToolRoom) -> BoxFuture<'a, ToolOutput> {

@@ -5,6 +5,7 @@
 
 use super::clamp::Clamp;
 use super::{Tool, bash, edit, glob, grep, read, todo, write};
+use crate::mcp::PREFIX;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ pub struct Filter {
     /// Only tools that change nothing: no `write`, no `edit`, no `bash`.
     pub read_only: bool,
     pub clamp: Option<Clamp>,
+    /// Names of tools beside ours, which the lists may name without a note.
+    pub others: Vec<String>,
 }
 
 /// The tools of one agent, and what is to be said about the lists they were chosen by.
@@ -34,7 +37,7 @@ pub fn set(filter: &Filter) -> ToolSet {
     let mut clamp = filter.clamp.clone().unwrap_or_default();
     let mut names: BTreeSet<&str> = match &filter.allow {
         None => NAMES.into(),
-        Some(list) => allowed(list, &mut clamp, &mut notes),
+        Some(list) => allowed(list, &filter.others, &mut clamp, &mut notes),
     };
     for entry in &filter.deny {
         deny(entry, &mut names, &mut clamp);
@@ -57,7 +60,12 @@ fn tool(name: &str, clamp: &Clamp) -> Option<Arc<dyn Tool>> {
     })
 }
 
-fn allowed(list: &[String], clamp: &mut Clamp, notes: &mut Vec<String>) -> BTreeSet<&'static str> {
+fn allowed(
+    list: &[String],
+    others: &[String],
+    clamp: &mut Clamp,
+    notes: &mut Vec<String>,
+) -> BTreeSet<&'static str> {
     let mut names = BTreeSet::new();
     let entries: Vec<Entry<'_>> = list.iter().map(|entry| Entry::of(entry)).collect();
     for entry in &entries {
@@ -65,7 +73,7 @@ fn allowed(list: &[String], clamp: &mut Clamp, notes: &mut Vec<String>) -> BTree
             names.extend(NAMES);
         } else if let Some(name) = ours(entry.name) {
             names.insert(name);
-        } else {
+        } else if !others.iter().any(|name| meets(entry.name, name)) {
             notes.push(format!("there is no tool `{}`; this agent works without it", entry.name));
         }
     }
@@ -75,6 +83,59 @@ fn allowed(list: &[String], clamp: &mut Clamp, notes: &mut Vec<String>) -> BTree
         entry.pattern.into_iter().for_each(|pattern| clamp.also_allow(pattern));
     }
     names
+}
+
+/// Which tools beside ours an agent is to have: those that every list of its type and its call allows, and
+/// none denies. A list may name a tool, a server (`mcp__server`), or the beginning of names (`mcp__x__get_*`).
+#[derive(Debug, Clone, Default)]
+pub struct Wanted<'a> {
+    pub allow: Vec<&'a [String]>,
+    pub deny: Vec<&'a [String]>,
+    /// Only tools that change nothing.
+    pub read_only: bool,
+}
+
+impl Wanted<'_> {
+    pub fn wants(&self, name: &str, only_reads: bool) -> bool {
+        let meets_one = |list: &&[String]| list.iter().any(|entry| meets(Entry::of(entry).name, name));
+        (only_reads || !self.read_only)
+            && self.allow.iter().all(meets_one)
+            && !self.deny.iter().any(|list| meets_one(list))
+    }
+
+    /// Whether any tool whose name begins with this server's may be wanted.
+    pub fn may_want(&self, server: &str) -> bool {
+        let touches = |entry: &String| {
+            let entry = beside_ours(Entry::of(entry).name);
+            let start = entry.strip_suffix('*').unwrap_or(&entry);
+            start.starts_with(server) || server.starts_with(start) && entry.ends_with('*')
+        };
+        let covers = |entry: &String| meets(Entry::of(entry).name, &format!("{server}__"));
+        self.allow.iter().all(|list| list.iter().any(touches))
+            && !self.deny.iter().any(|list| list.iter().any(covers))
+    }
+}
+
+/// Whether an entry of a list means this tool, which is none of ours.
+fn meets(entry: &str, name: &str) -> bool {
+    let entry = beside_ours(entry);
+    match entry.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => {
+            let rest = name.strip_prefix(entry.as_str()).filter(|_| entry.starts_with(PREFIX));
+            entry == name || rest.is_some_and(|rest| rest.starts_with("__"))
+        }
+    }
+}
+
+/// The name as we write it: names of servers hold only what providers take.
+fn beside_ours(name: &str) -> String {
+    let usual = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '*') { c } else { '_' };
+    match name {
+        "WebFetch" => "web_fetch".to_owned(),
+        name if name.starts_with(PREFIX) => name.chars().map(usual).collect(),
+        name => name.to_owned(),
+    }
 }
 
 /// A denied name that we do not have is denied already.
@@ -115,7 +176,7 @@ impl Entry<'_> {
 }
 
 /// Our name for a tool that is called so elsewhere.
-fn ours(name: &str) -> Option<&'static str> {
+pub(crate) fn ours(name: &str) -> Option<&'static str> {
     match name {
         "Read" | "LS" | "NotebookRead" => Some("read"),
         "Write" => Some("write"),

@@ -3,7 +3,8 @@
 use super::memory::Seen;
 use super::place::{kind_unless_regular, open, put};
 use super::read::look;
-use super::{Tool, ToolOutput, ToolRoom, on_disk};
+use super::{Tool, ToolOutput, ToolRoom, on_disk, path_in};
+use crate::backend::Deed;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -35,6 +36,10 @@ impl Tool for WriteTool {
 
     fn only_reads(&self) -> bool {
         false
+    }
+
+    fn deed(&self, input: &Value, room: &ToolRoom) -> Deed {
+        Deed::Write(path_in(input, room))
     }
 
     fn call<'a>(&'a self, input: Value, room: &'a ToolRoom) -> BoxFuture<'a, ToolOutput> {

@@ -1,5 +1,7 @@
 //! Everything that agents can be asked, over loopback only.
 
+mod acp;
+mod admission;
 mod agent_types;
 mod answer_tool;
 mod api;
@@ -11,9 +13,12 @@ mod egress;
 mod fake_model;
 mod faults;
 mod gateway;
+mod governor;
 mod mcp;
+mod policy;
 mod program;
 mod sandbox;
 mod simulated;
 mod standin;
+mod structured;
 mod tools;

@@ -15,6 +15,7 @@ impl State {
         if let Some(call) = call_of(&recorded.event) {
             self.calls_seen = self.calls_seen.max(call.0);
         }
+        self.withdraw_questions(&recorded.event);
         match &recorded.event {
             Event::RunStarted { .. }
             | Event::RunResumed { .. }
@@ -37,6 +38,13 @@ impl State {
                 self.calls.insert(*call, CallFate::Timer { due_ms: *due_ms });
             }
             Event::TimerCleared { timer, .. } => self.settle(*timer),
+            Event::StepStarted { .. }
+            | Event::StepReused { .. }
+            | Event::StepEnded { .. }
+            | Event::Landing { .. } => {
+                let decided = self.steps.apply(&recorded.event);
+                self.calls.extend(decided);
+            }
             Event::ChildRequested { .. } | Event::ChildStarted { .. } | Event::ChildEnded { .. } => {
                 self.apply_to_child(&recorded.event);
             }
@@ -85,23 +93,17 @@ impl State {
             Event::DriverStarted { fence, surroundings, pid: _ } => {
                 self.fence = *fence;
                 self.surroundings = surroundings.clone();
-                self.approvals.withdraw(None);
                 self.requeue_lost();
             }
             Event::LimitsChanged { limits } => self.limits = limits.clone(),
-            Event::RunParked { cause } => self.life = Life::Parked(cause.clone()),
+            Event::RunParked { cause, wakes_at_ms } => {
+                self.life = Life::Parked { cause: cause.clone(), wakes_at_ms: *wakes_at_ms };
+            }
             Event::RunPaused { .. } => self.life = Life::Paused,
             Event::RunContinued { .. } => self.life = Life::Live,
-            Event::StopRequested { .. } => {
-                self.life = Life::Stopping;
-                self.approvals.withdraw(None);
-            }
-            Event::RunInterrupted { .. } => {
-                self.life = Life::Interrupted;
-                self.approvals.withdraw(None);
-            }
+            Event::StopRequested { .. } => self.life = Life::Stopping,
+            Event::RunInterrupted { .. } => self.life = Life::Interrupted,
             Event::RunEnded { status, result, error, failures } => {
-                self.approvals.withdraw(None);
                 self.life = Life::Ended(*status);
                 let (result, error, failures) = (result.clone(), error.clone(), failures.clone());
                 self.ended = Some(RunEnd { status: *status, result, error, failures });
@@ -112,7 +114,7 @@ impl State {
 
     fn begin_generation(&mut self, generation: u32) {
         self.generation = generation;
-        self.approvals.withdraw(None);
+        self.steps.begin_generation();
         self.life = Life::Live;
         self.ended = None;
         self.calls.clear();
@@ -150,7 +152,7 @@ impl State {
     /// What was at work for an earlier driver is lost and waits again, in the order it was asked for.
     fn requeue_lost(&mut self) {
         self.life = match self.life {
-            Life::Interrupted | Life::Parked(_) => Life::Live,
+            Life::Interrupted | Life::Parked { .. } => Life::Live,
             ref other => other.clone(),
         };
         for agent in &mut self.agents {
@@ -196,18 +198,7 @@ impl State {
     fn apply_to_agent(&mut self, recorded: &Recorded) {
         match &recorded.event {
             Event::AgentQueued { .. } => self.apply_queued(&recorded.event),
-            Event::AgentReused { agent, call, key, occurrence, phase, .. } => {
-                self.asked.push(*agent);
-                self.occurrences.insert(key.clone(), occurrence + 1);
-                self.calls.insert(*call, CallFate::Reuses(*agent));
-                self.agent_of_call.insert(*call, *agent);
-                if let Some(left) = self.pool.get_mut(key) {
-                    left.remove(agent);
-                }
-                if let Some(agent) = self.agent_mut(*agent) {
-                    agent.phase = phase.clone();
-                }
-            }
+            Event::AgentReused { .. } => self.apply_reused(&recorded.event),
             Event::AgentStarted { agent, attempt } => {
                 if self.queue.front() == Some(agent) {
                     self.queue.pop_front();
@@ -244,7 +235,6 @@ impl State {
             }
             Event::AttemptEnded { agent, end, usage, .. } => {
                 self.usage.add(usage);
-                self.approvals.withdraw(Some(*agent));
                 self.queue.push_back(*agent);
                 if let Some(agent) = self.agent_mut(*agent) {
                     agent.usage.add(usage);
@@ -252,12 +242,13 @@ impl State {
                     count_failed_attempt(agent, end);
                 }
             }
-            Event::AgentFinished { agent, outcome, usage, .. } => {
+            Event::AgentFinished { agent, outcome, usage, work, .. } => {
                 self.usage.add(usage);
-                self.approvals.withdraw(Some(*agent));
+                self.mark_words(*agent, outcome);
                 if let Some(agent) = self.agent_mut(*agent) {
                     agent.usage.add(usage);
                     agent.turns = Vec::new();
+                    agent.work = work.clone();
                     agent.state = AgentState::Finished(outcome.clone());
                 }
             }
@@ -265,8 +256,24 @@ impl State {
         }
     }
 
+    fn apply_reused(&mut self, event: &Event) {
+        let Event::AgentReused { agent, call, key, occurrence, phase, .. } = event else { return };
+        self.asked.push(*agent);
+        self.occurrences.insert(key.clone(), occurrence + 1);
+        self.calls.insert(*call, CallFate::Reuses(*agent));
+        self.agent_of_call.insert(*call, *agent);
+        if let Some(left) = self.pool.get_mut(key) {
+            left.remove(agent);
+        }
+        if let Some(agent) = self.agent_mut(*agent) {
+            agent.phase = phase.clone();
+        }
+    }
+
     fn apply_queued(&mut self, event: &Event) {
-        let Event::AgentQueued { agent, call, key, occurrence, label, phase, prompt, options, .. } = event
+        let Event::AgentQueued {
+            agent, call, key, occurrence, label, phase, prompt, options, tainted, ..
+        } = event
         else {
             return;
         };
@@ -283,6 +290,7 @@ impl State {
             phase: phase.clone(),
             prompt: prompt.clone(),
             options: options.clone(),
+            tainted: tainted.clone(),
             occurrence: *occurrence,
             state: AgentState::Queued,
             attempts: 0,
@@ -292,6 +300,7 @@ impl State {
             turns: Vec::new(),
             call: Some(*call),
             heard: None,
+            work: None,
         });
     }
 
@@ -304,6 +313,9 @@ impl State {
             && agent.heard.is_none()
         {
             agent.heard = Some(Heard { seq, now_ms, tokens_spent });
+        }
+        if let Delivered::Step(number) = what {
+            self.steps.note_heard(number, Heard { seq, now_ms, tokens_spent });
         }
         if what == Delivered::Stop {
             self.drop_queued(call);
@@ -347,6 +359,8 @@ fn call_of(event: &Event) -> Option<CallId> {
     match event {
         Event::PhaseEntered { call, .. }
         | Event::TimerSet { call, .. }
+        | Event::StepStarted { call, .. }
+        | Event::StepReused { call, .. }
         | Event::TimerCleared { call, .. }
         | Event::ChildRequested { call, .. }
         | Event::CallRefused { call, .. }
@@ -365,6 +379,8 @@ fn call_of(event: &Event) -> Option<CallId> {
         | Event::RunInterrupted { .. }
         | Event::RunEnded { .. }
         | Event::ChildStarted { .. }
+        | Event::StepEnded { .. }
+        | Event::Landing { .. }
         | Event::AgentStarted { .. }
         | Event::AgentProcessStarted { .. }
         | Event::AgentTurn { .. }

@@ -70,12 +70,12 @@ impl Approvals {
         by.try_fold(None, |_, by| Some(Some(by?)))?.map(String::as_str)
     }
 
-    pub(super) fn ask(&mut self, approval: Approval) {
+    fn ask(&mut self, approval: Approval) {
         self.open.insert(approval.id);
         self.all.push(approval);
     }
 
-    pub(super) fn answer(&mut self, id: ApprovalId, told: Told) {
+    fn answer(&mut self, id: ApprovalId, told: Told) {
         self.open.remove(&id);
         let at = (id.0 as usize).checked_sub(1);
         let Some(approval) = at.and_then(|at| self.all.get_mut(at)) else { return };
@@ -86,7 +86,7 @@ impl Approvals {
     }
 
     /// The attempts of this agent, or of all, are over: nobody waits any more.
-    pub(super) fn withdraw(&mut self, agent: Option<AgentNumber>) {
+    fn withdraw(&mut self, agent: Option<AgentNumber>) {
         let Approvals { all, open, .. } = self;
         open.retain(|id| {
             let asked = (id.0 as usize).checked_sub(1).and_then(|at| all.get(at));
@@ -96,6 +96,21 @@ impl Approvals {
 }
 
 impl State {
+    /// With an attempt its questions end, and with the run all of them.
+    pub(super) fn withdraw_questions(&mut self, event: &Event) {
+        match event {
+            Event::AttemptEnded { agent, .. } | Event::AgentFinished { agent, .. } => {
+                self.approvals.withdraw(Some(*agent));
+            }
+            Event::RunResumed { .. }
+            | Event::DriverStarted { .. }
+            | Event::StopRequested { .. }
+            | Event::RunInterrupted { .. }
+            | Event::RunEnded { .. } => self.approvals.withdraw(None),
+            _ => {}
+        }
+    }
+
     pub(super) fn apply_to_approval(&mut self, event: &Event) {
         match event {
             Event::ApprovalAsked { agent, attempt, id, request } => self.approvals.ask(Approval {

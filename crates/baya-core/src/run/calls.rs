@@ -1,6 +1,7 @@
 //! What the script asks for, and what the run makes of it.
 
 use super::state::CallFate;
+use super::taint::Asked;
 use super::{Effect, Life, Run, call_key, options};
 use crate::call::{
     Call, CallKind, LogLevel, Payload, Site, Step, StepState, ThrowKind, Thrown, WorkflowTarget,
@@ -70,6 +71,7 @@ impl Run {
                 };
                 self.record(Event::Logged { call: Some(id), level, text, about: None });
             }
+            CallKind::Step { step } => self.decide_host_step(id, frame, step, site),
             CallKind::SetTimer { delay_ms } => self.decide_timer(id, delay_ms),
             CallKind::ClearTimer { timer } => {
                 if matches!(self.state.calls.get(&timer), Some(CallFate::Timer { .. })) {
@@ -120,6 +122,12 @@ impl Run {
             return Ok(());
         }
         self.check_budget()?;
+        let tainted = self.judge_taint(&Asked {
+            prompt: &call.prompt,
+            options: &parsed.options,
+            label: &label,
+            site: call.site.as_ref(),
+        })?;
         let agent = AgentNumber(self.state.agents.len() as u32 + 1);
         let (prompt, options, site) = (call.prompt.clone(), parsed.options, call.site.clone());
         self.record(Event::AgentQueued {
@@ -132,6 +140,7 @@ impl Run {
             phase,
             prompt,
             options,
+            tainted,
             site,
         });
         Ok(())
@@ -160,7 +169,7 @@ impl Run {
         }
     }
 
-    fn warn_once(&mut self, about: String, text: String) {
+    pub(super) fn warn_once(&mut self, about: String, text: String) {
         if !self.state.warned.contains(&about) {
             self.record(Event::Logged { call: None, level: LogLevel::Warn, text, about: Some(about) });
         }
@@ -235,7 +244,16 @@ impl Run {
 
     /// Whether a call made again by a replay asks what the journal says it asked.
     fn repeats(&self, call: &Call) -> bool {
-        let CallKind::Agent { prompt, options, .. } = &call.kind else { return true };
+        let (prompt, options) = match &call.kind {
+            CallKind::Agent { prompt, options, .. } => (prompt, options),
+            CallKind::Step { step } => return self.repeats_step(call.id, step),
+            CallKind::Workflow { .. }
+            | CallKind::FrameEnded { .. }
+            | CallKind::Phase { .. }
+            | CallKind::Log { .. }
+            | CallKind::SetTimer { .. }
+            | CallKind::ClearTimer { .. } => return true,
+        };
         let Some(agent) = self.state.agent_of_call.get(&call.id).and_then(|number| self.state.agent(*number))
         else {
             return self.state.refusals.contains_key(&call.id);

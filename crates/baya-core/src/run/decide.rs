@@ -10,6 +10,10 @@ use crate::ids::{AgentNumber, CallId};
 use crate::limits::STALL_ATTEMPTS;
 use crate::op::Op;
 
+/// A parked run sleeps at least so long, whatever the provider's clock says.
+const WAKE_MS_MIN: i64 = 1_000;
+const WOKEN_BY: &str = "the provider's time of reset";
+
 impl Run {
     pub(super) fn decide(&mut self, input: Input) {
         match input {
@@ -47,6 +51,13 @@ impl Run {
                     self.deliver(call, Delivered::Timer);
                 }
             }
+            Input::StepEnded { number, outcome } => self.decide_step_ended(number, outcome),
+            Input::LandingRecorded { record } => {
+                if !matches!(self.state.life, Life::Ended(_)) {
+                    self.record(Event::Landing { record });
+                }
+            }
+            Input::WakeDue => self.wake(),
             Input::WorkflowLoaded { generation, call, loaded } => {
                 if generation == self.state.generation && self.hears() {
                     self.decide_loaded(call, loaded);
@@ -59,7 +70,7 @@ impl Run {
     /// Whether the script may be told anything.
     pub(super) fn hears(&self) -> bool {
         match self.state.life {
-            Life::Live | Life::Paused | Life::Parked(_) => true,
+            Life::Live | Life::Paused | Life::Parked { .. } => true,
             Life::New | Life::Stopping | Life::Interrupted | Life::Ended(_) => false,
         }
     }
@@ -82,6 +93,7 @@ impl Run {
             return;
         }
         let end = self.check_answer(number, report.end.clone());
+        let end = self.check_markable(number, end);
         let failed_for_good = match end {
             AttemptEnd::Answered(answer) => {
                 return self.finish(number, attempt, Outcome::Answered(answer), report);
@@ -138,6 +150,7 @@ impl Run {
             drafts: report.drafts,
             notes: report.notes,
             duration_ms: (self.now_ms - since_ms).max(0) as u64,
+            work: report.work,
         });
         if self.hears() {
             self.deliver_outcome(agent);
@@ -175,8 +188,35 @@ impl Run {
     /// What would hit every agent stops the run at its first occurrence; nothing is lost.
     fn park(&mut self, agent: AgentNumber, attempt: u32, report: AttemptReport, cause: Cause) {
         self.try_again(agent, attempt, report, AttemptEnd::Unusable(cause.clone()));
-        if matches!(self.state.life, Life::Live | Life::Paused) {
-            self.record(Event::RunParked { cause });
+        let wakes_at_ms = self.wakes_at(&cause);
+        let is_news = match self.state.life {
+            Life::Live | Life::Paused => true,
+            // What no time cures, or a later one, counts more.
+            Life::Parked { wakes_at_ms: Some(known), .. } => wakes_at_ms.is_none_or(|at_ms| at_ms > known),
+            Life::Parked { wakes_at_ms: None, .. } => false,
+            Life::New | Life::Stopping | Life::Interrupted | Life::Ended(_) => false,
+        };
+        if is_news {
+            self.record(Event::RunParked { cause, wakes_at_ms });
+            if let Some(at_ms) = wakes_at_ms {
+                self.effect(Effect::Wake { at_ms });
+            }
+        }
+    }
+
+    /// When a run that is parked for this cause goes on by itself: where the provider said when, that is
+    /// not too far away, and nobody has paused the run.
+    fn wakes_at(&self, cause: &Cause) -> Option<i64> {
+        let reset_ms = cause.retry_at_ms.filter(|_| self.state.life != Life::Paused)?;
+        let latest_ms = self.now_ms.saturating_add_unsigned(self.state.limits.reset_wait_ms);
+        (reset_ms <= latest_ms).then(|| reset_ms.max(self.now_ms + WAKE_MS_MIN))
+    }
+
+    fn wake(&mut self) {
+        if let Life::Parked { wakes_at_ms: Some(at_ms), .. } = self.state.life
+            && self.now_ms >= at_ms
+        {
+            self.record(Event::RunContinued { by: WOKEN_BY.to_owned() });
         }
     }
 
@@ -287,6 +327,7 @@ impl Run {
     fn readings(&self, what: Delivered) -> (i64, u64) {
         let heard = match what {
             Delivered::Agent(number) => self.state.agent(number).and_then(|agent| agent.heard),
+            Delivered::Step(number) => self.state.steps.get(number).and_then(|step| step.heard),
             Delivered::Refusal | Delivered::Timer | Delivered::Child | Delivered::Stop => None,
         };
         let (now_ms, spent) = match heard {
@@ -298,7 +339,8 @@ impl Run {
 
     pub(super) fn payload(&self, call: CallId, what: Delivered) -> Payload {
         match what {
-            Delivered::Agent(number) => self.outcome_payload(number),
+            Delivered::Agent(number) => self.with_work(number, self.outcome_payload(number)),
+            Delivered::Step(number) => self.step_payload(number),
             Delivered::Timer => Payload::Fired,
             Delivered::Refusal => match self.state.refusals.get(&call) {
                 Some(thrown) => Payload::Throw(thrown.clone()),
@@ -325,6 +367,24 @@ impl Run {
     }
 }
 
+impl Run {
+    /// What `baya.work()` says of it goes with the result (C72).
+    fn with_work(&self, number: AgentNumber, payload: Payload) -> Payload {
+        let agent = self.state.agent(number);
+        let Some((agent, work)) = agent.and_then(|agent| Some((agent, agent.work.as_ref()?))) else {
+            return payload;
+        };
+        let Payload::Value(value) = payload else { return payload };
+        let work = work.to_script(number);
+        // A failed agent stays null.
+        let value = match agent.options.work && !value.is_null() {
+            true => serde_json::json!({ "result": value, "work": work }),
+            false => value,
+        };
+        Payload::Worked { value, work }
+    }
+}
+
 fn stopped() -> Payload {
     Payload::Throw(Thrown { kind: ThrowKind::Stopped, message: "the run is being stopped".to_owned() })
 }
@@ -332,7 +392,7 @@ fn stopped() -> Payload {
 fn is_open(fate: &CallFate) -> bool {
     match fate {
         CallFate::Agent(_) | CallFate::Reuses(_) | CallFate::Timer { .. } => true,
-        CallFate::Workflow { .. } => true,
+        CallFate::Workflow { .. } | CallFate::Step(_) | CallFate::ReusesStep(_) => true,
         CallFate::Refused | CallFate::Settled => false,
     }
 }
@@ -350,6 +410,7 @@ fn throw_of(on_failure: OnFailure, cause: &Cause) -> Option<ThrowKind> {
         | CauseKind::Program
         | CauseKind::Panic
         | CauseKind::Skipped
+        | CauseKind::Vetoed
         | CauseKind::Key
         | CauseKind::Credit
         | CauseKind::UnknownModel

@@ -18,6 +18,8 @@ pub mod options;
 mod queue;
 mod resume;
 mod state;
+mod steps;
+mod taint;
 
 pub use approvals::{Approval, Approvals};
 pub use key::call_key;
@@ -29,8 +31,10 @@ use crate::approval::{ApprovalRequest, Told};
 use crate::call::{Delivery, ScriptError, Start, Step, WorkflowTarget};
 use crate::event::{Event, Recorded, ScriptRecord};
 use crate::ids::{AgentNumber, ApprovalId, CallId};
+use crate::landing::LandingRecord;
 use crate::op::Op;
 use crate::schema::Schema;
+use crate::step::{StepNumber, StepOrder, StepOutcome};
 use crate::turn::TurnRecord;
 use std::collections::BTreeMap;
 
@@ -77,6 +81,16 @@ pub enum Input {
         generation: u32,
         call: CallId,
     },
+    StepEnded {
+        number: StepNumber,
+        outcome: StepOutcome,
+    },
+    /// A landing of a host step came further.
+    LandingRecorded {
+        record: LandingRecord,
+    },
+    /// The time may have come at which a parked run goes on by itself.
+    WakeDue,
     WorkflowLoaded {
         generation: u32,
         call: CallId,
@@ -114,6 +128,11 @@ pub enum Effect {
     TellAnswer {
         ticket: u64,
         told: Told,
+    },
+    PerformStep(Box<StepOrder>),
+    /// Say when this time has come, by the clock on the wall.
+    Wake {
+        at_ms: i64,
     },
     /// Find and check the workflow; `importer` is the path of the script that asks for it.
     LoadWorkflow {
@@ -176,8 +195,9 @@ impl Run {
     pub fn is_over(&self) -> bool {
         match self.state.life {
             Life::Ended(_) | Life::Interrupted => self.at_work.is_empty(),
-            Life::Parked(_) => self.at_work.is_empty() && self.unanswered == 0,
+            Life::Parked { wakes_at_ms: None, .. } => self.at_work.is_empty() && self.unanswered == 0,
             Life::New | Life::Live | Life::Paused | Life::Stopping => false,
+            Life::Parked { wakes_at_ms: Some(_), .. } => false,
         }
     }
 
@@ -198,7 +218,10 @@ impl Run {
     fn only_repeats(&self) -> bool {
         let mut deliveries = 0;
         let harmless = self.batch.events.iter().all(|recorded| match recorded.event {
-            Event::AgentReused { .. } | Event::PhaseEntered { .. } | Event::Logged { .. } => true,
+            Event::AgentReused { .. }
+            | Event::StepReused { .. }
+            | Event::PhaseEntered { .. }
+            | Event::Logged { .. } => true,
             Event::Delivered { .. } => {
                 deliveries += 1;
                 true

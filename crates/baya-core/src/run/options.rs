@@ -16,7 +16,6 @@ pub struct ParsedOptions {
 }
 
 /// Known options that this version does not have; they are refused, never ignored.
-const LATER: [&str; 4] = ["quarantine", "cwd", "base", "work"];
 
 pub fn parse(
     prompt: &str,
@@ -37,6 +36,9 @@ pub fn parse(
     }
     check_names(&parsed.options, around)?;
     check_refused(&parsed.options, given, around)?;
+    check_quarantine(&parsed.options, around)?;
+    check_folder(&mut parsed.options, around)?;
+    check_model(&mut parsed, around);
     check_isolation(&mut parsed, around)?;
     Ok(parsed)
 }
@@ -59,6 +61,11 @@ fn set(parsed: &mut ParsedOptions, name: &str, value: &Value) -> Result<(), Thro
         "tools" => options.tools = Some(texts(name, value)?),
         "disallowedTools" => options.disallowed_tools = texts(name, value)?,
         "bashCommandClamp" => options.bash_command_clamp = Some(value.clone()),
+        "base" => options.base = Some(text(name, value)?),
+        "work" => {
+            options.work =
+                value.as_bool().ok_or_else(|| wrong(format!("option `{name}` must be true or false")))?
+        }
         "effort" => match effort(value) {
             Some(effort) => options.effort = Some(effort),
             None => parsed.warnings.push(unknown_value(name, value, "low, medium, high, xhigh or max")),
@@ -67,9 +74,10 @@ fn set(parsed: &mut ParsedOptions, name: &str, value: &Value) -> Result<(), Thro
             Some("worktree") => options.worktree = true,
             _ => parsed.warnings.push(unknown_value(name, value, "'worktree'")),
         },
+        "quarantine" => options.quarantine = yes(name, value)?,
+        "cwd" => options.cwd = Some(text(name, value)?).filter(|cwd| !cwd.is_empty()),
         "cache" => options.cache = cache(value)?,
         "onFailure" => options.on_failure = on_failure(value)?,
-        later if LATER.contains(&later) => return Err(not_in_this_version(later)),
         unknown => parsed
             .warnings
             .push((format!("option {unknown}"), format!("agent() has no option `{unknown}`; it is ignored"))),
@@ -120,9 +128,108 @@ fn check_refused(
     }
 }
 
+/// Who reads what nobody vouches for must be held to reading, or it does not start.
+fn check_quarantine(options: &AgentOptions, around: &Surroundings) -> Result<(), Thrown> {
+    if !options.quarantine {
+        return Ok(());
+    }
+    let backend = options.backend.as_ref().unwrap_or(&around.backend);
+    if !around.backends_with_quarantine.contains(backend) {
+        let others = match around.backends_with_quarantine.as_slice() {
+            [] => "no backend here can".to_owned(),
+            others => format!("those that can: {}", others.join(", ")),
+        };
+        return Err(wrong(format!(
+            "quarantine: true: agents of backend `{backend}` bring tools of their own, which baya cannot take \
+             from them; {others}"
+        )));
+    }
+    if options.schema.is_none() {
+        return Err(wrong(
+            "quarantine: true needs a `schema`: what such an agent returns has to have a form that was fixed \
+             before it read anything"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// The folder as a path below the run's own, without detours.
+fn check_folder(options: &mut AgentOptions, around: &Surroundings) -> Result<(), Thrown> {
+    let Some(cwd) = &options.cwd else { return Ok(()) };
+    let outside = || {
+        let folder = &around.folder;
+        wrong(format!("the option `cwd` of agent(): `{cwd}` is outside of the working folder `{folder}`"))
+    };
+    let below = match cwd.strip_prefix('/') {
+        None => cwd.as_str(),
+        Some(_) => {
+            let rest = cwd.strip_prefix(around.folder.trim_end_matches('/')).ok_or_else(outside)?;
+            if !rest.is_empty() && !rest.starts_with('/') {
+                return Err(outside());
+            }
+            rest
+        }
+    };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in below.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop().ok_or_else(outside)?;
+            }
+            part => parts.push(part),
+        }
+    }
+    options.cwd = Some(parts.join("/")).filter(|path| !path.is_empty());
+    Ok(())
+}
+
+/// A model that nobody knows may be new, or a slip of the pen: the provider is asked, and the run says so.
+fn check_model(parsed: &mut ParsedOptions, around: &Surroundings) {
+    let Some(model) = parsed.options.model.as_deref().or(around.model.as_deref()) else { return };
+    let backend = parsed.options.backend.as_ref().unwrap_or(&around.backend);
+    let id = match model.split_once('/') {
+        None => model,
+        Some((provider, id)) if provider == backend.as_str() => id,
+        Some(_) => return,
+    };
+    let known = |id: &str| around.models_known.iter().any(|start| id.starts_with(start.as_str()));
+    if around.models_known.is_empty() || *backend != around.backend || known(&id.to_lowercase()) {
+        return;
+    }
+    let text = format!(
+        "model `{model}` is none that is known of `{backend}`: it is asked for as it is, its limits are unknown"
+    );
+    parsed.warnings.push((format!("model {model}"), text));
+}
+
+/// The tool changes nothing, runs nothing and reaches nobody.
+pub fn only_looks(tool: &str) -> bool {
+    const NAMES: [&str; 11] = [
+        "read",
+        "glob",
+        "grep",
+        "todo",
+        "Read",
+        "LS",
+        "NotebookRead",
+        "Glob",
+        "Grep",
+        "TodoWrite",
+        "StructuredOutput",
+    ];
+    let name = tool.trim().split('(').next().unwrap_or_default();
+    NAMES.contains(&name.trim())
+}
+
 fn check_isolation(parsed: &mut ParsedOptions, around: &Surroundings) -> Result<(), Thrown> {
     if !parsed.options.worktree {
-        return Ok(());
+        let needs = [("work", parsed.options.work), ("base", parsed.options.base.is_some())];
+        let without = needs.into_iter().find(|(_, said)| *said);
+        return without.map_or(Ok(()), |(name, _)| {
+            Err(wrong(format!("the option `{name}` of agent() goes with `isolation: 'worktree'`")))
+        });
     }
     let isolation = |message: String| Thrown { kind: ThrowKind::Isolation, message };
     if !around.in_git_repository {
@@ -151,10 +258,6 @@ fn default_label(prompt: &str) -> String {
 
 fn wrong(message: String) -> Thrown {
     Thrown { kind: ThrowKind::Option, message }
-}
-
-fn not_in_this_version(name: &str) -> Thrown {
-    wrong(format!("the option `{name}` of agent() is not in this version"))
 }
 
 fn unknown_value(name: &str, value: &Value, known: &str) -> (String, String) {
@@ -192,6 +295,11 @@ fn whole(name: &str, value: &Value) -> Result<u64, Thrown> {
         (0.0..9e15).contains(&float).then_some(float as u64)
     });
     number.ok_or_else(|| wrong(format!("the option `{name}` of agent() is a number from 0, not `{value}`")))
+}
+
+fn yes(name: &str, value: &Value) -> Result<bool, Thrown> {
+    let yes = value.as_bool();
+    yes.ok_or_else(|| wrong(format!("the option `{name}` of agent() is true or false, not `{value}`")))
 }
 
 fn small(name: &str, value: &Value) -> Result<u32, Thrown> {

@@ -168,6 +168,10 @@ impl Run {
                         self.load_workflow(call, caller, target);
                     }
                 }
+                CallFate::Step(number) => self.go_on_with_step(number),
+                CallFate::ReusesStep(number) => {
+                    self.redeliveries.insert((self.first_heard_of_step(number), call));
+                }
                 CallFate::Reuses(agent) => {
                     let seq =
                         self.state.agent(agent).and_then(|agent| agent.heard).map_or(u64::MAX, |h| h.seq);
@@ -191,7 +195,12 @@ impl Run {
                         self.deliver(*call, Delivered::Child);
                     }
                 }
-                CallFate::Agent(_) | CallFate::Reuses(_) | CallFate::Timer { .. } | CallFate::Settled => {}
+                CallFate::Step(number) => self.tell_ended_step(*number),
+                CallFate::Agent(_)
+                | CallFate::Reuses(_)
+                | CallFate::ReusesStep(_)
+                | CallFate::Timer { .. }
+                | CallFate::Settled => {}
             }
         }
         // They go in with the replay.
@@ -242,9 +251,12 @@ impl Run {
             return;
         }
         let Some((_, call)) = self.redeliveries.pop_first() else { return };
-        if let Some(CallFate::Reuses(agent)) = self.state.calls.get(&call).cloned() {
-            self.redelivered += 1;
-            self.deliver(call, Delivered::Agent(agent));
-        }
+        let what = match self.state.calls.get(&call) {
+            Some(CallFate::Reuses(agent)) => Delivered::Agent(*agent),
+            Some(CallFate::ReusesStep(number)) => Delivered::Step(*number),
+            _ => return,
+        };
+        self.redelivered += 1;
+        self.deliver(call, what);
     }
 }

@@ -6,12 +6,16 @@
 //! none and takes finished results from the pool by their keys.
 
 use super::approvals::Approvals;
+use super::steps::Steps;
 use crate::agent::{AgentOptions, AgentProcess, Usage};
 use crate::call::{Thrown, WorkflowTarget};
 use crate::event::{Delivered, Failures, Outcome, RunStatus, ScriptRecord, Surroundings};
 use crate::ids::{AgentNumber, CallId, FrameId, RunId};
 use crate::limits::Limits;
+use crate::step::StepNumber;
+use crate::taint::{Tainted, TextIndex};
 use crate::turn::TurnRecord;
+use crate::work::Work;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -23,8 +27,11 @@ pub enum Life {
     Live,
     /// No further agent starts.
     Paused,
-    /// Nothing can go on before a person acts; what is at work may finish.
-    Parked(crate::agent::Cause),
+    /// Nothing can go on before a person acts or this time comes; what is at work may finish.
+    Parked {
+        cause: crate::agent::Cause,
+        wakes_at_ms: Option<i64>,
+    },
     /// A person ends it; the script hears `Stopped` from every call.
     Stopping,
     /// The process lets go; nothing is delivered any more.
@@ -42,6 +49,7 @@ pub struct Agent {
     pub phase: Option<String>,
     pub prompt: String,
     pub options: AgentOptions,
+    pub tainted: Option<Tainted>,
     pub occurrence: u32,
     pub state: AgentState,
     /// Attempts begun, those lost in a crash included.
@@ -57,6 +65,8 @@ pub struct Agent {
     pub call: Option<CallId>,
     /// The first time a script heard of it: place in the journal, clock, budget reading.
     pub heard: Option<Heard>,
+    /// What it left in its worktree.
+    pub work: Option<Box<Work>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,6 +101,10 @@ pub enum CallFate {
     Timer {
         due_ms: i64,
     },
+    /// Waits for this host step.
+    Step(StepNumber),
+    /// Will be given the result of this host step of earlier.
+    ReusesStep(StepNumber),
     Workflow {
         frame: FrameId,
         target: WorkflowTarget,
@@ -145,10 +159,14 @@ pub struct State {
     // --- the run's whole life
     pub agents: Vec<Agent>,
     pub usage: Usage,
+    /// What agents in quarantine returned.
+    pub marked: TextIndex,
     /// Subjects a warning was given about.
     pub warned: BTreeSet<String>,
     /// Questions of agents to people.
     pub approvals: Approvals,
+
+    pub steps: Steps,
 
     // --- the current generation
     pub calls: BTreeMap<CallId, CallFate>,
@@ -200,8 +218,10 @@ impl Default for State {
             ended: None,
             agents: Vec::new(),
             usage: Usage::default(),
+            marked: TextIndex::default(),
             warned: BTreeSet::new(),
             approvals: Approvals::default(),
+            steps: Steps::default(),
             calls: BTreeMap::new(),
             calls_seen: 0,
             agent_of_call: BTreeMap::new(),

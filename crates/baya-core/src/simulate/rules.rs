@@ -19,7 +19,49 @@ pub struct Rules {
     pub keys: Vec<String>,
     /// If not empty, the fake model knows no other model.
     pub models: Vec<String>,
+    /// Beyond it the fake model answers 429.
+    pub capacity: Option<Capacity>,
 }
+
+/// How many requests the fake model takes at once.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(try_from = "CapacityForm")]
+pub struct Capacity {
+    pub at_once: usize,
+    /// Seconds, told to those that are too many.
+    pub retry_after: Option<f64>,
+}
+
+/// A number, or an object that says more.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a number from 1, or `{\"at_once\": 20, \"retry_after\": 1}`")]
+enum CapacityForm {
+    Number(usize),
+    Full(CapacityFull),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CapacityFull {
+    at_once: usize,
+    #[serde(default)]
+    retry_after: Option<f64>,
+}
+
+impl TryFrom<CapacityForm> for Capacity {
+    type Error = String;
+    fn try_from(form: CapacityForm) -> Result<Capacity, String> {
+        let (at_once, retry_after) = match form {
+            CapacityForm::Number(at_once) => (at_once, None),
+            CapacityForm::Full(CapacityFull { at_once, retry_after }) => (at_once, retry_after),
+        };
+        let in_bounds = (1..=CAPACITY_MAX).contains(&at_once) && retry_after.is_none_or(|after| after >= 0.0);
+        let wrong = || format!("a capacity is from 1 to {CAPACITY_MAX}, its `retry_after` not below 0");
+        in_bounds.then_some(Capacity { at_once, retry_after }).ok_or_else(wrong)
+    }
+}
+
+const CAPACITY_MAX: usize = 1_000_000;
 
 /// What is wrong with a rule file, with the place.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -233,13 +275,15 @@ impl Rules {
             latency_ms: member(&mut members, "latency_ms")?,
             keys: member(&mut members, "keys")?,
             models: member(&mut members, "models")?,
+            capacity: member(&mut members, "capacity")?,
             rules,
         };
         match members.keys().next() {
             Some(key) => Err(wrong(
                 "the rule file",
                 format!(
-                    "unknown key `{key}`, expected one of `seed`, `latency_ms`, `keys`, `models`, `rules`"
+                    "unknown key `{key}`, expected one of `seed`, `latency_ms`, `keys`, `models`, `capacity`, \
+                     `rules`"
                 ),
             )),
             None => Ok(read),

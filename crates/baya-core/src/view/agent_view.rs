@@ -1,11 +1,14 @@
 //! What is shown of one agent: a line in the overview ([`AgentView`]), or all there is to know
 //! ([`AgentStory`]).
 
+use super::work_view::WorkView;
 use crate::agent::{AgentOptions, Answer, AttemptEnd, Cause, Progress, Usage};
 use crate::call::Site;
 use crate::event::{Event, Outcome, Recorded};
 use crate::ids::AgentNumber;
+use crate::taint::Tainted;
 use crate::turn::TurnRecord;
+use crate::work::Work;
 use serde::Serialize;
 
 /// One agent, without its prompt and its answer.
@@ -23,6 +26,12 @@ pub struct AgentView {
     pub attempts: u32,
     pub started_ms: Option<i64>,
     pub duration_ms: Option<u64>,
+    /// It works in quarantine: what it returns is marked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub quarantine: bool,
+    /// Agents in quarantine whose words it was given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tainted_by: Vec<AgentNumber>,
     /// Of all attempts.
     pub usage: Usage,
     pub model_asked: Option<String>,
@@ -32,6 +41,9 @@ pub struct AgentView {
     /// What it is doing right now; never in the journal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
+    /// How much it changed in its worktree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work: Option<WorkView>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -55,18 +67,33 @@ impl AgentView {
             attempts: 0,
             started_ms: None,
             duration_ms: None,
+            quarantine: false,
+            tainted_by: Vec::new(),
             usage: Usage::default(),
             model_asked: None,
             model_served: None,
             cause: None,
             progress: None,
+            work: None,
         }
     }
 
     /// Another model answered than was asked for (C28).
     pub fn was_served_by_another(&self) -> bool {
-        matches!((&self.model_asked, &self.model_served), (Some(asked), Some(served)) if asked != served)
+        match (&self.model_asked, &self.model_served) {
+            (Some(asked), Some(served)) => !is_same_model(asked, served),
+            (Some(_) | None, None) | (None, Some(_)) => false,
+        }
     }
+}
+
+/// The same id, or the same with a date: `claude-x` and `claude-x-20260101`.
+fn is_same_model(asked: &str, served: &str) -> bool {
+    let rest = served.strip_prefix(asked);
+    rest.is_some_and(|rest| {
+        let date = rest.strip_prefix(['-', '@']).unwrap_or(rest);
+        rest.is_empty() || (date.len() >= 8 && date.chars().all(|char| char.is_ascii_digit() || char == '-'))
+    })
 }
 
 /// Agents by what they are doing.
@@ -110,6 +137,8 @@ pub struct AgentStory {
     pub phase: Option<String>,
     pub prompt: String,
     pub options: AgentOptions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tainted: Option<Tainted>,
     pub key: String,
     pub site: Option<Site>,
     /// The last attempt is the one that ended the agent, if it has ended.
@@ -119,6 +148,9 @@ pub struct AgentStory {
     pub answer: Option<Answer>,
     /// Why there is no answer.
     pub cause: Option<Cause>,
+    /// What it left in its worktree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work: Option<Box<Work>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -193,7 +225,8 @@ impl AgentStory {
     }
 
     fn begin(event: &Event, wanted: AgentNumber) -> Option<AgentStory> {
-        let Event::AgentQueued { agent, label, phase, prompt, options, key, site, .. } = event else {
+        let Event::AgentQueued { agent, label, phase, prompt, options, tainted, key, site, .. } = event
+        else {
             return None;
         };
         (*agent == wanted).then(|| AgentStory {
@@ -202,12 +235,14 @@ impl AgentStory {
             phase: phase.clone(),
             prompt: prompt.clone(),
             options: options.clone(),
+            tainted: tainted.clone(),
             key: key.clone(),
             site: site.clone(),
             attempts: Vec::new(),
             reused_by: Vec::new(),
             answer: None,
             cause: None,
+            work: None,
         })
     }
 
@@ -244,6 +279,7 @@ impl AgentStory {
             drafts,
             notes,
             duration_ms,
+            work,
             ..
         } = event
         else {
@@ -257,6 +293,7 @@ impl AgentStory {
             Outcome::Answered(answer) => (Some(answer.clone()), None),
             Outcome::Failed(cause) => (None, Some(cause.clone())),
         };
+        self.work.clone_from(work);
         let told = self.attempt(*attempt);
         let mut all = told.usage;
         all.add(usage);

@@ -2,6 +2,7 @@
 
 use super::agent_view::{AgentState, AgentView};
 use super::run_view::{GroupKind, GroupView, LogLine, Question, RunState, RunView};
+use super::work_view::WorkView;
 use crate::agent::{AttemptEnd, Cause, Progress, Usage, Wait};
 use crate::approval::Answerer;
 use crate::call::LogLevel;
@@ -44,6 +45,10 @@ impl RunView {
             | Event::AttemptEnded { .. }
             | Event::AgentFinished { .. } => self.apply_to_agent(recorded),
             Event::ApprovalAsked { .. } | Event::ApprovalAnswered { .. } => self.apply_to_question(recorded),
+            Event::StepStarted { .. }
+            | Event::StepReused { .. }
+            | Event::StepEnded { .. }
+            | Event::Landing { .. } => self.apply_to_step(recorded),
         }
     }
 
@@ -66,8 +71,9 @@ impl RunView {
                 self.go_on();
             }
             Event::LimitsChanged { limits } => self.limits = limits.clone(),
-            Event::RunParked { cause } => {
-                self.rest(RunState::Parked { cause: cause.clone() }, recorded.at_ms)
+            Event::RunParked { cause, wakes_at_ms } => {
+                let (cause, wakes_at_ms) = (cause.clone(), *wakes_at_ms);
+                self.rest(RunState::Parked { cause, wakes_at_ms }, recorded.at_ms)
             }
             Event::RunPaused { by } => self.state = RunState::Paused { by: by.clone() },
             Event::RunContinued { .. } => self.go_on(),
@@ -115,8 +121,10 @@ impl RunView {
 
     fn apply_to_agent(&mut self, recorded: &Recorded) {
         match &recorded.event {
-            Event::AgentQueued { agent, label, phase, .. } => {
+            Event::AgentQueued { agent, label, phase, options, tainted, .. } => {
                 let shown = self.agent(*agent);
+                shown.quarantine = options.quarantine;
+                shown.tainted_by = tainted.as_ref().map(|tainted| tainted.from.clone()).unwrap_or_default();
                 shown.label.clone_from(label);
                 shown.phase.clone_from(phase);
                 shown.state = AgentState::Queued;
@@ -242,8 +250,16 @@ impl RunView {
     }
 
     fn finish(&mut self, number: AgentNumber, event: &Event) {
-        let Event::AgentFinished { attempt, outcome, usage, model_asked, model_served, duration_ms, .. } =
-            event
+        let Event::AgentFinished {
+            attempt,
+            outcome,
+            usage,
+            model_asked,
+            model_served,
+            duration_ms,
+            work,
+            ..
+        } = event
         else {
             return;
         };
@@ -256,6 +272,7 @@ impl RunView {
         agent.model_asked.clone_from(model_asked);
         agent.model_served.clone_from(model_served);
         agent.duration_ms = Some(*duration_ms);
+        agent.work = work.as_deref().map(WorkView::of);
         agent.progress = None;
     }
 

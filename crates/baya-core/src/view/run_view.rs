@@ -1,12 +1,15 @@
 //! The overview of a run.
 
 use super::agent_view::{AgentCounts, AgentState, AgentView};
+use super::work_view::StepView;
 use crate::agent::{Cause, Progress, Usage, UsageSource};
 use crate::approval::ApprovalRequest;
 use crate::call::{LogLevel, ScriptError};
 use crate::event::{Failures, Recorded, RunStatus};
 use crate::ids::{AgentNumber, ApprovalId, FrameId, RunId};
+use crate::landing::Fate;
 use crate::limits::Limits;
+use crate::step::StepNumber;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -51,6 +54,15 @@ pub struct RunView {
     pub questions: BTreeMap<ApprovalId, Question>,
     /// Actions that were denied although no person said so.
     pub denied: Denied,
+    /// Host steps of the script.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub steps: BTreeMap<StepNumber, StepView>,
+    /// What became of each piece of work, by its agent.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fates: BTreeMap<AgentNumber, Fate>,
+    /// The branch that work was landed on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub landed_on: Option<String>,
     /// Tokens of all attempts of all generations.
     pub usage: Usage,
     pub log: VecDeque<LogLine>,
@@ -79,9 +91,11 @@ pub enum RunState {
     Stopping {
         by: String,
     },
-    /// Nothing can go on before a person acts.
+    /// Nothing can go on before a person acts or this time comes.
     Parked {
         cause: Cause,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        wakes_at_ms: Option<i64>,
     },
     /// Let go by its process; open, resumable.
     Interrupted {

@@ -175,6 +175,10 @@ fn every_fault_and_member_of_a_rule_is_read() {
     let seen: std::collections::BTreeSet<String> =
         names.iter().map(|_| told(&file.decide(&mut counters, &ask("p")))).collect();
     assert_eq!(seen.len(), names.len());
+    let capacity =
+        |value: Value| rules(json!({"capacity": value})).capacity.map(|c| (c.at_once, c.retry_after));
+    assert_eq!(capacity(json!(20)), Some((20, None)));
+    assert_eq!(capacity(json!({"at_once": 2, "retry_after": 0.5})), Some((2, Some(0.5))));
     let file = rules(json!({"keys": ["k"], "models": ["m"], "rules": [
         {"text": "t", "retry_after": 0.5, "latency_ms": 9, "usage": {"input": 3, "output": 4, "cache_read": 5}}]}));
     let decision = file.decide(&mut Counters::default(), &ask("p"));
@@ -194,6 +198,8 @@ fn what_is_wrong_in_a_rule_file_is_named_with_its_place() {
     check_refused("{\"rulez\": []}", &["unknown key `rulez`"]);
     check_refused("{\"rules\": {}}", &["`rules`"]);
     check_refused("{\"seed\": -1}", &["`seed`"]);
+    check_refused("{\"capacity\": 0}", &["`capacity`", "from 1"]);
+    check_refused("{\"capacity\": {\"at\": 1}}", &["`capacity`", "at_once"]);
     check_refused("{\"latency_ms\": [9, 3]}", &["latency_ms", "[9,3]"]);
     check_refused("{\"rules\": [{}, {\"txt\": 1}]}", &["`rules[1]`", "`txt`"]);
     check_refused("{\"rules\": [{\"when\": {\"promt\": \"x\"}}]}", &["`rules[0]`", "`promt`"]);

@@ -18,6 +18,9 @@ pub struct Summary {
     /// The working folder.
     pub folder: String,
     pub state: RunState,
+    /// When it was last parked: the time at which it goes on by itself, if its process is still there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wakes_at_ms: Option<i64>,
     pub started_ms: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_ms: Option<i64>,
@@ -73,7 +76,10 @@ impl Summary {
                 }
             }
             Event::DriverStarted { .. } => self.reopen(),
-            Event::RunParked { cause } => self.state = RunState::Parked(cause.clone()),
+            Event::RunParked { cause, wakes_at_ms } => {
+                self.state = RunState::Parked(cause.clone());
+                self.wakes_at_ms = *wakes_at_ms;
+            }
             Event::RunPaused { .. } => self.state = RunState::Paused,
             Event::RunContinued { .. } => self.state = RunState::Open,
             Event::RunInterrupted { .. } => {
@@ -107,6 +113,10 @@ impl Summary {
             | Event::PhaseEntered { .. }
             | Event::Logged { .. }
             | Event::TimerSet { .. }
+            | Event::StepStarted { .. }
+            | Event::StepReused { .. }
+            | Event::StepEnded { .. }
+            | Event::Landing { .. }
             | Event::TimerCleared { .. }
             | Event::ChildRequested { .. }
             | Event::ChildStarted { .. }

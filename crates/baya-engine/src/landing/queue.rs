@@ -17,7 +17,7 @@ pub fn branch_of(run: &RunId) -> String {
 }
 
 /// Where records of landings are kept. What is written is durable before it is gone on.
-pub trait LandingLog: Send {
+pub trait LandingLog: Send + Sync {
     fn write<'a>(
         &'a mut self,
         record: LandingRecord,

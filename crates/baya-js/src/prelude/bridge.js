@@ -7,6 +7,10 @@
   const timers = new p.Map();
   // Errors that the engine threw -> { kind, label }.
   const thrown = new p.WeakMap();
+  // Promises of agents -> { id, promise }; what is known of their work, by id and by result.
+  const agents = new p.WeakMap();
+  const worksById = new p.Map();
+  const worksOfResults = new p.WeakMap();
   let phaseNow;
 
   // The stack without its first line, which is our own function.
@@ -32,7 +36,7 @@
     }
     return text === '{}' ? undefined : text;
   };
-  const kindOf = (x) => (x === null ? 'null' : isArray(x) ? 'an array' : `a ${typeof x}`);
+  const kindOf = (x) => (x === null || x === undefined ? p.text(x) : isArray(x) ? 'an array' : typeof x === "object" ? "an object" : `a ${typeof x}`);
   const promptText = (prompt) =>
     typeof prompt === 'object' && prompt !== null ? '[object]' : p.text(prompt);
 
@@ -52,7 +56,10 @@
       const text = p.wellFormed(promptText(prompt));
       const given = plainOptions(options);
       const label = given === undefined ? undefined : p.parse(given).label;
-      return wait(host.agent(text, given, phaseNow, stack), stack, label);
+      const id = host.agent(text, given, phaseNow, stack);
+      const promise = wait(id, stack, label);
+      p.weakSet(agents, promise, { __proto__: null, id, promise });
+      return promise;
     });
   };
 
@@ -210,6 +217,98 @@
     return failed.finish(results);
   };
 
+  // ---- host steps and works
+
+  const step = (name, fields) => {
+    const stack = callSite();
+    return rejecting(() => wait(host.step(name, data.strict(fields, 'options', 'drop'), stack), stack));
+  };
+  const texts = (name, given) => {
+    for (let i = 0; i < given.length; i += 2) {
+      if (typeof given[i + 1] !== 'string') {
+        throw new p.TypeError(`${name}: \`${given[i]}\` must be a string, not ${kindOf(given[i + 1])}`);
+      }
+    }
+  };
+  const options = (name, given) => {
+    if (given === undefined || given === null) return { __proto__: null };
+    if (typeof given !== 'object' || isArray(given)) {
+      throw new p.TypeError(`${name}: the options must be an object, not ${kindOf(given)}`);
+    }
+    return given;
+  };
+  const exec = (command, given) =>
+    rejecting(() => {
+      texts('baya.exec(command, options)', ['command', command]);
+      const { cwd, timeoutMs, retry, key } = options('baya.exec(command, options)', given);
+      return step('baya.exec', { do: 'exec', command: p.wellFormed(command), cwd, timeoutMs, retry, key });
+    });
+  const readFile = (path) =>
+    rejecting(() => {
+      texts('baya.readFile(path)', ['path', path]);
+      return step('baya.readFile', { do: 'read_file', path: p.wellFormed(path) });
+    });
+  const writeFile = (path, text) =>
+    rejecting(() => {
+      texts('baya.writeFile(path, text)', ['path', path, 'text', text]);
+      return step('baya.writeFile', { do: 'write_file', path: p.wellFormed(path), text: p.wellFormed(text) });
+    });
+  const glob = (pattern) =>
+    rejecting(() => {
+      texts('baya.glob(pattern)', ['pattern', pattern]);
+      return step('baya.glob', { do: 'glob', pattern: p.wellFormed(pattern) });
+    });
+  const changedFiles = (given) =>
+    rejecting(() => {
+      const { base } = options('baya.git.changedFiles(options)', given);
+      return step('baya.git.changedFiles', { do: 'changed_files', base });
+    });
+
+  const workOf = (x) => {
+    if (!p.isObject(x)) return undefined;
+    const text = p.weakGet(worksOfResults, x);
+    return text === undefined ? undefined : p.parse(text);
+  };
+  const noWork =
+    'baya.work(x): give it the promise of agent() itself, or the object it resolved to; a text has no ' +
+    'identity; hint: agent(prompt, {isolation: "worktree", work: true}) resolves to {result, work}';
+  const work = async (x) => {
+    const known = p.isObject(x) ? p.weakGet(agents, x) : undefined;
+    if (known === undefined) {
+      const found = workOf(x);
+      if (found === undefined) throw new p.TypeError(noWork);
+      return found;
+    }
+    await known.promise;
+    const text = mapGet(worksById, known.id);
+    return text === undefined ? null : p.parse(text);
+  };
+  const LAND = 'baya.land(works, options)';
+  const agentOf = (piece) => {
+    const own = workOf(piece);
+    const found = own === undefined && p.isObject(piece) ? (p.isObject(piece.work) ? piece.work : piece) : own;
+    if (found === undefined || found === null || typeof found.agent !== 'number') {
+      throw new p.TypeError(`${LAND}: give works: what baya.work() gives, or results of agents with work: true`);
+    }
+    return found.agent;
+  };
+  const land = (works, given) =>
+    rejecting(() => {
+      const { check, checkTimeoutMs, onConflict, batch, style } = options(LAND, given);
+      let select;
+      if (isArray(works)) {
+        const agents = [];
+        for (let i = 0; i < works.length; i++) if (works[i] !== null) push(agents, agentOf(works[i]));
+        select = { agents };
+      } else {
+        const { phase, label } = options(LAND, works);
+        texts(LAND, phase === undefined ? ['label', label] : ['phase', phase]);
+        select = phase === undefined ? { label } : { phase };
+      }
+      const how = { check, check_timeout_ms: checkTimeoutMs, on_conflict: onConflict, batch, style };
+      return step('baya.land', { do: 'land', select, options: how });
+    });
+
   // ---- phase, log, console
 
   const shown = (x) => {
@@ -273,7 +372,14 @@
     if (call === undefined) return undefined;
     mapDelete(waiting, id);
     const { resolve, reject } = call;
-    if (how === 'value') resolve(a === undefined ? undefined : p.parse(a));
+    if (how === 'value') {
+      const value = a === undefined ? undefined : p.parse(a);
+      if (b !== undefined) {
+        mapSet(worksById, id, b);
+        if (p.isObject(value)) p.weakSet(worksOfResults, value, b);
+      }
+      resolve(value);
+    }
     else if (how === 'throw') reject(engineError(a, b, call.stack, call.label));
     else reject(childError(a, b, c, call.stack));
     return undefined;
@@ -320,11 +426,12 @@
 
   // ---- the globals
 
-  const LATER = [
-    'ask', 'cache', 'exec', 'fetch', 'git', 'glob', 'grep', 'judge', 'land', 'now', 'open', 'readFile', 'sleep',
-    'spawn', 'state', 'work', 'worktree', 'writeFile',
-  ];
+  const LATER = ['ask', 'cache', 'fetch', 'grep', 'judge', 'now', 'open', 'sleep', 'spawn', 'state', 'worktree'];
   const baya = {};
+  const there = { exec, readFile, writeFile, glob, work, land };
+  const names = p.ownKeys(there);
+  for (let i = 0; i < names.length; i++) put(baya, names[i], freeze(there[names[i]]));
+  put(baya, 'git', freeze({ changedFiles: freeze(changedFiles) }));
   for (let i = 0; i < LATER.length; i++) {
     const name = LATER[i];
     const refuse = {

@@ -137,6 +137,7 @@ fn refuse(after: u64, kind: ThrowKind) -> impl Fn(&Call) -> Option<Payload> {
         | CallKind::FrameEnded { .. }
         | CallKind::Phase { .. }
         | CallKind::Log { .. }
+        | CallKind::Step { .. }
         | CallKind::SetTimer { .. }
         | CallKind::ClearTimer { .. } => None,
     }

@@ -117,6 +117,7 @@ pub fn echo(call: &Call) -> Option<Payload> {
         | CallKind::FrameEnded { .. }
         | CallKind::Phase { .. }
         | CallKind::Log { .. }
+        | CallKind::Step { .. }
         | CallKind::ClearTimer { .. } => None,
     }
 }

@@ -12,4 +12,5 @@ mod limits;
 mod linked;
 mod locale;
 mod robust;
+mod steps;
 mod workflows;

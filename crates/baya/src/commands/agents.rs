@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::output;
 use crate::settings::Settings;
+use crate::trust::{self, Asking};
 use crate::views::sanitise;
 use crate::wiring::{backends, bench};
 use baya_agents::agent_types::{AgentType, AgentTypes, Broken, Origin};
@@ -23,7 +24,9 @@ pub struct Args {
 
 pub fn execute(args: &Args) -> Result<Exit, Failure> {
     let folders = Folders::find()?;
-    let profile = Settings::load(&folders)?.sandbox.unwrap_or_default();
+    let mut settings = Settings::load(&folders)?;
+    trust::settle(&folders, &mut settings, Asking::Unneeded)?;
+    let profile = settings.sandbox.unwrap_or_default();
     let types = backends::find_types(&folders);
     match args.json {
         true => json_lines(&types, profile)

@@ -2,12 +2,17 @@
 
 use crate::exit::{Exit, Strictness};
 use crate::failure::Failure;
+use crate::folders::Folders;
 use crate::output;
+use crate::settings::Settings;
+use crate::trust::{self, Asking, Trust};
 use crate::views::json::Ended;
 use crate::views::palette::Palette;
 use crate::views::watch::{Watching, watch};
 use crate::views::{json, sanitise, show, summary};
+use crate::wiring::backends::SIMULATED;
 use crate::wiring::bench;
+use crate::wiring::gates::Questions;
 use crate::wiring::pool::LocalPool;
 use crate::wiring::signals;
 use baya_agents::sandbox::Profile;
@@ -15,6 +20,7 @@ use baya_core::event::{RunStatus, Surroundings};
 use baya_core::ids::RunId;
 use baya_core::view::RunView;
 use baya_engine::driver::{Begin, DriveEnd, DriveError, Setup, WorkflowSource, drive};
+use baya_engine::host_steps::HostSteps;
 use baya_engine::isolate_host::IsolateKind;
 use baya_engine::journal::{Journal, JournalError};
 use serde_json::json;
@@ -39,12 +45,21 @@ pub struct DriveFlags {
     /// One JSON line per event on stdout; the last is always `run_ended`
     #[arg(long)]
     pub json: bool,
-    /// Ask nothing
+    /// Ask nothing: what the policy would ask is denied
     #[arg(long, short)]
     pub yes: bool,
+    /// Trust this folder with what it wants to run: servers of tools, commands, hooks
+    #[arg(long)]
+    pub trust: bool,
     /// Exit 3 if any agent failed
     #[arg(long)]
     pub strict: bool,
+}
+
+impl DriveFlags {
+    pub fn questions(&self) -> Questions {
+        if self.yes { Questions::Denied } else { Questions::Put }
+    }
 }
 
 /// Everything there is to drive with.
@@ -53,12 +68,31 @@ pub struct Drive {
     pub journal: Box<dyn Journal>,
     pub pool: Arc<LocalPool>,
     pub workflows: Arc<dyn WorkflowSource>,
+    pub steps: Arc<dyn HostSteps>,
     pub surroundings: Surroundings,
     pub begin: Begin,
     /// What happened before.
     pub view: RunView,
     pub watching: Watching,
     pub strictness: Strictness,
+}
+
+/// What the folder is trusted with, after asking if somebody is there to ask.
+pub fn settle_trust(
+    flags: &DriveFlags,
+    folders: &Folders,
+    settings: &mut Settings,
+    background: bool,
+) -> Result<Trust, Failure> {
+    let simulated =
+        flags.backend.as_ref().or(settings.backend.as_ref()).is_some_and(|name| name == SIMULATED);
+    let asking = match flags.trust {
+        true => Asking::Granted,
+        false if simulated => Asking::Unneeded,
+        false if flags.yes || flags.json || background => Asking::Nobody,
+        false => Asking::Person,
+    };
+    trust::settle(folders, settings, asking)
 }
 
 /// How to watch, as flags and terminal want it.
@@ -82,6 +116,7 @@ impl Drive {
             journal: self.journal,
             runner: self.pool.clone(),
             workflows: self.workflows,
+            steps: self.steps,
             isolate: isolate()?,
             surroundings: self.surroundings,
             views,
@@ -135,6 +170,7 @@ fn ended(view: &RunView, end: &DriveEnd) -> Ended {
         result: json!(end.result),
         error,
         failures: json!(end.failures),
+        denied: json!(view.denied),
     }
 }
 

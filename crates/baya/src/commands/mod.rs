@@ -1,6 +1,7 @@
 //! One file per command: its arguments and what it does.
 
 pub mod agents;
+pub mod answer;
 pub mod bundle;
 pub mod check;
 pub mod completions;
@@ -11,6 +12,7 @@ pub mod gateway;
 pub mod limit_flags;
 pub mod list;
 pub mod new;
+pub mod policy;
 pub mod resume;
 pub mod run;
 pub mod run_help;
@@ -18,3 +20,4 @@ pub mod runs;
 pub mod sandbox;
 pub mod show;
 pub mod stop;
+pub mod trust;

@@ -9,10 +9,11 @@ use crate::folders::Folders;
 use crate::output;
 use crate::script_args::{self, Given};
 use crate::settings::Settings;
+use crate::trust::Trust;
 use crate::wiring::backends::{self, Choice};
-use crate::wiring::bench;
 use crate::wiring::pool::LocalPool;
 use crate::wiring::scripts::Workflows;
+use crate::wiring::{bench, gates, host};
 use baya_core::event::ScriptRecord;
 use baya_core::ids::RunId;
 use baya_core::limits::Limits;
@@ -50,11 +51,12 @@ pub struct Args {
 pub fn execute(args: Args) -> Result<Exit, Failure> {
     args.limits.refuse_what_is_not_there()?;
     let folders = Folders::find()?;
-    let settings = Settings::load(&folders)?;
-    drive::runtime()?.block_on(go_on(&args, &folders, &settings))
+    let mut settings = Settings::load(&folders)?;
+    let trust = drive::settle_trust(&args.drive, &folders, &mut settings, false)?;
+    drive::runtime()?.block_on(go_on(&args, trust, &folders, &settings))
 }
 
-async fn go_on(args: &Args, folders: &Folders, settings: &Settings) -> Result<Exit, Failure> {
+async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings) -> Result<Exit, Failure> {
     let store = RunStore::new(&folders.state);
     let run = store.find(&args.run).map_err(|error| of_journal(&error))?;
     let workflows = Workflows::new(folders, Options { typescript: args.ts, portable: false })?;
@@ -68,14 +70,19 @@ async fn go_on(args: &Args, folders: &Folders, settings: &Settings) -> Result<Ex
     }
     let script_args = new_args(args, script.as_deref(), &events)?;
     tell_folder(&view, folders);
-    let backends = backends::build(choice(args, settings, &view), folders, settings).await?;
+    let choice = Choice { trust, ..choice(args, settings, &view) };
+    let backends = backends::build(choice, folders, settings).await?;
     let strict = args.drive.strict || settings.strict;
     let limits = new_limits(args, &view.limits);
+    let (run_id, profile) = (run.clone(), backends.profile());
+    let watching = drive::watching(args.drive.json);
+    let gates = gates::build(settings, folders, watching, args.drive.questions());
     let drive = Drive {
         run,
         journal: Box::new(journal),
+        steps: Arc::new(host::build(&run_id, profile, folders, &events)?),
         surroundings: backends.surroundings(folders),
-        pool: Arc::new(LocalPool::new(backends, folders.working.clone())),
+        pool: Arc::new(LocalPool::new(backends, folders.working.clone()).with_gates(gates)),
         workflows: Arc::new(workflows),
         begin: Begin::Resume {
             past: Some(events),
@@ -85,7 +92,7 @@ async fn go_on(args: &Args, folders: &Folders, settings: &Settings) -> Result<Ex
             limits,
         },
         view,
-        watching: drive::watching(args.drive.json),
+        watching,
         strictness: if strict { Strictness::Strict } else { Strictness::Lenient },
     };
     drive.go().await
@@ -136,6 +143,7 @@ fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
         model: view.model.clone(),
         rules: view.rules.as_ref().map(PathBuf::from),
         sandbox: view.sandbox.as_deref().and_then(|name| bench::profile(name).ok()),
+        ..Choice::default()
     };
     let set = Choice::of_flags(&args.drive, settings);
     Choice {
@@ -143,6 +151,9 @@ fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
         model: args.drive.model.clone().or(had.model).or(set.model),
         rules: args.drive.rules.clone().or(had.rules).or(set.rules),
         sandbox: args.drive.sandbox.or(had.sandbox).or(set.sandbox),
+        // How careful to be is the user's to say anew each time.
+        taint: set.taint,
+        ..Choice::default()
     }
 }
 

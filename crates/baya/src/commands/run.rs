@@ -11,8 +11,9 @@ use crate::quantity;
 use crate::script_args::{self, Given};
 use crate::settings::Settings;
 use crate::views::watch::Watching;
+use crate::wiring::host;
 use crate::wiring::scripts::{self, Workflows};
-use crate::wiring::{backends, pool::LocalPool, randomness};
+use crate::wiring::{backends, gates, pool::LocalPool, randomness};
 use baya_core::ids::RunId;
 use baya_core::script::{Checked, Options};
 use baya_core::view::RunView;
@@ -72,12 +73,14 @@ pub fn execute(args: Args) -> Result<Exit, Failure> {
         return run_help::tell(&target, &checked);
     }
     tell_warnings(&checked);
-    let settings = Settings::load(&folders)?;
+    let mut settings = Settings::load(&folders)?;
     let given = Given { words: &args.words, pairs: &args.pairs, value: args.args.as_deref() };
     let schema = checked.script.meta.get("args").cloned();
     let script_args = given.read(schema.as_ref())?;
     script_args::check(script_args.as_ref(), schema.as_ref(), &target)?;
-    drive::runtime()?.block_on(begin(&args, checked, script_args, workflows, &folders, &settings))
+    let trust = drive::settle_trust(&args.drive, &folders, &mut settings, args.detached)?;
+    let choice = backends::Choice { trust, ..backends::Choice::of_flags(&args.drive, &settings) };
+    drive::runtime()?.block_on(begin(&args, choice, checked, script_args, workflows, &folders, &settings))
 }
 
 fn without_target(args: &Args) -> Result<Exit, Failure> {
@@ -90,13 +93,13 @@ fn without_target(args: &Args) -> Result<Exit, Failure> {
 
 async fn begin(
     args: &Args,
+    choice: backends::Choice,
     checked: Checked,
     script_args: Option<Value>,
     workflows: Workflows,
     folders: &Folders,
     settings: &Settings,
 ) -> Result<Exit, Failure> {
-    let choice = backends::Choice::of_flags(&args.drive, settings);
     let backends = backends::build(choice, folders, settings).await?;
     let run = RunId::from_random(randomness::bits());
     let journal = RunStore::new(&folders.state).create(&run).map_err(|error| of_journal(&error))?;
@@ -106,15 +109,18 @@ async fn begin(
     let limits = args.limits.over(settings.limits());
     let seed = args.seed.unwrap_or_else(randomness::bits);
     let strict = args.drive.strict || settings.strict;
+    let watching = if args.detached { Watching::Nothing } else { drive::watching(args.drive.json) };
+    let gates = gates::build(settings, folders, watching, args.drive.questions());
     let drive = Drive {
         run: run.clone(),
         journal: Box::new(journal),
+        steps: Arc::new(host::build(&run, backends.profile(), folders, &[])?),
         surroundings: backends.surroundings(folders),
-        pool: Arc::new(LocalPool::new(backends, folders.working.clone())),
+        pool: Arc::new(LocalPool::new(backends, folders.working.clone()).with_gates(gates)),
         workflows: Arc::new(workflows),
         begin: Begin::Fresh { run, script: Box::new(checked.script), args: script_args, seed, limits },
         view: RunView::default(),
-        watching: if args.detached { Watching::Nothing } else { drive::watching(args.drive.json) },
+        watching,
         strictness: if strict { Strictness::Strict } else { Strictness::Lenient },
     };
     drive.go().await

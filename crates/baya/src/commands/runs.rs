@@ -8,6 +8,7 @@ use crate::output;
 use crate::views::summary::status_word;
 use crate::views::{sanitise, words};
 use baya_core::agent::UsageSource;
+use baya_engine::driver::now_ms;
 use baya_engine::journal::RunState;
 use baya_engine::runs::{RunStore, RunSummary};
 use serde_json::{Value, json};
@@ -82,7 +83,10 @@ fn state(run: &RunSummary) -> String {
         RunState::Open => "killed, resumable".to_owned(),
         RunState::Paused if driven => "paused".to_owned(),
         RunState::Paused => "paused, resumable".to_owned(),
-        RunState::Parked(_) => "parked, resumable".to_owned(),
+        RunState::Parked(_) => match run.summary.wakes_at_ms.filter(|_| driven) {
+            Some(at_ms) => format!("parked {}", words::until(at_ms, now_ms())),
+            None => "parked, resumable".to_owned(),
+        },
         RunState::Interrupted => "interrupted, resumable".to_owned(),
     }
 }

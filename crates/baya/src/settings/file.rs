@@ -1,12 +1,17 @@
 //! The form of a settings file.
 
+use super::guard::{Approvals, HeavySection, HooksSection};
 use super::programs::BackendSection;
 use crate::failure::Failure;
 use crate::near::did_you_mean;
 use crate::quantity;
 use crate::wiring::{bench, clis};
 use baya_agents::api::ProviderSettings;
+use baya_agents::egress::HostRules;
+use baya_agents::mcp::config::ServerConfig;
+use baya_agents::policy::PolicyFile;
 use baya_agents::sandbox::Profile;
+use baya_core::taint::TaintUse;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,6 +27,7 @@ pub struct SettingsFile {
     pub strict: Option<bool>,
     pub concurrency_by_model: BTreeMap<String, Positive>,
     pub script: ScriptSection,
+    pub requests: RequestsSection,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
     pub backends: BTreeMap<String, BackendSection>,
@@ -31,6 +37,28 @@ pub struct SettingsFile {
     pub memory_files: Option<bool>,
     /// What the tools of agents may do.
     pub sandbox: Option<ProfileName>,
+    /// What agents may do, beyond their sandbox.
+    pub policy: PolicyFile,
+    /// Whether a person is waited for where the policy asks.
+    pub approvals: Option<Approvals>,
+    /// How long; then it is a denial.
+    pub approval_timeout: Option<Duration>,
+    /// Programs that are told what agents do, and may say no.
+    pub hooks: HooksSection,
+    /// Commands that share slots.
+    pub heavy: HeavySection,
+    /// What a process of an agent needs: `agent` for all, others by kind, as `claude`.
+    pub memory: BTreeMap<String, Bytes>,
+    /// What becomes of prompts that hold text of an agent in quarantine.
+    pub taint: Option<TaintUse>,
+    /// Servers of tools, as `.mcp.json` describes them.
+    pub mcp: BTreeMap<String, McpSection>,
+    /// Variables that descriptions of servers may name, beside the usual ones.
+    pub mcp_env: Vec<String>,
+    /// Hosts whose pages agents may fetch.
+    pub web: HostRules,
+    /// Hosts that commands of agents may reach.
+    pub hosts: HostRules,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -39,6 +67,57 @@ pub struct ScriptSection {
     pub memory: Option<Bytes>,
     pub cpu: Option<Duration>,
     pub depth: Option<u32>,
+}
+
+/// Requests to model APIs: `[requests]`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestsSection {
+    /// To one provider at once, before anything is known of it.
+    pub at_once_first: Option<Positive>,
+    /// The same, whatever the provider takes.
+    pub at_once_max: Option<Positive>,
+    /// Whether one of several agents with the same beginning goes ahead and fills the provider's cache.
+    pub stagger: Option<bool>,
+    /// A pause the provider asks for is waited for in place up to here; a longer one parks the run.
+    pub wait_in_place: Option<Duration>,
+    /// A run that is parked until a limit is reset goes on by itself if that is no later.
+    pub reset_wait: Option<DurationOrNever>,
+}
+
+impl RequestsSection {
+    /// These, and the other's where nothing is said.
+    pub fn or(self, other: RequestsSection) -> RequestsSection {
+        RequestsSection {
+            at_once_first: self.at_once_first.or(other.at_once_first),
+            at_once_max: self.at_once_max.or(other.at_once_max),
+            stagger: self.stagger.or(other.stagger),
+            wait_in_place: self.wait_in_place.or(other.wait_in_place),
+            reset_wait: self.reset_wait.or(other.reset_wait),
+        }
+    }
+}
+
+/// A server of tools: `[mcp.NAME]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct McpSection {
+    pub command: Option<String>,
+    pub args: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub url: Option<String>,
+    pub headers: BTreeMap<String, String>,
+    pub timeout: Option<Duration>,
+}
+
+impl McpSection {
+    pub fn config(self) -> ServerConfig {
+        let McpSection { command, args, env, kind, url, headers, timeout } = self;
+        let timeout = timeout.map(|time| time.0);
+        ServerConfig { command, args, env, kind, url, headers, timeout }
+    }
 }
 
 /// A program as a backend: `[commands.NAME]`.
@@ -93,14 +172,36 @@ pub struct Bytes(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Duration(pub u64);
 
+/// Milliseconds; `never` is 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DurationOrNever(pub u64);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct ProfileName(pub Profile);
+pub enum ProfileName {
+    Enforced(Profile),
+    /// As `workspace`, and where the kernel cannot enforce it, with what it can.
+    BestEffort,
+}
+
+impl ProfileName {
+    /// What may be had without trust in whoever wrote the file.
+    pub fn without_trust(self) -> Option<Profile> {
+        match self {
+            ProfileName::Enforced(Profile::Full) => None,
+            ProfileName::Enforced(profile) => Some(profile),
+            ProfileName::BestEffort => Some(Profile::Workspace),
+        }
+    }
+}
 
 impl TryFrom<String> for ProfileName {
     type Error = String;
     fn try_from(name: String) -> Result<ProfileName, String> {
-        bench::profile(&name).map(ProfileName)
+        match name.as_str() {
+            bench::BEST_EFFORT => Ok(ProfileName::BestEffort),
+            name => bench::profile(name).map(ProfileName::Enforced),
+        }
     }
 }
 
@@ -149,6 +250,13 @@ impl<'de> Deserialize<'de> for Bytes {
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
         read(input, quantity::duration_ms).map(Duration)
+    }
+}
+
+impl<'de> Deserialize<'de> for DurationOrNever {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<DurationOrNever, D::Error> {
+        let parse = |text: &str| if text == "never" { Ok(0) } else { quantity::duration_ms(text) };
+        read(input, parse).map(DurationOrNever)
     }
 }
 

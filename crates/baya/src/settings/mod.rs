@@ -4,16 +4,25 @@
 //! its place.
 
 mod file;
+mod guard;
 mod programs;
 
-pub use file::{CommandInput, CommandOutput, CommandSection, SettingsFile};
+pub use file::{
+    CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, RequestsSection, SettingsFile,
+};
+pub use guard::{Approvals, HeavySection};
 pub use programs::BackendSection;
 
 use crate::failure::{Failure, in_words};
 use crate::folders::Folders;
+use crate::trust;
 use baya_agents::api::ProviderSettings;
+use baya_agents::egress::HostRules;
+use baya_agents::mcp::config::Declared;
+use baya_agents::policy::{Hook, PolicyFile};
 use baya_agents::sandbox::Profile;
 use baya_core::limits::Limits;
+use baya_core::taint::TaintUse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +43,7 @@ pub struct Settings {
     pub script_memory: Option<u64>,
     pub script_cpu_ms: Option<u64>,
     pub script_depth: Option<u32>,
+    pub requests: RequestsSection,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
     /// Agents that are known programs.
@@ -46,6 +56,38 @@ pub struct Settings {
     pub memory_files: Option<bool>,
     /// What the tools of agents may do.
     pub sandbox: Option<Profile>,
+    /// What agents may do, by the file that says so.
+    pub policies: Vec<(PathBuf, PolicyFile)>,
+    pub approvals: Option<Approvals>,
+    pub approval_timeout_ms: Option<u64>,
+    pub hooks: Vec<Hook>,
+    pub heavy: HeavySection,
+    /// Bytes that a process of an agent needs, by kind.
+    pub memory: BTreeMap<String, u64>,
+    /// What becomes of prompts with marked text; a project's file can only make it stricter.
+    pub taint: Option<TaintUse>,
+    /// Commands run even where the sandbox cannot be had as a whole.
+    pub best_effort: bool,
+    /// Servers of tools of the user.
+    pub mcp: Vec<Declared>,
+    /// Variables that descriptions of servers may name, beside the usual ones.
+    pub mcp_env: Vec<String>,
+    /// Hosts whose pages agents may fetch.
+    pub web: HostRules,
+    /// Hosts that commands of agents may reach.
+    pub hosts: HostRules,
+    /// The project's file as it stands. What of it runs something or opens something is not taken
+    /// before the project is trusted.
+    pub project: Option<(PathBuf, SettingsFile)>,
+    /// Programs of the project's file, which run once it is trusted with them.
+    pub wanted: Wanted,
+}
+
+/// Programs that a project wants to be run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Wanted {
+    pub commands: BTreeMap<String, CommandSection>,
+    pub hooks: Vec<Hook>,
 }
 
 impl Settings {
@@ -60,9 +102,16 @@ impl Settings {
             let text = std::fs::read_to_string(&path).map_err(|error| {
                 Failure::usage(format!("cannot read the settings `{}`: {}", path.display(), in_words(&error)))
             })?;
-            let file = SettingsFile::parse(&text, &path)?;
+            let mut file = SettingsFile::parse(&text, &path)?;
             if is_projects(&path) {
                 keep_keys_at_home(&file, &path, folders)?;
+                keep_programs_at_home(&file, &path, folders)?;
+                settings.want(&file, &path, folders);
+                settings.project = Some((path.clone(), file.clone()));
+                // A project may ask for more care than its user, never for less.
+                file.taint = file.taint.filter(|taint| *taint > TaintUse::default());
+            } else {
+                settings.fill_own(&file, &path, folders);
             }
             settings.fill(file, &path, folders);
         }
@@ -83,13 +132,44 @@ impl Settings {
         self.script_cpu_ms = self.script_cpu_ms.or(file.script.cpu.map(|time| time.0));
         self.script_depth = self.script_depth.or(file.script.depth);
         self.rules = self.rules.take().or(file.rules.map(|rules| folders.expand(&rules, base)));
-        self.sandbox = self.sandbox.or(file.sandbox.map(|name| name.0));
+        self.requests = self.requests.or(file.requests);
+        self.taint = self.taint.max(file.taint);
+        self.sandbox = self.sandbox.or(file.sandbox.and_then(ProfileName::without_trust));
         self.memory_files = self.memory_files.or(file.memory_files);
+        self.policies.push((path.to_owned(), file.policy));
+        self.approvals = self.approvals.or(file.approvals);
+        self.approval_timeout_ms = self.approval_timeout_ms.or(file.approval_timeout.map(|time| time.0));
+        self.heavy = std::mem::take(&mut self.heavy).or(file.heavy);
+        fill_map(&mut self.memory, file.memory, |bytes| bytes.0);
         fill_map(&mut self.concurrency_by_model, file.concurrency_by_model, |count| count.0);
         fill_map(&mut self.providers, file.providers, |provider| provider);
-        fill_map(&mut self.commands, file.commands, |command| placed(command, folders, base));
-        fill_map(&mut self.backends, file.backends, |backend| at_home(backend, folders, base));
         fill_map(&mut self.models, file.models, |model| model);
+    }
+
+    /// Keeps what the project wants to run until it is trusted.
+    fn want(&mut self, file: &SettingsFile, path: &Path, folders: &Folders) {
+        let base = path.parent().unwrap_or(Path::new("/"));
+        let (commands, hooks) = (placed_all(file, folders, base), file.hooks.hooks(folders, base));
+        self.wanted = Wanted { commands, hooks };
+    }
+
+    /// Takes what only the user's own file may say.
+    fn fill_own(&mut self, file: &SettingsFile, path: &Path, folders: &Folders) {
+        let base = path.parent().unwrap_or(Path::new("/"));
+        self.commands = placed_all(file, folders, base);
+        self.hooks = file.hooks.hooks(folders, base);
+        if let Some(ProfileName::Enforced(Profile::Full)) = file.sandbox {
+            self.sandbox = self.sandbox.or(Some(Profile::Full));
+        }
+        self.best_effort = file.sandbox == Some(ProfileName::BestEffort);
+        let at_home = |(name, section): (&String, &BackendSection)| {
+            (name.clone(), at_home(section.clone(), folders, base))
+        };
+        self.backends = file.backends.iter().map(at_home).collect();
+        self.mcp_env.clone_from(&file.mcp_env);
+        self.web.clone_from(&file.web);
+        self.hosts.clone_from(&file.hosts);
+        self.mcp = trust::servers_of(file, path);
     }
 
     /// The limits of a run before its flags.
@@ -99,6 +179,7 @@ impl Settings {
         limits.concurrency = self.concurrency.unwrap_or(limits.concurrency);
         limits.concurrency_by_model.clone_from(&self.concurrency_by_model);
         limits.budget_tokens = self.budget;
+        limits.reset_wait_ms = self.requests.reset_wait.map_or(limits.reset_wait_ms, |time| time.0);
         limits.script.memory_bytes = self.script_memory.unwrap_or(limits.script.memory_bytes);
         limits.script.cpu_ms = self.script_cpu_ms.unwrap_or(limits.script.cpu_ms);
         limits.script.depth_max = self.script_depth.unwrap_or(limits.script.depth_max);
@@ -108,6 +189,17 @@ impl Settings {
 
 /// A project is often somebody else's: it may not name a key of the user and where to send it.
 fn keep_keys_at_home(file: &SettingsFile, path: &Path, folders: &Folders) -> Result<(), Failure> {
+    let own = folders.config.join("config.toml");
+    let refused = |what: &str| {
+        Failure::usage(format!("settings `{}`: {what}, which a project may not", path.display()))
+            .hint(format!("put it into your own settings: {}", own.display()))
+    };
+    if !file.mcp_env.is_empty() {
+        return Err(refused("`mcp_env` passes variables of yours on"));
+    }
+    if file.sandbox == Some(ProfileName::BestEffort) {
+        return Err(refused("`sandbox = \"best-effort\"` runs commands without a whole sandbox"));
+    }
     let sends_a_key = |(_, provider): &(&String, &ProviderSettings)| {
         let foreign = provider.base_url.as_deref().is_some_and(|url| !is_loopback(url));
         foreign && provider.key_env.is_some()
@@ -115,6 +207,16 @@ fn keep_keys_at_home(file: &SettingsFile, path: &Path, folders: &Folders) -> Res
     let Some((name, _)) = file.providers.iter().find(sends_a_key) else { return Ok(()) };
     let message = format!(
         "settings `{}`: `[providers.{name}]` would send a key of yours to an address that a project chose",
+        path.display()
+    );
+    Err(Failure::usage(message).hint(format!("put the section into your own settings: {}", own.display())))
+}
+
+/// Nor may it choose the program that works with a key of the user.
+fn keep_programs_at_home(file: &SettingsFile, path: &Path, folders: &Folders) -> Result<(), Failure> {
+    let Some(name) = file.backends.keys().next() else { return Ok(()) };
+    let message = format!(
+        "settings `{}`: `[backends.{name}]` would choose the program that works with your key or login",
         path.display()
     );
     let own = folders.config.join("config.toml");
@@ -136,12 +238,22 @@ fn is_loopback(url: &str) -> bool {
     name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+fn placed_all(file: &SettingsFile, folders: &Folders, base: &Path) -> BTreeMap<String, CommandSection> {
+    let placed =
+        |(name, command): (&String, &CommandSection)| (name.clone(), placed(command.clone(), folders, base));
+    file.commands.iter().map(placed).collect()
+}
+
 /// A program that is named by a path is meant from the file that names it.
 fn placed(mut command: CommandSection, folders: &Folders, base: &Path) -> CommandSection {
-    if let Some(program) = command.argv.0.first_mut().filter(|program| program.contains('/')) {
+    place_program(&mut command.argv.0, folders, base);
+    command
+}
+
+fn place_program(argv: &mut [String], folders: &Folders, base: &Path) {
+    if let Some(program) = argv.first_mut().filter(|program| program.contains('/')) {
         *program = folders.expand(program, base).display().to_string();
     }
-    command
 }
 
 /// As [`placed`].

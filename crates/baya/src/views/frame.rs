@@ -4,7 +4,10 @@ use super::palette::Palette;
 use super::sanitise;
 use super::words;
 use baya_core::agent::{Progress, Wait};
+use baya_core::approval::Patience;
+use baya_core::event::Event;
 use baya_core::view::{AgentCounts, AgentState, AgentView, GroupKind, GroupView, RunState, RunView};
+use std::collections::BTreeMap;
 
 /// The room there is, and when it is.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +18,8 @@ pub struct Canvas {
     pub palette: Palette,
 }
 
+/// Questions shown with the command that answers them.
+const QUESTIONS_SHOWN: usize = 3;
 /// Running agents shown by name.
 const AGENTS_SHOWN: usize = 4;
 
@@ -24,11 +29,13 @@ pub fn draw(view: &RunView, canvas: Canvas) -> Vec<String> {
     let footer = footer(view, canvas);
     let mut lines = header(view, canvas);
     let log = log_line(view, canvas);
-    let room = canvas.rows.saturating_sub(lines.len() + footer.len() + log.len());
+    let questions = question_lines(view, canvas);
+    let room = canvas.rows.saturating_sub(lines.len() + footer.len() + log.len() + questions.len());
     let groups = group_lines(view, canvas, room);
     let agents = agent_lines(view, canvas, room.saturating_sub(groups.len()));
     lines.extend(groups);
     lines.extend(agents);
+    lines.extend(questions);
     lines.extend(log);
     lines.extend(footer);
     lines.truncate(canvas.rows.max(1));
@@ -42,7 +49,7 @@ fn header(view: &RunView, canvas: Canvas) -> Vec<String> {
     let mut parts = vec![sanitise::line(&view.name), words::duration(elapsed)];
     parts.push(format!("{}/{}", counts.ended(), words::plural(counts.total().into(), "agent", "agents")));
     parts.push(words::tokens(&view.usage));
-    parts.extend(state_words(view));
+    parts.extend(state_words(view, canvas.now_ms));
     if let Some(run) = &view.run {
         parts.push(run.to_string());
     }
@@ -65,12 +72,15 @@ fn header(view: &RunView, canvas: Canvas) -> Vec<String> {
     lines
 }
 
-fn state_words(view: &RunView) -> Option<String> {
+fn state_words(view: &RunView, now_ms: i64) -> Option<String> {
     match &view.state {
         RunState::Unknown | RunState::Running | RunState::Ended { .. } => None,
         RunState::Paused { .. } => Some("paused".to_owned()),
         RunState::Stopping { .. } => Some("stopping".to_owned()),
-        RunState::Parked { .. } => Some("parked".to_owned()),
+        RunState::Parked { wakes_at_ms: None, .. } => Some("parked".to_owned()),
+        RunState::Parked { wakes_at_ms: Some(at_ms), .. } => {
+            Some(format!("parked {}, wakes by itself", words::until(*at_ms, now_ms)))
+        }
         RunState::Interrupted { .. } => Some("interrupted".to_owned()),
     }
 }
@@ -143,10 +153,25 @@ fn agent_lines(view: &RunView, canvas: Canvas, room: usize) -> Vec<String> {
     let shown = if running.len() > most { most.saturating_sub(1) } else { running.len() };
     let mut lines: Vec<String> = running.iter().take(shown).map(|agent| agent_line(agent, canvas)).collect();
     if running.len() > shown && room > 0 {
-        let more = format!("    … {} more running", running.len() - shown);
+        let more =
+            format!("    … {} more running{}", running.len() - shown, waiting_words(&running[shown..]));
         lines.push(canvas.palette.dim(&words::fit(&more, canvas.columns)));
     }
     lines
+}
+
+/// `, 44 of them wait: anthropic takes 20 at once`, if any do; the wait of the most stands for all.
+fn waiting_words(agents: &[&AgentView]) -> String {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for agent in agents {
+        if let Some(Progress::Waiting { wait }) = &agent.progress {
+            *counts.entry(wait_words(wait)).or_default() += 1;
+        }
+    }
+    let waiting: usize = counts.values().sum();
+    let most = counts.iter().max_by_key(|(_, count)| **count);
+    let what = |words: &str| words.strip_prefix("waits").unwrap_or(words).to_owned();
+    most.map_or_else(String::new, |(words, _)| format!(", {waiting} of them wait{}", what(words)))
 }
 
 fn agent_line(agent: &AgentView, canvas: Canvas) -> String {
@@ -159,6 +184,28 @@ fn agent_line(agent: &AgentView, canvas: Canvas) -> String {
     let text = words::fit(&text, room);
     let padding = " ".repeat(room - words::width(&text));
     format!("    {text}{padding}  {}", canvas.palette.dim(&time))
+}
+
+/// Whether the person is called for it.
+pub fn rings(event: &Event) -> bool {
+    matches!(event, Event::ApprovalAsked { request, .. } if request.patience != Patience::Nobody)
+}
+
+/// What waits for the person's answer, and how to give it.
+fn question_lines(view: &RunView, canvas: Canvas) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (id, question) in view.questions.iter().take(QUESTIONS_SHOWN) {
+        let action = sanitise::line(&question.request.action);
+        let text = format!("  ? {} asks: {action}", question.agent);
+        lines.push(canvas.palette.warn(&words::fit(&text, canvas.columns)));
+        let command = format!("    answer: {}", view.answer_command(*id));
+        lines.push(words::fit(&command, canvas.columns));
+    }
+    let more = view.questions.len().saturating_sub(QUESTIONS_SHOWN);
+    if let (1.., Some(run)) = (more, &view.run) {
+        lines.push(words::fit(&format!("    … {more} more: baya answer {run}"), canvas.columns));
+    }
+    lines
 }
 
 /// What a running agent does, if there is something to say.
@@ -184,7 +231,8 @@ fn wait_words(wait: &Wait) -> String {
             format!("waits: {} takes {at_once} at once", sanitise::line(provider))
         }
         Wait::Pause { provider, until_ms } => {
-            format!("waits until {}: {} asked for it", words::moment(*until_ms), sanitise::line(provider))
+            let provider = sanitise::line(provider);
+            format!("waits until {}: {provider} takes no more for now", words::time_of_day(*until_ms))
         }
         Wait::Prefix { first } => format!("waits for the cache that {first} fills"),
         Wait::Slot { command } => format!("waits for a slot: {}", sanitise::line(command)),

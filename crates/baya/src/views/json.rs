@@ -4,7 +4,10 @@
 //! of agents. `show --json` has everything.
 
 use super::sanitise;
+use baya_core::agent::{Progress, Wait};
 use baya_core::event::{Event, Recorded};
+use baya_core::ids::AgentNumber;
+use baya_core::view::RunView;
 use serde_json::{Map, Value, json};
 
 /// Characters of a text that stay.
@@ -12,10 +15,49 @@ const TEXT_CHARS: usize = 200;
 /// Bytes of a nested value that stay.
 const VALUE_BYTES: usize = 600;
 
-/// The line of an event; `None` for the run's end, whose line is [`ended`].
-pub fn line(recorded: &Recorded) -> Option<String> {
-    let is_end = matches!(recorded.event, Event::RunEnded { .. });
-    (!is_end).then(|| sanitise::json(&event(recorded, Extent::Short).to_string()))
+/// The line of an event, after `view` has applied it; `None` for the run's end, whose line is [`ended`].
+pub fn line(recorded: &Recorded, view: &RunView) -> Option<String> {
+    let mut value = event(recorded, Extent::Short);
+    match &recorded.event {
+        Event::RunEnded { .. } => return None,
+        Event::ApprovalAsked { id, .. } => value["answer_with"] = json!(view.answer_command(*id)),
+        _ => {}
+    }
+    Some(sanitise::json(&value.to_string()))
+}
+
+/// The line of an agent that begins to wait for something else, or, with `null`, waits no longer. No
+/// event: it has no place in the journal.
+pub fn waits_changed(
+    agent: AgentNumber,
+    attempt: u32,
+    before: Option<&Progress>,
+    now: &Progress,
+) -> Option<String> {
+    let (before, now) = (before.and_then(wait_of), wait_of(now));
+    let is_news = match (before, now) {
+        // How many there are changes often, and concerns nobody alone.
+        (Some(Wait::Provider { provider, .. }), Some(Wait::Provider { provider: now, .. })) => {
+            provider != now
+        }
+        (before, now) => before != now,
+    };
+    if !is_news {
+        return None;
+    }
+    let value = json!({"type": "agent_waits", "agent": agent, "attempt": attempt, "wait": now});
+    Some(sanitise::json(&value.to_string()))
+}
+
+fn wait_of(progress: &Progress) -> Option<&Wait> {
+    match progress {
+        Progress::Waiting { wait } => Some(wait),
+        Progress::Asked
+        | Progress::Streaming { .. }
+        | Progress::Retrying { .. }
+        | Progress::Reasking { .. }
+        | Progress::Using { .. } => None,
+    }
 }
 
 /// How much of an event is told.
@@ -96,7 +138,7 @@ fn short(text: &str) -> Option<(String, usize)> {
 /// The last line of every `--json`: what became of the run, or why there is none.
 pub fn ended(end: &Ended) -> String {
     let value = json!({"type": "run_ended", "run": end.run, "status": end.status, "result": end.result,
-        "error": end.error, "failures": end.failures});
+        "error": end.error, "failures": end.failures, "denied": end.denied});
     sanitise::json(&value.to_string())
 }
 
@@ -108,6 +150,8 @@ pub struct Ended {
     pub result: Value,
     pub error: Value,
     pub failures: Value,
+    /// Actions that no person answered for.
+    pub denied: Value,
 }
 
 /// The last line where nothing ran.

@@ -1,12 +1,15 @@
 //! A run told line by line, where there is no terminal to draw on.
 
 use super::words;
-use super::{frame, sanitise};
+use super::{frame, sanitise, show};
 use baya_core::agent::{Cause, Progress, Wait};
 use baya_core::approval::{ApprovalRequest, Patience};
 use baya_core::event::{Event, Outcome};
 use baya_core::ids::{AgentNumber, ApprovalId};
-use baya_core::view::RunView;
+use baya_core::landing::LandingRecord;
+use baya_core::view::{RunView, StepView};
+use baya_engine::driver::now_ms;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Of one line; `show` has all.
 const LINE_CHARS_MAX: usize = 4_000;
@@ -34,8 +37,19 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
                 Outcome::Answered(_) => format!("done in {}", words::duration(*duration_ms)),
                 Outcome::Failed(cause) => format!("failed: {}", cause_words(cause)),
             };
-            vec![clean(&format!("{agent} {label}: {end}"))]
+            let served = view.agents.get(agent).filter(|agent| agent.was_served_by_another());
+            let served = served.map(|agent| format!(", {}", show::served_words(agent))).unwrap_or_default();
+            vec![clean(&format!("{agent} {label}: {end}{served}"))]
         }
+        Event::StepEnded { number, .. } => view.steps.get(number).map(step_line).into_iter().collect(),
+        Event::Landing { record } => landing_line(record, view).into_iter().collect(),
+        Event::RunParked { cause, wakes_at_ms: Some(at_ms) } => vec![
+            clean(&format!("parked: {}", cause_words(cause))),
+            format!(
+                "it goes on by itself at {} UTC; ctrl-c and `baya resume` later do as well",
+                words::moment(*at_ms)
+            ),
+        ],
         Event::RunPaused { by } => vec![clean(&format!("paused by {by}"))],
         Event::RunContinued { by } => vec![clean(&format!("continued by {by}"))],
         Event::StopRequested { by } => vec![clean(&format!("stop asked for by {by}"))],
@@ -51,6 +65,8 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         | Event::RunEnded { .. }
         | Event::PhaseEntered { .. }
         | Event::TimerSet { .. }
+        | Event::StepStarted { .. }
+        | Event::StepReused { .. }
         | Event::TimerCleared { .. }
         | Event::ChildRequested { .. }
         | Event::ChildEnded { .. }
@@ -84,6 +100,66 @@ fn question_lines(
         }
     }
     lines
+}
+
+/// `baya.exec cargo test: done in 2.0 s`
+fn step_line(step: &StepView) -> String {
+    let took = words::duration(step.duration_ms.unwrap_or_default());
+    match &step.error {
+        None => clean(&format!("{}: done in {took}", step.words)),
+        Some(error) => clean(&format!("{}: failed: {error}", step.words)),
+    }
+}
+
+/// `#3 rename the type: landed`
+fn landing_line(record: &LandingRecord, view: &RunView) -> Option<String> {
+    match record {
+        LandingRecord::Begun { branch, pieces, .. } => {
+            let pieces = words::plural(pieces.len() as u64, "piece", "pieces");
+            Some(clean(&format!("landing {pieces} on {}", words::branch(branch))))
+        }
+        LandingRecord::Decided { agent, fate } => {
+            let label = view.agents.get(agent).map_or("", |agent| agent.label.as_str());
+            Some(clean(&format!("{agent} {label}: {}", fate.words())))
+        }
+        LandingRecord::Ended { stopped: Some(why), .. } => Some(clean(&format!("landing stopped: {why}"))),
+        LandingRecord::Checked { .. } | LandingRecord::Advanced { .. } | LandingRecord::Ended { .. } => None,
+    }
+}
+
+/// Which waits were told of: what holds for many agents is said once.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Until when a provider takes nothing.
+    pauses: BTreeMap<String, i64>,
+    /// Providers that take only so many at once.
+    full: BTreeSet<String>,
+}
+
+impl Told {
+    /// The line, if it says anything new.
+    pub fn of_progress(&mut self, agent: AgentNumber, progress: &Progress, view: &RunView) -> Option<String> {
+        match progress {
+            Progress::Waiting { wait: Wait::Pause { provider, until_ms } } => {
+                let known = self.pauses.insert(provider.clone(), *until_ms);
+                if known.is_some_and(|known| until_ms.abs_diff(known) < 1_000) {
+                    return None;
+                }
+                let words = frame::progress_words(progress)?;
+                (until_ms - now_ms() >= 1_000).then(|| clean(&format!("agents: {words}")))
+            }
+            Progress::Waiting { wait: Wait::Provider { provider, at_once } } => {
+                let line = format!("agents wait for each other: {provider} takes {at_once} at once, so far");
+                self.full.insert(provider.clone()).then(|| clean(&line))
+            }
+            Progress::Waiting { .. }
+            | Progress::Asked
+            | Progress::Streaming { .. }
+            | Progress::Using { .. }
+            | Progress::Retrying { .. }
+            | Progress::Reasking { .. } => of_progress(agent, progress, view),
+        }
+    }
 }
 
 /// Waits of a second and longer are told: nobody shall wonder what a silent run does.

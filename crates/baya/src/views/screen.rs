@@ -36,6 +36,11 @@ impl Screen {
     }
 }
 
+/// Calls for the person.
+pub fn ring() {
+    write("\u{7}");
+}
+
 fn write(bytes: &str) {
     let mut stderr = std::io::stderr().lock();
     let _ = stderr.write_all(bytes.as_bytes());

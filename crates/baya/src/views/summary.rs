@@ -8,6 +8,7 @@ use baya_core::agent::{Cause, UsageSource};
 use baya_core::call::{ScriptError, ScriptErrorKind, Site};
 use baya_core::event::{Failures, RunStatus};
 use baya_core::view::{AgentState, AgentView, RunState, RunView};
+use std::collections::BTreeMap;
 
 /// Failed agents named in a summary; `show` names all.
 const FAILED_SHOWN: usize = 5;
@@ -25,7 +26,11 @@ pub fn draw(view: &RunView, palette: Palette) -> Vec<String> {
         lines.extend(error_lines(error).iter().map(|line| palette.bad(line)));
     }
     lines.extend(failed_lines(view));
+    lines.extend(served_lines(view).iter().map(|line| palette.warn(line)));
+    lines.extend(taint_line(view).map(|line| palette.warn(&line)));
     lines.extend(warning_lines(view, palette));
+    lines.extend(denied_lines(view, palette));
+    lines.extend(question_lines(view, palette));
     lines.extend(next_steps(view));
     lines
 }
@@ -48,7 +53,7 @@ fn headline(view: &RunView, palette: Palette) -> String {
         RunState::Interrupted { by } => {
             palette.warn(&sanitise::line(&format!("interrupted by {by}; everything is kept")))
         }
-        RunState::Parked { cause } => {
+        RunState::Parked { cause, .. } => {
             palette.bad(&sanitise::line(&format!("parked: {}", cause_words(cause))))
         }
         RunState::Paused { by } => sanitise::line(&format!("paused by {by}")),
@@ -154,6 +159,28 @@ fn failed_line(agent: &AgentView) -> String {
     sanitise::line(&format!("  {} {}: {why}", agent.agent, agent.label))
 }
 
+/// A model that was not asked for is never passed over in silence.
+fn served_lines(view: &RunView) -> Vec<String> {
+    let mut pairs: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for agent in view.present_agents().filter(|agent| agent.was_served_by_another()) {
+        if let (Some(asked), Some(served)) = (&agent.model_asked, &agent.model_served) {
+            *pairs.entry((asked, served)).or_default() += 1;
+        }
+    }
+    let line = |((asked, served), count): (&(&str, &str), &u64)| {
+        let agents = words::plural(*count, "agent", "agents");
+        sanitise::line(&format!("model: {agents} asked for {asked} and got answers of {served}"))
+    };
+    pairs.iter().take(WARNINGS_SHOWN).map(line).collect()
+}
+
+fn taint_line(view: &RunView) -> Option<String> {
+    let count = view.present_agents().filter(|agent| !agent.tainted_by.is_empty()).count() as u64;
+    let run = view.run.as_ref().filter(|_| count > 0)?;
+    let agents = words::plural(count, "agent with power was", "agents with power were");
+    Some(format!("taint: {agents} given words of agents in quarantine: baya show {run} --flow"))
+}
+
 /// Without those that say why an agent gave nothing: they stand above.
 fn warning_lines(view: &RunView, palette: Palette) -> Vec<String> {
     let causes: Vec<&str> =
@@ -168,12 +195,44 @@ fn warning_lines(view: &RunView, palette: Palette) -> Vec<String> {
     lines
 }
 
+/// Actions that no person answered for.
+fn denied_lines(view: &RunView, palette: Palette) -> Vec<String> {
+    let line = |count: u32, why: &str, hint: &str| {
+        let (actions, were) =
+            (words::plural(count.into(), "action", "actions"), if count == 1 { "was" } else { "were" });
+        (count > 0).then(|| {
+            [palette.warn(&format!("{actions} {were} denied because {why}")), format!("hint: {hint}")]
+        })
+    };
+    let unattended = line(
+        view.denied.unattended,
+        "nobody was there to answer",
+        "allow them in `[policy]`, run it in a terminal, or set `approvals = \"wait\"`",
+    );
+    let late = line(view.denied.too_late, "nobody answered in time", "`approval_timeout` gives more time");
+    unattended.into_iter().chain(late).flatten().collect()
+}
+
+/// What waits for a person.
+fn question_lines(view: &RunView, palette: Palette) -> Vec<String> {
+    let lines = view.questions.iter().map(|(id, question)| {
+        let request = &question.request;
+        let text = format!("{} asks for `{}`: {}", question.agent, request.tool, request.action);
+        let text = sanitise::line(&words::shortened(&text, ERROR_CHARS_MAX));
+        [palette.warn(&text), format!("answer: {}", view.answer_command(*id))]
+    });
+    lines.flatten().collect()
+}
+
 /// What the person can do now.
 fn next_steps(view: &RunView) -> Vec<String> {
     let Some(run) = &view.run else { return Vec::new() };
     let mut lines = Vec::new();
-    if let RunState::Parked { cause } = &view.state {
+    if let RunState::Parked { cause, wakes_at_ms } = &view.state {
         lines.extend(cause_hint(cause));
+        lines.extend(wakes_at_ms.map(|at_ms| {
+            format!("wakes:  by itself at {} UTC, while its process is there", words::moment(at_ms))
+        }));
     }
     lines.push(format!("show:   baya show {run}"));
     match &view.state {

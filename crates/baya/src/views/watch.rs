@@ -35,6 +35,7 @@ pub async fn watch(
     watching: Watching,
 ) -> RunView {
     let mut live = (watching == Watching::Live).then(Live::new);
+    let mut told = lines::Told::default();
     let mut ticks = interval(REDRAW_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut arrived = Vec::new();
@@ -45,7 +46,7 @@ pub async fn watch(
                     break;
                 }
                 for update in arrived.drain(..) {
-                    see(&mut view, &update, watching);
+                    see(&mut view, &mut told, &update, watching);
                 }
                 live.iter_mut().for_each(|live| live.is_stale = true);
             }
@@ -56,12 +57,20 @@ pub async fn watch(
     view
 }
 
-fn see(view: &mut RunView, update: &ViewUpdate, watching: Watching) {
+fn see(view: &mut RunView, told: &mut lines::Told, update: &ViewUpdate, watching: Watching) {
     match update {
         ViewUpdate::Progress { agent, attempt, progress } => {
+            let before = view.agents.get(agent).and_then(|agent| agent.progress.clone());
             view.note_progress(*agent, *attempt, progress.clone());
-            if watching == Watching::Lines {
-                lines::of_progress(*agent, progress, view).iter().for_each(|line| output::talk(line));
+            match watching {
+                Watching::Lines => {
+                    told.of_progress(*agent, progress, view).iter().for_each(|line| output::talk(line));
+                }
+                Watching::Json => {
+                    let line = json::waits_changed(*agent, *attempt, before.as_ref(), progress);
+                    line.iter().for_each(|line| output::data(line));
+                }
+                Watching::Live | Watching::Nothing => {}
             }
         }
         ViewUpdate::Event(recorded) => {
@@ -70,8 +79,13 @@ fn see(view: &mut RunView, update: &ViewUpdate, watching: Watching) {
                 Watching::Lines => {
                     lines::of_event(&recorded.event, view).iter().for_each(|line| output::talk(line))
                 }
-                Watching::Json => json::line(recorded).iter().for_each(|line| output::data(line)),
-                Watching::Live | Watching::Nothing => {}
+                Watching::Json => json::line(recorded, view).iter().for_each(|line| output::data(line)),
+                Watching::Live => {
+                    if frame::rings(&recorded.event) {
+                        screen::ring();
+                    }
+                }
+                Watching::Nothing => {}
             }
         }
     }

@@ -46,6 +46,20 @@ pub fn moment(ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
 }
 
+/// `17:05:02 UTC`
+pub fn time_of_day(ms: i64) -> String {
+    format!("{} UTC", moment(ms).get(11..).unwrap_or_default())
+}
+
+/// `until 17:05:02 UTC`, with the date if that is not today.
+pub fn until(ms: i64, now_ms: i64) -> String {
+    let (then, now) = (moment(ms), moment(now_ms));
+    match then.get(..10) == now.get(..10) {
+        true => format!("until {}", time_of_day(ms)),
+        false => format!("until {then} UTC"),
+    }
+}
+
 /// The proleptic Gregorian date of a day counted from 1970-01-01; Howard Hinnant's `civil_from_days`.
 fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
@@ -105,4 +119,9 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// A branch without the folder of all branches.
+pub fn branch(name: &str) -> &str {
+    name.strip_prefix("refs/heads/").unwrap_or(name)
 }

@@ -6,23 +6,29 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::near;
-use crate::settings::Settings;
+use crate::settings::{RequestsSection, Settings};
+use crate::trust::Trust;
 use crate::wiring::clis::{self, Clis};
 use crate::wiring::gateway::{self, LazyGateway};
+use crate::wiring::limits::LimitsFile;
 use crate::wiring::{bench, commands};
-use baya_agents::agent_types::{self, AgentTypes};
+use baya_agents::admission::Slots;
+use baya_agents::agent_types::{self, AgentType, AgentTypes};
 use baya_agents::api::{
     ApiBackend, ApiSettings, ProviderConfig, ProviderKind, SelectError, check_address, discover,
-    find_providers,
+    find_providers, rights,
 };
 use baya_agents::backend::Backend;
 use baya_agents::governor::{Governor, GovernorSettings};
+use baya_agents::models::known_beginnings;
 use baya_agents::program::end_survivor;
 use baya_agents::sandbox::Profile;
 use baya_agents::simulated::Simulated;
-use baya_core::agent::{AgentProcess, AgentTask, Cause, CauseKind};
+use baya_core::agent::{AgentOptions, AgentProcess, AgentTask, Cause, CauseKind};
 use baya_core::event::Surroundings;
+use baya_core::run::options::only_looks;
 use baya_core::simulate::Rules;
+use baya_core::taint::TaintUse;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -40,6 +46,10 @@ pub struct Choice {
     pub rules: Option<PathBuf>,
     /// How much the tools of agents may do.
     pub sandbox: Option<Profile>,
+    /// What becomes of prompts with marked text.
+    pub taint: TaintUse,
+    /// What the folder may run and open.
+    pub trust: Trust,
 }
 
 impl Choice {
@@ -49,6 +59,8 @@ impl Choice {
             model: flags.model.clone().or_else(|| settings.model.clone()),
             rules: flags.rules.clone().or_else(|| settings.rules.clone()),
             sandbox: flags.sandbox.or(settings.sandbox),
+            taint: settings.taint.unwrap_or_default(),
+            trust: Trust::default(),
         }
     }
 }
@@ -60,7 +72,13 @@ pub struct Backends {
     /// Those that are programs.
     programs: Vec<String>,
     types: Arc<AgentTypes>,
+    /// How ids and aliases begin that the default backend is known to have.
+    models_known: Vec<String>,
+    /// Agents may have tools that reach the web, or servers of others.
+    reaches_out: bool,
     choice: Choice,
+    /// Of requests to model APIs; absent where none are made.
+    limits: Option<LimitsFile>,
 }
 
 type ByName = BTreeMap<String, Arc<dyn Backend>>;
@@ -70,10 +88,13 @@ type Environment = BTreeMap<String, String>;
 pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Result<Backends, Failure> {
     let env = environment();
     let types = Arc::new(find_types(folders));
-    let bench = bench::build(choice.sandbox.unwrap_or_default(), folders, &env)?;
+    let governor = Governor::new(governor_settings(&settings.requests));
+    let limits = Some(LimitsFile::open(&folders.state, governor.clone()));
+    let slots = Slots::new(settings.slots(folders));
+    let bench = bench::build(choice.sandbox.unwrap_or_default(), folders, &env, slots)?;
     let api = |name: &str, providers| -> Arc<dyn Backend> {
         let settings = api_settings(&choice, settings);
-        let backend = ApiBackend::new(name, providers, settings, types.clone());
+        let backend = ApiBackend::new(name, providers, settings, types.clone()).governed_by(&governor);
         Arc::new(backend.with_tools(bench.clone()))
     };
     let mut by_name = ByName::new();
@@ -90,7 +111,7 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
         environment: &env,
         providers: &found,
         types: types.clone(),
-        gateway: Arc::new(LazyGateway::new(providers, Governor::new(GovernorSettings::default()))),
+        gateway: Arc::new(LazyGateway::new(providers, governor.clone())),
     };
     by_name.extend(clis.build().into_iter().map(|backend| (backend.name().to_owned(), backend)));
     add_programs(&mut by_name, settings, &env)?;
@@ -100,6 +121,7 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     }
     let mut provider = found.iter().find(|provider| provider.name == default).cloned();
     if !by_name.contains_key(&default) {
+        known_or_untrusted(&default, settings)?;
         let providers = find_providers(&default, &env, &settings.providers).await;
         let providers = providers.map_err(|error| none_usable(&error, &by_name))?;
         provider = providers.first().cloned();
@@ -109,18 +131,52 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     }
     provider.as_ref().map_or(Ok(()), check_address).map_err(|error| none_usable(&error, &by_name))?;
     let programs = settings.commands.keys().cloned().collect();
-    Ok(Backends { default, by_name, programs, types, choice })
+    let models_known = provider.map(|provider| models_known(provider.kind, settings)).unwrap_or_default();
+    let reaches_out = !settings.web.is_empty() || !settings.mcp.is_empty() || choice.trust.count() > 0;
+    Ok(Backends { default, by_name, programs, types, models_known, reaches_out, choice, limits })
 }
 
-/// The variables of this process that are text.
-pub(super) fn environment() -> Environment {
+/// What a script may call a model of this provider without a warning.
+fn models_known(kind: ProviderKind, settings: &Settings) -> Vec<String> {
+    let ids = known_beginnings(kind).iter().map(|id| (*id).to_owned());
+    let ids: Vec<String> = ids.collect();
+    if ids.is_empty() {
+        return ids;
+    }
+    let aliases = ["haiku", "sonnet", "opus", "fable", "best", "inherit"].map(str::to_owned);
+    ids.into_iter().chain(aliases).chain(settings.models.keys().map(|alias| alias.to_lowercase())).collect()
+}
+
+fn governor_settings(requests: &RequestsSection) -> GovernorSettings {
+    let default = GovernorSettings::default();
+    GovernorSettings {
+        at_once_first: requests.at_once_first.map_or(default.at_once_first, |count| count.0),
+        at_once_max: requests.at_once_max.map_or(default.at_once_max, |count| count.0),
+        stagger: requests.stagger.unwrap_or(default.stagger),
+        ..default
+    }
+}
+
+/// Of this process, as far as it is text.
+pub fn environment() -> Environment {
     let texts =
         |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     std::env::vars_os().filter_map(texts).collect()
 }
 
+/// A program of a project is no backend before the project is trusted with it.
+fn known_or_untrusted(name: &str, settings: &Settings) -> Result<(), Failure> {
+    let Some(command) = settings.wanted.commands.get(name) else { return Ok(()) };
+    let words = command.argv.0.join(" ");
+    let message =
+        format!("the backend `{name}` runs `{words}`: the project's settings say so, and nobody trusted it");
+    let failure =
+        Failure::usage(message).hint("baya trust   shows what this folder wants to run, and trusts it");
+    Err(failure.hint("`--trust` does so on the way"))
+}
+
 fn add_programs(by_name: &mut ByName, settings: &Settings, env: &Environment) -> Result<(), Failure> {
-    for (name, section) in &settings.commands {
+    for name in settings.commands.keys().chain(settings.wanted.commands.keys()) {
         if by_name.contains_key(name)
             || ProviderKind::parse(name).is_some()
             || clis::names().any(|known| known == name)
@@ -131,6 +187,8 @@ fn add_programs(by_name: &mut ByName, settings: &Settings, env: &Environment) ->
             let message = format!("settings {files}: `[commands.{name}]` has the name of another backend");
             return Err(Failure::usage(message).hint("give the command another name"));
         }
+    }
+    for (name, section) in &settings.commands {
         by_name.insert(name.clone(), Arc::new(commands::build(name, section, env)));
     }
     Ok(())
@@ -143,11 +201,13 @@ fn first(found: &[ProviderConfig], name: &str) -> Vec<ProviderConfig> {
 }
 
 fn api_settings(choice: &Choice, settings: &Settings) -> ApiSettings {
+    let default = ApiSettings::default();
     ApiSettings {
+        wait_in_place_ms: settings.requests.wait_in_place.map_or(default.wait_in_place_ms, |time| time.0),
         aliases: settings.models.clone(),
         default_model: choice.model.clone(),
         memory_files: settings.memory_files.unwrap_or(true),
-        ..ApiSettings::default()
+        ..default
     }
 }
 
@@ -187,7 +247,14 @@ impl Backends {
         let default = backend.name().to_owned();
         let by_name = ByName::from([(default.clone(), backend)]);
         let types = Arc::new(AgentTypes::built_in());
-        Backends { default, by_name, programs: Vec::new(), types, choice: Choice::default() }
+        let (programs, models_known) = (Vec::new(), Vec::new());
+        let (reaches_out, choice) = (false, Choice::default());
+        Backends { default, by_name, programs, types, models_known, reaches_out, choice, limits: None }
+    }
+
+    /// Leaves what was found out of providers to the next process.
+    pub fn remember_limits(&self) {
+        self.limits.iter().for_each(LimitsFile::save);
     }
 
     /// Whose task it is.
@@ -195,6 +262,19 @@ impl Backends {
         let name = task.options.backend.as_ref().unwrap_or(&self.default);
         let gone = || Cause::new(CauseKind::Program, format!("there is no backend `{name}` any more"));
         self.by_name.get(name).cloned().ok_or_else(gone)
+    }
+
+    /// How much agents and host steps may do.
+    pub fn profile(&self) -> Profile {
+        self.choice.sandbox.unwrap_or_default()
+    }
+
+    /// What the agent's type and its sandbox say: whether it only reads, and whether it asks nobody.
+    pub fn narrowed(&self, task: &AgentTask) -> (bool, bool) {
+        let known = task.options.agent_type.as_deref().and_then(|name| self.types.get(name));
+        let mode = known.and_then(|known| known.permission_mode.as_deref());
+        let only_reads = mode == Some("plan") || self.choice.sandbox == Some(Profile::ReadOnly);
+        (only_reads, mode == Some("dontAsk"))
     }
 
     /// What the run is told of the place it runs in.
@@ -207,11 +287,32 @@ impl Backends {
             backends: self.by_name.keys().cloned().collect(),
             backends_with_tools: self.programs.clone(),
             options_refused: clis::refused(),
+            backends_with_quarantine: self.holding_quarantine(),
+            agent_types_that_look: self.types_that_look(),
+            models_known: self.models_known.clone(),
+            taint: self.choice.taint,
             simulated: self.by_name.get(&self.default).is_some_and(|backend| backend.is_simulated()),
             model: self.choice.model.clone(),
             rules: self.choice.rules.as_ref().map(|rules| rules.display().to_string()),
             sandbox: Some(bench::profile_name(self.choice.sandbox.unwrap_or_default()).to_owned()),
         }
+    }
+
+    fn holding_quarantine(&self) -> Vec<String> {
+        let holding = self.by_name.iter().filter(|(_, backend)| backend.holds_quarantine());
+        holding.map(|(name, _)| name.clone()).collect()
+    }
+
+    fn types_that_look(&self) -> Vec<String> {
+        let looks = |agent_type: &&AgentType| {
+            // Tools from outside would come to those that no list of names keeps out.
+            if self.reaches_out && agent_type.tools.is_none() {
+                return false;
+            }
+            let rights = rights(Some(agent_type), &AgentOptions::default(), Profile::Full);
+            rights.is_ok_and(|rights| rights.tools.iter().all(|tool| only_looks(tool.name())))
+        };
+        self.types.iter().filter(looks).map(|agent_type| agent_type.name.clone()).collect()
     }
 
     /// Ends processes that an earlier driver left at work.

@@ -4,6 +4,7 @@
 
 use crate::failure::Failure;
 use crate::folders::Folders;
+use baya_agents::admission::Slots;
 use baya_agents::api::{OpenRoom, Workbench};
 use baya_agents::backend::Attempt;
 use baya_agents::sandbox::{Profile, Sandbox};
@@ -45,6 +46,9 @@ const VARIABLES: &[&str] = &[
     "CI",
 ];
 
+/// As the user's own settings, and no flag, name a sandbox that may have holes.
+pub const BEST_EFFORT: &str = "best-effort";
+
 /// As `--sandbox` and the settings name profiles.
 pub fn profile(name: &str) -> Result<Profile, String> {
     match name {
@@ -74,6 +78,7 @@ pub fn build(
     profile: Profile,
     folders: &Folders,
     env: &BTreeMap<String, String>,
+    slots: Arc<Slots>,
 ) -> Result<Arc<Workbench>, Failure> {
     let program =
         std::env::current_exe().map_err(|error| Failure::outside("cannot find our own program", error))?;
@@ -86,12 +91,17 @@ pub fn build(
         private_folder(&temporary)?;
         private_folder(&kept)?;
         let mut sandbox = Sandbox::new(profile, &attempt.folder, &temporary).with_home(&folders.home);
+        if task.options.quarantine {
+            sandbox = sandbox.quarantined();
+        }
         sandbox.hidden.extend([folders.state.clone(), folders.config.clone(), folders.data.clone()]);
         sandbox.readable.push(kept.clone());
         sandbox.environment.clone_from(&environment);
         sandbox.applier.clone_from(&applier);
         let mark = format!("{}/{}", task.run, task.agent.0);
-        Ok(ToolRoom::new(sandbox, kept, mark, attempt.cancel.child_token()))
+        let mut room = ToolRoom::new(sandbox, kept, mark, attempt.cancel.child_token());
+        room.slots = Some(slots.clone());
+        Ok(room)
     });
     Ok(Arc::new(Workbench { profile, open }))
 }

@@ -2,7 +2,8 @@
 //! like any other.
 
 use super::backends::Backends;
-use baya_agents::backend::{Attempt, Backend, OpenGate, Signal};
+use baya_agents::backend::{Attempt, Backend, Gatekeeper, OpenGate, Signal};
+use baya_agents::policy::{Gates, Guarded};
 use baya_core::agent::{AgentProcess, AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind};
 use baya_core::ids::AgentNumber;
 use baya_engine::runner::{AgentRunner, Report, Reports};
@@ -10,7 +11,7 @@ use futures_util::FutureExt;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -23,6 +24,7 @@ const CANCEL_GRACE: Duration = Duration::from_millis(2_500);
 pub struct LocalPool {
     backends: Arc<Backends>,
     folder: PathBuf,
+    gates: Arc<Gates>,
     working: Arc<Mutex<Working>>,
 }
 
@@ -37,7 +39,33 @@ struct Working {
 impl LocalPool {
     /// `folder` is where agents work.
     pub fn new(backends: Backends, folder: PathBuf) -> LocalPool {
-        LocalPool { backends: Arc::new(backends), folder, working: Arc::default() }
+        let (gates, working) = (Arc::default(), Arc::default());
+        LocalPool { backends: Arc::new(backends), folder, gates, working }
+    }
+
+    /// Agents are kept by these.
+    #[must_use]
+    pub fn with_gates(self, gates: Arc<Gates>) -> LocalPool {
+        LocalPool { gates, ..self }
+    }
+
+    fn attempt(
+        &self,
+        task: &AgentTask,
+        folder: PathBuf,
+        cancel: &CancellationToken,
+        reports: &Reports,
+    ) -> Attempt {
+        let cancel = cancel.clone();
+        let signals = signals((task.agent, task.attempt), reports);
+        let (is_read_only, asks_nobody) = self.backends.narrowed(task);
+        let gate: Arc<dyn Gatekeeper> = if self.gates.is_open() && !is_read_only {
+            Arc::new(OpenGate)
+        } else {
+            let (folder, cancel, signals) = (folder.clone(), cancel.clone(), signals.clone());
+            self.gates.gate(task, Guarded { folder, cancel, signals, is_read_only, asks_nobody })
+        };
+        Attempt { cancel, folder, signals, gate }
     }
 
     /// Drops every attempt at once; their processes are killed with them.
@@ -56,6 +84,7 @@ impl LocalPool {
             // Aborted or panicked: over in any case.
             let _ = task.await;
         }
+        self.backends.remember_limits();
     }
 }
 
@@ -64,18 +93,20 @@ impl AgentRunner for LocalPool {
         let id = (task.agent, task.attempt);
         let cancel = CancellationToken::new();
         let backend = self.backends.for_task(&task);
-        let signals = signals(id, &reports);
-        let attempt = Attempt {
-            cancel: cancel.clone(),
-            folder: self.folder.clone(),
-            signals,
-            gate: Arc::new(OpenGate),
+        let folder = folder_of(&self.folder, task.options.cwd.as_deref());
+        let backend = backend.and_then(|backend| Ok((backend, folder?)));
+        let (backend, folder) = match backend {
+            Ok((backend, folder)) => (Ok(backend), folder),
+            Err(cause) => (Err(cause), self.folder.clone()),
         };
+        let task = told(task, backend.as_ref().ok());
+        let attempt = self.attempt(&task, folder, &cancel, &reports);
+        let gates = self.gates.clone();
         let working = self.working.clone();
         let mut locked = lock(&self.working);
         locked.attempts.insert(id, cancel);
         let handle = tokio::spawn(async move {
-            let report = work(backend, &task, &attempt).await;
+            let report = work(backend, &gates, &task, &attempt).await;
             let (agent, attempt) = id;
             reports(Report::Ended { agent, attempt, report: Box::new(report) });
             let mut working = lock(&working);
@@ -94,6 +125,30 @@ impl AgentRunner for LocalPool {
     fn end_survivors(&self, processes: &[AgentProcess]) {
         self.backends.end_survivors(processes);
     }
+}
+
+/// Where an agent works: a folder below the run's, behind all links.
+fn folder_of(root: &Path, cwd: Option<&str>) -> Result<PathBuf, Cause> {
+    let Some(cwd) = cwd else { return Ok(root.to_owned()) };
+    let unusable = |why: &str| {
+        let message = format!("`cwd` `{cwd}` {why}");
+        Cause::new(CauseKind::Program, message).hint("`cwd` names a folder below the working folder")
+    };
+    let real = |path: &Path| path.canonicalize().map_err(|_| unusable("is not there"));
+    let (top, folder) = (real(root)?, real(&root.join(cwd))?);
+    match folder.starts_with(&top) {
+        false => Err(unusable("leads out of the working folder")),
+        true if folder.is_dir() => Ok(folder),
+        true => Err(unusable("is no folder")),
+    }
+}
+
+/// What an agent is told about fenced data, where its backend does not tell it.
+fn told(mut task: AgentTask, backend: Option<&Arc<dyn Backend>>) -> AgentTask {
+    if let Some(rule) = task.data_rule().filter(|_| backend.is_some_and(|it| !it.tells_data_rule())) {
+        task.prompt = format!("{rule}\n\n{}", task.prompt);
+    }
+    task
 }
 
 fn signals((agent, attempt): AttemptId, reports: &Reports) -> Arc<dyn Fn(Signal) + Send + Sync> {
@@ -115,6 +170,7 @@ fn signals((agent, attempt): AttemptId, reports: &Reports) -> Arc<dyn Fn(Signal)
 /// One attempt to its end, whatever the backend does.
 async fn work(
     backend: Result<Arc<dyn Backend>, Cause>,
+    gates: &Gates,
     task: &AgentTask,
     attempt: &Attempt,
 ) -> AttemptReport {
@@ -122,7 +178,13 @@ async fn work(
         Ok(backend) => backend,
         Err(cause) => return AttemptReport::new(AttemptEnd::Failed(cause)),
     };
-    let run = AssertUnwindSafe(async { backend.run(task, attempt).await }).catch_unwind();
+    let run = AssertUnwindSafe(async {
+        match may_begin(gates, task, attempt).await {
+            Some(end) => AttemptReport::new(end),
+            None => backend.run(task, attempt).await,
+        }
+    });
+    let run = run.catch_unwind();
     tokio::pin!(run);
     let limit = task.options.timeout_ms.map(Duration::from_millis);
     let (ended, overtime) = tokio::select! {
@@ -142,7 +204,22 @@ async fn work(
         Some(Err(panic)) => panicked(backend.name(), &*panic),
         None => AttemptReport::new(AttemptEnd::Cancelled),
     };
-    if overtime { timed_out(report, task) } else { report }
+    let mut report = if overtime { timed_out(report, task) } else { report };
+    if !matches!(report.end, AttemptEnd::Cancelled) {
+        report.notes.extend(gates.after_agent(task, &attempt.folder, &report.end).await);
+    }
+    report
+}
+
+/// The end of an agent that a hook does not let begin.
+async fn may_begin(gates: &Gates, task: &AgentTask, attempt: &Attempt) -> Option<AttemptEnd> {
+    tokio::select! {
+        biased;
+        () = attempt.cancel.cancelled() => Some(AttemptEnd::Cancelled),
+        asked = gates.before_agent(task, &attempt.folder) => {
+            asked.err().map(|reason| AttemptEnd::Failed(Cause::new(CauseKind::Vetoed, reason)))
+        }
+    }
 }
 
 async fn after(limit: Option<Duration>) {

@@ -59,8 +59,10 @@ fn home() -> Baya {
     baya
 }
 
-fn run(baya: &Baya, gateway: &Gateway) -> Output {
-    gateway.serves(baya.line("run x.js --yes --sandbox read-only --model m")).run()
+/// Runs the script with agents of this provider.
+fn run(baya: &Baya, gateway: &Gateway, backend: &str) -> Output {
+    let line = format!("run x.js --yes --sandbox read-only --model m --backend {backend}");
+    gateway.serves(baya.line(&line)).run()
 }
 
 #[test]
@@ -68,7 +70,7 @@ fn an_agent_works_through_it_without_the_real_key() {
     let (baya, model) = (home(), FakeModel::start(&json!({"keys": ["fake"], "rules": [{"echo": true}]})));
     let gateway = Gateway::start(model.serves(baya.line("gateway")));
     assert!(!gateway.variables.values().any(|value| value.contains("fake")), "{:?}", gateway.variables);
-    run(&baya, &gateway).exits(0).prints("[\n  \"one\",\n  \"two\"\n]\n");
+    run(&baya, &gateway, "anthropic").exits(0).prints("[\n  \"one\",\n  \"two\"\n]\n");
     let end =
         gateway.end().exits(0).says("ANTHROPIC: 2 requests, ").says("ANTHROPIC: with the key of `anthropic`");
     end.says("OPENAI: no key found, clients bring their own login");
@@ -80,7 +82,7 @@ fn a_recorded_run_is_answered_without_a_model_and_without_a_key() {
     let (baya, model) =
         (home(), FakeModel::start(&json!({"rules": [{"text": "answer {{n}} to {{prompt}}"}]})));
     let gateway = Gateway::start(model.serves_openai(baya.line("gateway --record tape")));
-    let first = run(&baya, &gateway).exits(0);
+    let first = run(&baya, &gateway, "openai").exits(0);
     gateway.end().exits(0).says("records into `tape`");
     drop(model);
     assert_eq!(std::fs::read_dir(baya.work().join("tape")).expect("a folder").count(), 2);
@@ -117,7 +119,7 @@ fn a_folder_can_be_recorded_into_twice() {
     let (baya, model) = (home(), FakeModel::start(&json!({"rules": [{"echo": true}]})));
     for _ in 0..2 {
         let gateway = Gateway::start(model.serves(baya.line("gateway --record tape")));
-        run(&baya, &gateway).exits(0);
+        run(&baya, &gateway, "anthropic").exits(0);
         gateway.end().exits(0);
     }
     wait_for("four files", || std::fs::read_dir(baya.work().join("tape")).expect("a folder").count() == 4);

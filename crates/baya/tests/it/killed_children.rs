@@ -122,7 +122,7 @@ impl Drop for Survivor {
 
 /// Starts the worker under a driver, which is killed.
 fn leave_survivor(baya: &Baya) -> Survivor {
-    let driver = Driver::start(&baya.line("run x.js --backend worker"));
+    let driver = Driver::start(&baya.line("run x.js --backend worker --trust"));
     let run = || runs(&baya.home()).pop();
     let recorded = |run: String| {
         let line = baya.line(&format!("show {run} --events")).run().stdout;

@@ -1,5 +1,6 @@
 //! Features of the program, through the program itself.
 
+mod approvals;
 mod args_rules;
 mod at_work;
 mod bad_input;
@@ -8,14 +9,17 @@ mod disk;
 mod fake;
 mod gateway;
 mod harness;
+mod hooks;
 mod hostile;
 mod killed;
 mod killed_children;
 mod killed_process;
 mod lease;
+mod policy;
 mod pool;
 mod providers;
 mod quantities;
+mod quarantine;
 mod readme;
 mod real_requests;
 mod results;
@@ -27,4 +31,5 @@ mod sanitise;
 mod scenarios;
 mod settings;
 mod signals;
+mod trust;
 mod usage;

@@ -26,6 +26,8 @@ const COMMANDS: &[(&str, &str)] = &[
         "baya sandbox [--profile P] [-- CMD…]",
         "baya sandbox --profile read-only | grep 'network' && baya sandbox -- sh -c 'echo inside' | grep inside",
     ),
+    ("baya answer RUN", "baya answer \"$LIVE\" 2>&1 | grep 'no question waits'"),
+    ("baya policy check CMD…", "baya policy check git push | grep allow"),
     ("baya stop RUN", "baya stop \"$LIVE\" && baya show \"$LIVE\" | grep -i stopped"),
     ("baya run … --detach", "baya run examples/tour.js --backend simulated --detach | grep '^wf_'"),
     ("baya fake-model --rules FILE", FAKE_MODEL),
@@ -216,7 +218,7 @@ fn the_settings_of_the_readme_work() {
         &format!("{meta}return [budget.total, await agent('hello', {{ model: 'opus' }})]\n"),
     );
     let chmod = "chmod +x bin/my-agent";
-    let mine = reader.shell(&format!("{chmod}; baya run ask.js --backend mine")).exits(0).stdout;
+    let mine = reader.shell(&format!("{chmod}; baya trust; baya run ask.js --backend mine")).exits(0).stdout;
     assert!(mine.contains("500000") && mine.contains("from my program: --quiet"), "{mine}");
     let asked = std::fs::read_to_string(reader.baya.work().join("asked.txt")).expect("the prompt");
     assert!(asked.contains("hello"), "{asked}");

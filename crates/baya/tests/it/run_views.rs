@@ -242,3 +242,20 @@ fn a_long_wait_is_told_line_by_line_a_short_one_is_not() {
     assert_eq!(told(waits(200)), None);
     assert_eq!(told(Progress::Asked), None);
 }
+
+#[test]
+fn a_question_stands_in_the_picture_with_the_command_that_answers_it() {
+    let asked = |patience: Value| {
+        let request = json!({"tool": "bash", "action": "git push", "why": "a rule", "patience": patience});
+        let mut events = vec![started(&[])];
+        events.extend(agent(1, "Find", "look"));
+        events
+            .push(json!({"event": "approval_asked", "agent": 1, "attempt": 1, "id": 4, "request": request}));
+        view(&events)
+    };
+    let picture =
+        draw(&asked(json!("forever")), Canvas { columns: 80, rows: 24, now_ms: 5_000, palette: PLAIN });
+    let text = picture.join("\n");
+    assert!(text.contains("  ? #1 asks: git push\n    answer: baya answer wf_"), "{text}");
+    assert!(text.contains(" q4 allow|deny|always") && text.contains("waits for your answer q4"), "{text}");
+}

@@ -92,7 +92,9 @@ fn a_command_of_the_settings_is_a_backend() {
     baya.write("baya.toml", commands);
     let calls = "return [await agent('shout'), await agent('x', { backend: 'env' })]";
     baya.write("c.js", &format!("export const meta = {{ name: 'c', description: 'd' }}\n{calls}\n"));
-    let call = baya.line("run c.js --backend upper --json").env("KEPT", "1").env("LOST", "2");
+    let untrusted = baya.line("run c.js --backend upper").run().exits(2);
+    untrusted.says("`upper` runs `tr a-z A-Z`: the project's settings say so").says("baya trust");
+    let call = baya.line("run c.js --backend upper --json --trust").env("KEPT", "1").env("LOST", "2");
     let output = call.run().exits(0);
     assert_eq!(output.run_ended()["result"], serde_json::json!(["SHOUT", "13"]));
     assert!(!output.stderr.contains("simulated"), "{}", output.stderr);

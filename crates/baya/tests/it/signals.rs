@@ -162,7 +162,7 @@ fn stubborn() -> (Baya, Child, String) {
     let baya = Baya::new();
     baya.write("baya.toml", STUBBORN);
     baya.write("s.js", "export const meta = { name: 's', description: 'd' }\nawait agent('x')\n");
-    let child = baya.line("run s.js --backend stubborn").spawn();
+    let child = baya.line("run s.js --backend stubborn --trust").spawn();
     let pid_file = baya.work().join("pid");
     wait_for("the program", || std::fs::read_to_string(&pid_file).is_ok_and(|pid| pid.ends_with('\n')));
     let pid = std::fs::read_to_string(pid_file).expect("a pid");
@@ -188,6 +188,6 @@ fn a_program_that_outlived_a_kill_is_ended_before_the_run_goes_on() {
     wait(&mut child);
     assert!(is_alive(&pid));
     baya.write("baya.toml", "[commands.stubborn]\nargv = [\"cat\"]\n");
-    baya.line("resume last").run().exits(0);
+    baya.line("resume last --trust").run().exits(0);
     assert!(!is_alive(&pid));
 }

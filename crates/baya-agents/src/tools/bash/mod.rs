@@ -4,11 +4,11 @@
 //! outputs share a pipe, so that they arrive in the order they were written in. What it leaves in the
 //! background lives until the agent ends, and does not hold up the call.
 
-mod output;
 mod shell;
 
 use super::clamp::Clamp;
 use super::{Tool, ToolOutput, ToolRoom, parsed};
+use crate::backend::Deed;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -49,6 +49,10 @@ impl Tool for BashTool {
 
     fn only_reads(&self) -> bool {
         false
+    }
+
+    fn deed(&self, input: &Value, _room: &ToolRoom) -> Deed {
+        Deed::Command(input.get("command").and_then(Value::as_str).unwrap_or_default().to_owned())
     }
 
     fn call<'a>(&'a self, input: Value, room: &'a ToolRoom) -> BoxFuture<'a, ToolOutput> {

@@ -1,8 +1,8 @@
 //! One shell, from its start to its end.
 
-use super::output::Collected;
 use crate::program::tree::MARK_OF_COMMANDS;
 use crate::tools::ToolRoom;
+use crate::tools::output::Collected;
 use crate::tools::place::{one_line, open};
 use crate::tools::processes::{Guard, of_command};
 use std::ffi::{OsStr, OsString};
@@ -37,7 +37,7 @@ pub(super) enum How {
 
 /// Runs a command to its end, whichever way it ends.
 pub(super) async fn run(command: &str, timeout: Duration, room: &ToolRoom) -> Result<Ended, String> {
-    let number = next_number(room);
+    let number = room.next_number();
     let mut notes = Vec::new();
     let folder = folder(room, &mut notes);
     let left_in = room.sandbox.temporary.join(format!(".baya-folder-{number}"));
@@ -71,13 +71,8 @@ pub(super) async fn run(command: &str, timeout: Duration, room: &ToolRoom) -> Re
     if is_open {
         notes.push(shell.leave_in_background(room).await);
     }
+    notes.extend(room.pass.iter().flat_map(|pass| pass.take_refused()));
     Ok(Ended { how, output, notes })
-}
-
-fn next_number(room: &ToolRoom) -> u64 {
-    let mut memory = room.memory.open();
-    memory.commands += 1;
-    memory.commands
 }
 
 /// Where the last command left the shell, if that is still there.

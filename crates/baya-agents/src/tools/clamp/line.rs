@@ -4,7 +4,7 @@
 //! documents, output into files) makes the line odd, and says what it was.
 
 /// A shell text, taken apart.
-pub(super) struct Line {
+pub(crate) struct Line {
     pub commands: Vec<Simple>,
     /// What makes it impossible to be sure of the commands.
     pub odd: Option<&'static str>,
@@ -12,7 +12,7 @@ pub(super) struct Line {
 
 /// One simple command, white space folded outside of quotes.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Simple {
+pub(crate) struct Simple {
     pub text: String,
 }
 
@@ -211,12 +211,18 @@ impl Simple {
         let plain: String =
             self.text.chars().filter(|c| !matches!(c, '\'' | '"' | '\\' | '(' | ')')).collect();
         let words: Vec<&str> = plain.split_whitespace().collect();
-        let passes =
-            |word: &str| RUNNERS.contains(&base(word)) || word.starts_with('-') || is_assignment(word);
+        let runs_others = |word: &str| RUNNERS.contains(&base(word)) || is_assignment(word);
+        let passes = |word: &str| runs_others(word) || word.starts_with('-') || is_number(word);
         let passed = words.iter().take_while(|word| passes(word)).count();
         let starts = 0..words.len().min(passed + 1);
         starts.map(|at| [&[base(words[at])], &words[at + 1..]].concat().join(" ")).collect()
     }
+}
+
+/// The `5s` of `timeout 5s`.
+fn is_number(word: &str) -> bool {
+    let digits = word.trim_end_matches(['s', 'm', 'h', 'd']);
+    !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || c == '.')
 }
 
 fn base(word: &str) -> &str {

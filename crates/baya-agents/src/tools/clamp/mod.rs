@@ -4,7 +4,7 @@
 //! judged alone; what cannot be taken apart for certain is refused as soon as there is a list of what
 //! is allowed. Denials are a help against mistakes, no wall: the sandbox is the wall.
 
-mod line;
+pub(crate) mod line;
 
 use line::Line;
 use serde_json::Value;
@@ -19,7 +19,7 @@ pub struct Clamp {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Pattern {
+pub(crate) enum Pattern {
     /// This command with these arguments and no others.
     Exact(String),
     /// Begins with these words.
@@ -120,7 +120,7 @@ fn is_met(allow: &[Pattern], command: &str) -> bool {
 
 impl Pattern {
     /// Plain text means: begins with these words.
-    fn of_words(text: &str) -> Option<Pattern> {
+    pub fn of_words(text: &str) -> Option<Pattern> {
         match Pattern::of_rule(text)? {
             Pattern::Exact(text) => Some(Pattern::Words(text)),
             other => Some(other),
@@ -142,7 +142,7 @@ impl Pattern {
         })
     }
 
-    fn matches(&self, command: &str) -> bool {
+    pub fn matches(&self, command: &str) -> bool {
         match self {
             Pattern::Exact(text) => command == text,
             Pattern::Words(words) => command
@@ -164,7 +164,7 @@ fn folded(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn matches_wild(wild: &str, text: &str) -> bool {
+pub(crate) fn matches_wild(wild: &str, text: &str) -> bool {
     let parts: Vec<&str> = wild.split('*').collect();
     let (Some((first, rest)), Some(last)) = (parts.split_first(), parts.last()) else { return false };
     let Some(mut left) = text.strip_prefix(first) else { return false };

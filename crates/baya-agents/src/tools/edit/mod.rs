@@ -8,7 +8,8 @@ mod find;
 use super::place::open;
 use super::read::{look, refuse_binary};
 use super::write::{place, refuse_changed};
-use super::{Tool, ToolOutput, ToolRoom, near, on_disk};
+use super::{Tool, ToolOutput, ToolRoom, near, on_disk, path_in};
+use crate::backend::Deed;
 use find::{Change, Found};
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
@@ -56,6 +57,10 @@ impl Tool for EditTool {
 
     fn only_reads(&self) -> bool {
         false
+    }
+
+    fn deed(&self, input: &Value, room: &ToolRoom) -> Deed {
+        Deed::Write(path_in(input, room))
     }
 
     fn call<'a>(&'a self, input: Value, room: &'a ToolRoom) -> BoxFuture<'a, ToolOutput> {

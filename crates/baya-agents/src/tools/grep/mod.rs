@@ -5,7 +5,8 @@ mod sink;
 use super::glob::matcher;
 use super::place::open;
 use super::walk::{is_file, walk};
-use super::{Tool, ToolOutput, ToolRoom, on_disk};
+use super::{Tool, ToolOutput, ToolRoom, on_disk, path_in};
+use crate::backend::Deed;
 use futures_util::future::BoxFuture;
 use globset::GlobMatcher;
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
@@ -69,6 +70,10 @@ impl Tool for GrepTool {
 
     fn only_reads(&self) -> bool {
         true
+    }
+
+    fn deed(&self, input: &Value, room: &ToolRoom) -> Deed {
+        Deed::Read(path_in(input, room))
     }
 
     fn call<'a>(&'a self, input: Value, room: &'a ToolRoom) -> BoxFuture<'a, ToolOutput> {

@@ -1,10 +1,11 @@
 //! The `api` backend against a scripted server on loopback: what goes out, what comes back, what ends how.
 
-mod canned;
+pub mod canned;
 mod choice;
 mod conformance;
 mod fake_model;
 mod faults;
+mod quarantine;
 pub mod server;
 mod structured;
 mod work;
@@ -39,11 +40,11 @@ fn quick() -> ApiSettings {
     ApiSettings { retry_delay_ms: 1, retry_delay_max_ms: 4, memory_files: false, ..ApiSettings::default() }
 }
 
-fn backend(kind: ProviderKind, server: &Server) -> ApiBackend {
+pub fn backend(kind: ProviderKind, server: &Server) -> ApiBackend {
     ApiBackend::new("api", vec![provider(kind, server)], quick(), Arc::new(AgentTypes::built_in()))
 }
 
-fn task(options: AgentOptions) -> AgentTask {
+pub fn task(options: AgentOptions) -> AgentTask {
     AgentTask {
         run: RunId::from_random(1),
         agent: AgentNumber(1),
@@ -51,6 +52,7 @@ fn task(options: AgentOptions) -> AgentTask {
         label: "a".to_owned(),
         phase: None,
         prompt: "  the prompt,\n\nverbatim \u{1F9F6} ".to_owned(),
+        mark: None,
         asked_before: 0,
         seed: 7,
         options,

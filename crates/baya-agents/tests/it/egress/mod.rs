@@ -1,5 +1,8 @@
 //! Which hosts may be asked.
 
+mod proxy;
+pub mod site;
+
 use baya_agents::egress::{Egress, HostRule, HostRules, LookUp, is_public};
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 use super::wires::read;
 use super::{Form, Got, WIRES, Wire, ask, client, fake, path, post, request, schema};
+use baya_agents::fake_model::Handle;
 use baya_core::schema::Schema;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -242,4 +243,30 @@ async fn what_is_no_request_is_refused_with_a_reason() {
         client().post(format!("{}/v1/messages", fake.url())).body("{").send().await.expect("answer");
     assert_eq!(response.status().as_u16(), 400);
     assert_eq!(post(&fake, "/v1/v1/messages", &json!({}), &[]).await.status, 404);
+}
+
+#[tokio::test]
+async fn beyond_its_capacity_it_refuses_and_takes_again_what_is_over() {
+    let capacity = json!({"at_once": 2, "retry_after": 0.5});
+    let hang = json!({"when": {"prompt": "hang"}, "fault": "hang"});
+    let fake = fake(json!({"capacity": capacity, "rules": [hang]})).await;
+    for wire in WIRES {
+        let url = format!("{}{}", fake.url(), path(wire, true, "m"));
+        let body = request(wire, true, Form::Plain, "hang").to_string();
+        let hang = || tokio::spawn(client().post(&url).body(body.clone()).send());
+        let hanging = [hang(), hang()];
+        until_open(&fake, 2).await;
+        let refused = ask(&fake, wire, false, Form::Plain, "p").await;
+        assert_eq!(refused.status, 429, "{wire:?}");
+        assert_eq!(refused.headers.get("retry-after-ms").unwrap(), "500", "{wire:?}");
+        hanging.iter().for_each(tokio::task::JoinHandle::abort);
+        until_open(&fake, 0).await;
+        assert_eq!(ask(&fake, wire, false, Form::Plain, "p").await.status, 200, "{wire:?}");
+    }
+}
+
+async fn until_open(fake: &Handle, open: u64) {
+    while fake.log.stats().open != open {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }

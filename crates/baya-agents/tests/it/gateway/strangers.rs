@@ -131,6 +131,35 @@ async fn an_agent_on_its_own_login_keeps_it() {
 }
 
 #[tokio::test]
+async fn a_login_at_chatgpt_goes_where_codex_would_go() {
+    let dialect = Dialect::OpenAiResponses;
+    let server = server([small_answer(dialect), small_answer(dialect)]).await;
+    let mut chatgpt = ProviderConfig::new(ProviderKind::OpenAiResponses);
+    chatgpt.name = "chatgpt".to_owned();
+    chatgpt.base_url = format!("{}/backend-api/codex", server.address);
+    let governor = Governor::new(GovernorSettings::default());
+    let config = GatewayConfig { providers: vec![chatgpt], governor, tape: Tape::None };
+    let gateway = Gateway::start(config).await.unwrap();
+    let capped = Admission { provider: None, tokens_max: Some(1000), ..admission(dialect) };
+    let grant = gateway.admit(capped);
+    let asked = |text: &str| {
+        let url = format!("{}/responses", grant.base_url(dialect));
+        let login = client().post(url).bearer_auth("login").header("chatgpt-account-id", "1");
+        login.body(text.to_owned())
+    };
+    let text = body(dialect, "p", false).to_string();
+    assert_eq!(send(asked(&text)).await.status, 200);
+    // A packed body passes as it is: only the agent's own login can send one.
+    assert_eq!(send(asked("packed").header("content-encoding", "zstd")).await.status, 200);
+    let requests = server.requests();
+    assert!(requests.iter().all(|request| request.path == "/backend-api/codex/responses"));
+    // It takes no cap.
+    assert_eq!(requests[0].body, body(dialect, "p", false));
+    assert!(requests[1].head.contains("content-encoding: zstd"), "{}", requests[1].head);
+    assert_eq!(grant.finish().usage.total(), 14);
+}
+
+#[tokio::test]
 async fn only_the_known_paths_and_only_this_machines_name() {
     let server = server([]).await;
     let gateway = gateway_to(&server.address).await;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fake_model::fake;
+use futures_util::StreamExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -46,6 +47,27 @@ async fn what_was_recorded_is_answered_again_byte_for_byte() {
     assert_eq!(recorded, replayed);
     assert!(recorded.iter().any(|got| got.body.is_err()) && recorded.iter().any(|got| got.status == 401));
     assert_eq!(files(folder.path()).len(), asked.len());
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_at_the_last_event_has_had_a_whole_answer() {
+    for (dialect, last) in [
+        (Dialect::Anthropic, "data: {\"type\":\"message_stop\"}\n\n"),
+        (Dialect::OpenAiChat, "data: [DONE]\n\n"),
+        (Dialect::OpenAiResponses, "data: {\"type\":\"response.completed\",\"response\":{}}\n\n"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = server([Reply::stream(last).then_pause(600_000)]).await;
+        let gateway = gateway_with(&server.address, Tape::Record(folder.path().to_owned())).await;
+        let grant = gateway.admit(admission(dialect));
+        let answer = request(&grant, dialect, &body(dialect, "p", true)).send().await.unwrap();
+        let mut pieces = answer.bytes_stream();
+        assert_eq!(pieces.next().await.unwrap().unwrap(), last);
+        drop(pieces);
+        let files = files(folder.path());
+        assert_eq!(files.len(), 1, "{dialect:?}");
+        assert!(!std::fs::read_to_string(&files[0]).unwrap().contains("cut"));
+    }
 }
 
 #[tokio::test]

@@ -1,3 +1,4 @@
 //! Servers of others.
 
 mod config;
+mod servers;

@@ -5,6 +5,7 @@ mod edit;
 mod files;
 mod restrict;
 mod search;
+mod web_fetch;
 
 use baya_agents::sandbox::{Profile, Sandbox};
 use baya_agents::tools::{Filter, ToolOutput, ToolRoom, set};

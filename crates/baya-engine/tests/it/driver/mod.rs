@@ -74,6 +74,7 @@ fn stage(run: &MemoryRun) -> Stage {
         journal: Box::new(run.drive()),
         runner: echo.clone(),
         workflows: Arc::new(NoWorkflows),
+        steps: Arc::new(baya_engine::host_steps::NoHost),
         isolate: IsolateKind::InThread,
         surroundings: Surroundings { simulated: true, ..Surroundings::default() },
         views,

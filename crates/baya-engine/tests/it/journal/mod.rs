@@ -48,6 +48,7 @@ pub fn agent_events(first_seq: u64, number: u32) -> Vec<Recorded> {
         phase: Some("Ask".to_owned()),
         prompt,
         options: AgentOptions::default(),
+        tainted: None,
         site: Some(Site { file: "capitals.js".to_owned(), line: 12, column: 9 }),
     };
     let answer = Answer::Text(format!("City {number}"));
@@ -63,6 +64,7 @@ pub fn agent_events(first_seq: u64, number: u32) -> Vec<Recorded> {
         drafts: Vec::new(),
         notes: Vec::new(),
         duration_ms: 213,
+        work: None,
     };
     let delivery = Delivery { to: call, payload: Payload::Fired, now_ms: 5, tokens_spent: 6 };
     let delivered = Event::Delivered {

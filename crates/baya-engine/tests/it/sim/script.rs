@@ -32,6 +32,9 @@ pub enum Feature {
     Budget,
     Cancel,
     Null,
+    Step,
+    /// Words of an agent in quarantine go to one with power.
+    Taint,
 }
 
 pub struct RandomScript {
@@ -82,13 +85,15 @@ impl Writer {
             self.script.features.insert(Feature::Deep);
             return self.agent();
         }
-        match self.dice.below(12) {
+        match self.dice.below(13) {
             0..=2 => self.parallel(depth),
             3..=4 => self.pipeline(depth),
             5 => self.race(depth),
             6 => self.timer(),
             7 if !self.in_child => self.child(depth),
             8 => self.caught(depth),
+            9 => self.host_step(),
+            10 => self.tainted(),
             _ => self.agent(),
         }
     }
@@ -173,6 +178,28 @@ impl Writer {
         )
     }
 
+    /// Equal steps now and then; one that may have happened before a crash may be repeated.
+    fn host_step(&mut self) -> String {
+        self.script.features.insert(Feature::Step);
+        let n = self.dice.below(5);
+        match self.dice.below(4) {
+            0 => format!("baya.exec('fails {n}', {{retry: 'safe'}}).catch(e => [e.kind, e.message])"),
+            1 => format!("baya.exec('once {n}', {{retry: 'safe', key: 'k{n}'}}).then(r => r.stdout)"),
+            2 => format!("baya.readFile('file {n}').then(r => r.stdout)"),
+            _ => format!("baya.exec('step {n}', {{retry: 'safe'}}).then(r => r.stdout)"),
+        }
+    }
+
+    fn tainted(&mut self) -> String {
+        self.script.features.insert(Feature::Taint);
+        self.agents += 1;
+        let n = self.agents;
+        format!(
+            "(async () => {{ const seen = await agent('reader {n}', {{quarantine: true, schema: {WORDS}}}); \
+             return agent(`work {n} on ${{JSON.stringify(seen)}}`).catch(e => e.kind); }})()"
+        )
+    }
+
     fn budget_loop(&mut self) -> String {
         self.script.features.insert(Feature::Budget);
         self.script.budget = Some(200 + self.dice.below(400));
@@ -185,3 +212,4 @@ impl Writer {
 }
 
 const SCHEMA: &str = "{type: 'object', properties: {v: {type: 'integer'}}, required: ['v']}";
+const WORDS: &str = "{type: 'object', properties: {words: {type: 'string'}}, required: ['words']}";

@@ -1,4 +1,4 @@
-//! What a command writes: its beginning and its end for the model, the whole in a file, never more
+//! A long output: its beginning and its end for the model, the whole in a file, never more
 //! than that in memory.
 
 use crate::tools::place::one_line;
@@ -12,7 +12,7 @@ const HALF_BYTES: usize = SHOWN_BYTES / 2;
 /// Of the file; what is longer loses its end.
 const KEPT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-pub(super) struct Collected {
+pub(crate) struct Collected {
     kept: PathBuf,
     file: Kept,
     bytes: u64,
@@ -56,6 +56,20 @@ impl Collected {
         }
         let surplus = self.tail.len().saturating_sub(HALF_BYTES);
         self.tail.drain(..surplus);
+    }
+
+    /// A text that is there as a whole: what the model is shown of it.
+    pub async fn cut(kept: PathBuf, whole: &str) -> String {
+        if let Some(folder) = kept.parent().filter(|_| whole.len() > SHOWN_BYTES) {
+            // If that fails, so does the file, and the note says so.
+            let _ = tokio::fs::create_dir_all(folder).await;
+        }
+        let mut collected = Collected::new(kept);
+        collected.add(whole.as_bytes()).await;
+        match collected.text().await {
+            (text, Some(note)) => format!("{text}\n({note})"),
+            (text, None) => text,
+        }
     }
 
     /// From here on everything goes to the file too.

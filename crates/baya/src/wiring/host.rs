@@ -1,0 +1,195 @@
+//! The host of scripts: `baya.exec` and the checks of landings run behind the same walls as the tools of
+//! agents, with the same environment, which names no secret.
+
+use super::bench::plain_environment;
+use crate::failure::Failure;
+use crate::folders::Folders;
+use baya_agents::program::{Launch, launch};
+use baya_agents::sandbox::{Profile, Sandbox};
+use baya_core::event::{Event, Recorded};
+use baya_core::ids::RunId;
+use baya_engine::git::{Git, Locks};
+use baya_engine::host_steps::{CommandRunner, LocalHost, Ran};
+use baya_engine::landing::{CheckEnd, CheckRunner};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+
+/// What is kept of an output.
+const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+
+/// How long the output may stay open after the command itself has ended.
+const AFTER_EXIT: Duration = Duration::from_millis(300);
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Runs shell lines behind walls.
+#[derive(Clone)]
+pub struct Walled {
+    profile: Profile,
+    folders: Folders,
+    temporary: PathBuf,
+    environment: BTreeMap<String, String>,
+    applier: Vec<String>,
+}
+
+impl Walled {
+    pub fn new(profile: Profile, folders: &Folders, temporary: PathBuf) -> Result<Walled, Failure> {
+        let program = std::env::current_exe()
+            .map_err(|error| Failure::outside("cannot find our own program", error))?;
+        let applier = vec![program.display().to_string(), crate::SANDBOX_WORD.to_owned()];
+        let environment = plain_environment(own_environment().into_iter());
+        Ok(Walled { profile, folders: folders.clone(), temporary, environment, applier })
+    }
+
+    fn sandbox(&self, folder: &Path) -> Sandbox {
+        let mut sandbox = Sandbox::new(self.profile, folder, &self.temporary).with_home(&self.folders.home);
+        let hidden = [&self.folders.config, &self.folders.data];
+        sandbox.hidden.extend(hidden.into_iter().cloned());
+        // What is ours is no script's; the checkout of a landing stands in there.
+        sandbox.hidden.extend(["runs", "agents"].map(|name| self.folders.state.join(name)));
+        sandbox.environment.clone_from(&self.environment);
+        sandbox.applier.clone_from(&self.applier);
+        sandbox
+    }
+
+    /// `errors` is where the standard error goes; absent: to the standard output.
+    async fn line(
+        &self,
+        line: &str,
+        folder: &Path,
+        errors: Option<&Path>,
+        limit: Duration,
+    ) -> Result<Ran, String> {
+        std::fs::create_dir_all(&self.temporary)
+            .map_err(|error| format!("cannot make the folder `{}`: {error}", self.temporary.display()))?;
+        let words = match errors {
+            Some(file) => ["sh", "-c", "{ eval \"$1\"; } 2>\"$0\"", &file.display().to_string(), line]
+                .map(str::to_owned),
+            None => ["sh", "-c", "{ eval \"$1\"; } 2>&1", "check", line].map(str::to_owned),
+        };
+        let sandbox = self.sandbox(folder);
+        let words = Launch { argv: &words, environment: &self.environment, folder, sandbox: Some(&sandbox) };
+        let mut running = launch(&words).await.map_err(|error| error.to_string())?;
+        running.begin().await;
+        drop(running.take_stdin());
+        let mut stdout = running.take_stdout();
+        let output = Mutex::new(Vec::new());
+        let read = async {
+            let mut buffer = vec![0; 64 * 1024];
+            while let Some(pipe) = stdout.as_mut() {
+                let Ok(count @ 1..) = pipe.read(&mut buffer).await else { break };
+                let mut kept = output.lock().unwrap_or_else(PoisonError::into_inner);
+                let room = OUTPUT_BYTES_MAX.saturating_sub(kept.len());
+                kept.extend_from_slice(&buffer[..count.min(room)]);
+            }
+        };
+        tokio::pin!(read);
+        let exited = async {
+            tokio::select! {
+                biased;
+                () = &mut read => running.exited().await,
+                status = running.exited() => {
+                    // Something it started may hold the output open for as long as it likes.
+                    let _ = tokio::time::timeout(AFTER_EXIT, &mut read).await;
+                    status
+                }
+            }
+        };
+        let status = tokio::time::timeout(limit, exited).await;
+        let ended = running.end().await;
+        if !ended.over {
+            return Err("it cannot be ended: something it started withstands KILL".to_owned());
+        }
+        Ok(Ran {
+            code: status.as_ref().ok().and_then(|status| status.as_ref().ok()?.code()),
+            stdout: String::from_utf8_lossy(&output.lock().unwrap_or_else(PoisonError::into_inner))
+                .into_owned(),
+            stderr: errors
+                .map(|file| std::fs::read(file).unwrap_or_default())
+                .map_or_else(String::new, |bytes| {
+                    String::from_utf8_lossy(&bytes[..bytes.len().min(OUTPUT_BYTES_MAX)]).into_owned()
+                }),
+            timed_out: status.is_err(),
+        })
+    }
+}
+
+fn own_environment() -> Vec<(String, String)> {
+    let texts = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(texts).collect()
+}
+
+impl CommandRunner for Walled {
+    fn run<'a>(&'a self, line: &'a str, folder: &'a Path, limit: Duration) -> Boxed<'a, Result<Ran, String>> {
+        Box::pin(async move {
+            let errors = self.temporary.join(format!("stderr-{:016x}", super::randomness::bits()));
+            let ran = self.line(line, folder, Some(&errors), limit).await;
+            let _ = std::fs::remove_file(&errors);
+            ran
+        })
+    }
+}
+
+impl CheckRunner for Walled {
+    fn run<'a>(
+        &'a self,
+        line: &'a str,
+        folder: &'a Path,
+        log: &'a Path,
+        limit: Duration,
+    ) -> Boxed<'a, CheckEnd> {
+        Box::pin(async move {
+            let Ok(ran) = self.line(line, folder, None, limit).await else { return CheckEnd::NotStarted };
+            let _ = std::fs::write(log, &ran.stdout);
+            match ran.code {
+                _ if ran.timed_out => CheckEnd::TimedOut,
+                Some(0) => CheckEnd::Passed,
+                Some(code) => CheckEnd::Failed(code),
+                None => CheckEnd::Failed(-1),
+            }
+        })
+    }
+}
+
+/// Git with the person's own environment.
+pub fn git() -> Git {
+    Git::new(&own_environment().into_iter().collect())
+}
+
+/// Where outputs of a run's checks stay.
+pub fn logs(folders: &Folders, run: &RunId) -> PathBuf {
+    folders.state.join("runs").join(run.as_str()).join("landing")
+}
+
+/// The host of one run; `past` is its journal so far.
+pub fn build(
+    run: &RunId,
+    profile: Profile,
+    folders: &Folders,
+    past: &[Recorded],
+) -> Result<LocalHost, Failure> {
+    let temporary = folders.state.join("steps").join(run.as_str());
+    let walled = Arc::new(Walled::new(profile, folders, temporary)?);
+    let landings = past.iter().filter_map(|recorded| match &recorded.event {
+        Event::Landing { record } => Some(record.clone()),
+        _ => None,
+    });
+    Ok(LocalHost {
+        run: run.clone(),
+        folder: folders.working.clone(),
+        state: folders.state.clone(),
+        logs: logs(folders, run),
+        git: git(),
+        locks: Locks::new(&folders.state),
+        commands: walled.clone(),
+        checks: walled,
+        landings: Mutex::new(landings.collect()),
+    })
+}
