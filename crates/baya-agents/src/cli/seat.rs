@@ -24,12 +24,11 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// An agent that has its result needs neither its sessions nor its temporary files any more.
+    /// An agent that has its result needs no temporary files any more. Its session stays: the result is
+    /// not in the journal yet.
     pub(super) async fn clear(&self) {
         // Files that cannot be removed harm nobody.
-        for folder in [&self.home, &self.sandbox.temporary] {
-            let _ = tokio::fs::remove_dir_all(folder).await;
-        }
+        let _ = tokio::fs::remove_dir_all(&self.sandbox.temporary).await;
     }
 }
 

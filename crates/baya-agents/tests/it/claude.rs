@@ -82,16 +82,16 @@ async fn c20_claude_is_told_its_task_and_its_limits_and_finds_no_key() {
 async fn an_agent_without_tools_is_asked_in_the_smallest_shape() {
     let stage = Stage::new(no_rules()).await;
     let script = format!("{KEEP} say \"$SESSION\"; say \"$ANSWER\"; say \"$END\"");
-    // It may write nothing: what is kept goes to its temporary folder.
+    // It may write nothing: what is kept goes to its config folder.
     let script = script
-        .replace("args.", "$TMPDIR/args.")
-        .replace("in.$", "$TMPDIR/in.$")
-        .replace("env.", "$TMPDIR/env.");
+        .replace("args.", "$CLAUDE_CONFIG_DIR/args.")
+        .replace("in.$", "$CLAUDE_CONFIG_DIR/in.$")
+        .replace("env.", "$CLAUDE_CONFIG_DIR/env.");
     let backend = stage.cli(Kind::Claude, stage.program(Kind::Claude, &script));
     let options = AgentOptions { tools: Some(Vec::new()), ..AgentOptions::default() };
     let (report, _) = stage.run(&backend, options).await;
     assert_eq!(report.end, AttemptEnd::Answered(Answer::Text("done".to_owned())), "{report:?}");
-    let words = kept(&stage, "../agent-1/tmp/args.0");
+    let words = kept(&stage, "../agent-1/home/args.0");
     assert!(words.lines().any(|word| word == "--bare"), "{words}");
     assert_eq!(after(&words, "--tools"), "");
     assert!(after(&words, "--system-prompt").contains("last message"), "{words}");

@@ -108,6 +108,7 @@ impl Settings {
             let mut file = SettingsFile::parse(&text, &path)?;
             if is_projects(&path) {
                 keep_keys_at_home(&file, &path, folders)?;
+                keep_programs_at_home(&file, &path, folders)?;
                 settings.want(&file, &path, folders);
                 settings.project = Some((path.clone(), file.clone()));
                 // A project may ask for more care than its user, never for less.
@@ -166,6 +167,10 @@ impl Settings {
             self.sandbox = self.sandbox.or(Some(Profile::Full));
         }
         self.best_effort = file.sandbox == Some(ProfileName::BestEffort);
+        let at_home = |(name, section): (&String, &BackendSection)| {
+            (name.clone(), at_home(section.clone(), folders, base))
+        };
+        self.backends = file.backends.iter().map(at_home).collect();
         self.mcp_env.clone_from(&file.mcp_env);
         self.web.clone_from(&file.web);
         self.hosts.clone_from(&file.hosts);
@@ -209,6 +214,17 @@ fn keep_keys_at_home(file: &SettingsFile, path: &Path, folders: &Folders) -> Res
         "settings `{}`: `[providers.{name}]` would send a key of yours to an address that a project chose",
         path.display()
     );
+    Err(Failure::usage(message).hint(format!("put the section into your own settings: {}", own.display())))
+}
+
+/// Nor may it choose the program that works with a key of the user.
+fn keep_programs_at_home(file: &SettingsFile, path: &Path, folders: &Folders) -> Result<(), Failure> {
+    let Some(name) = file.backends.keys().next() else { return Ok(()) };
+    let message = format!(
+        "settings `{}`: `[backends.{name}]` would choose the program that works with your key or login",
+        path.display()
+    );
+    let own = folders.config.join("config.toml");
     Err(Failure::usage(message).hint(format!("put the section into your own settings: {}", own.display())))
 }
 

@@ -20,6 +20,18 @@ echo '{"type":"item.completed","item":{"type":"agent_message","text":"it is done
 echo '{"type":"turn.completed","usage":{"input_tokens":10,"output_tokens":3}}'
 "#;
 
+/// The user's own settings.
+fn own_settings(baya: &Baya, text: &str) {
+    let folder = baya.home().join(".config/baya");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("config.toml"), text).expect("settings");
+}
+
+/// Names the program that [`program`] makes.
+fn codex_section(baya: &Baya) -> String {
+    format!("[backends.codex]\nprogram = \"{}\"\n", baya.work().join("bin/codex").display())
+}
+
 fn program(baya: &Baya, path: &str, text: &str) -> PathBuf {
     baya.write(path, text);
     let path = baya.work().join(path);
@@ -50,12 +62,12 @@ fn a_program_without_key_and_login_says_what_is_missing() {
     let baya = Baya::new();
     baya.write("x.js", SCRIPT);
     program(&baya, "bin/codex", CODEX);
-    baya.write("baya.toml", "[backends.codex]\nprogram = \"./bin/codex\"\n");
+    own_settings(&baya, &codex_section(&baya));
     let output = baya.line("run x.js --backend codex").run().exits(6);
     for words in ["`codex` has no key and no login", "export OPENAI_API_KEY=", "log in once with `codex`"] {
         assert!(output.stderr.contains(words), "`{words}` is not in {}", output.stderr);
     }
-    baya.write("baya.toml", "[backends.codex]\nprovider = \"mine\"\n");
+    own_settings(&baya, "[backends.codex]\nprovider = \"mine\"\n");
     let bin = baya.work().join("bin").display().to_string();
     let output =
         baya.line("run x.js --backend codex").env("PATH", &format!("{bin}:/usr/bin:/bin")).run().exits(6);
@@ -65,7 +77,8 @@ fn a_program_without_key_and_login_says_what_is_missing() {
 #[test]
 fn a_section_of_no_program_is_refused_with_what_there_is() {
     let baya = Baya::new();
-    baya.write("x.js", SCRIPT).write("baya.toml", "[backends.codx]\nprogram = \"codex\"\n");
+    baya.write("x.js", SCRIPT);
+    own_settings(&baya, "[backends.codx]\nprogram = \"codex\"\n");
     let output = baya.line("run x.js --backend simulated").run().exits(2);
     assert!(
         output.stderr.contains("`[backends.codx]`") && output.stderr.contains("codex"),
@@ -75,11 +88,23 @@ fn a_section_of_no_program_is_refused_with_what_there_is() {
 }
 
 #[test]
+fn a_project_does_not_choose_the_program_that_gets_the_users_login() {
+    let baya = Baya::new();
+    baya.write("x.js", SCRIPT).write("baya.toml", "[backends.codex]\nprogram = \"./mine\"\n");
+    let output = baya.line("run x.js --backend simulated").run().exits(2);
+    for words in
+        ["`[backends.codex]` would choose the program", "your own settings", ".config/baya/config.toml"]
+    {
+        assert!(output.stderr.contains(words), "`{words}` is not in {}", output.stderr);
+    }
+}
+
+#[test]
 fn codex_works_from_the_settings_and_sees_no_key() {
     let baya = Baya::new();
     baya.write("x.js", SCRIPT);
     program(&baya, "bin/codex", CODEX);
-    baya.write("baya.toml", "[backends.codex]\nprogram = \"./bin/codex\"\nenv = [\"GREETING=hello\"]\n");
+    own_settings(&baya, &format!("{}env = [\"GREETING=hello\"]\n", codex_section(&baya)));
     let output =
         with_key(baya.line("run x.js --backend codex")).env("SECRET_OF_MINE", "s3cret").run().exits(0);
     assert_eq!(output.stdout, "it is done\n");
@@ -92,14 +117,6 @@ fn codex_works_from_the_settings_and_sees_no_key() {
         "{environment}"
     );
     assert!(kept("config").contains("model = \"gpt-5.6-terra\""), "{}", kept("config"));
-    let agents = baya.home().join(".local/state/baya/agents");
-    let left: Vec<_> = walk(&agents).into_iter().filter(|path| path.ends_with("config.toml")).collect();
-    assert_eq!(left, Vec::<PathBuf>::new(), "an agent with a result leaves no config folder");
-}
-
-fn walk(folder: &std::path::Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.flat_map(|entry| [walk(&entry.path()), vec![entry.path()]].concat()).collect()
 }
 
 #[test]
@@ -108,7 +125,7 @@ fn c29_what_codex_cannot_be_held_to_is_refused_at_the_call() {
     let script = SCRIPT.replace("agent('what is it?')", "agent('what is it?', { maxTurns: 3 })");
     baya.write("x.js", &script);
     program(&baya, "bin/codex", CODEX);
-    baya.write("baya.toml", "[backends.codex]\nprogram = \"./bin/codex\"\n");
+    own_settings(&baya, &codex_section(&baya));
     let output = with_key(baya.line("run x.js --backend codex")).run().exits(1);
     assert!(output.stderr.contains("cannot be held to the option `maxTurns`"), "{}", output.stderr);
     assert!(!baya.work().join("prompt").exists(), "nothing was started");
