@@ -21,6 +21,22 @@ pub trait Backend: Send + Sync {
         false
     }
 
+    /// Its agents can be held to `quarantine`: they only read, and see no secret.
+    fn holds_quarantine(&self) -> bool {
+        false
+    }
+
+    /// It tells its agents [`AgentTask::data_rule`] by itself, in the system text; else the rule stands in
+    /// front of the prompt.
+    fn tells_data_rule(&self) -> bool {
+        false
+    }
+
+    /// Each of its agents is a process of its own, of this kind: it needs memory before it starts.
+    fn process_kind(&self) -> Option<&str> {
+        None
+    }
+
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport>;
 
     /// The run is over: ends what waits for further agents.

@@ -52,6 +52,14 @@ impl Backend for Simulated {
         true
     }
 
+    fn holds_quarantine(&self) -> bool {
+        true
+    }
+
+    fn tells_data_rule(&self) -> bool {
+        true
+    }
+
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport> {
         async move {
             let mut report = AttemptReport::new(AttemptEnd::Cancelled);
@@ -153,8 +161,10 @@ impl Talk<'_> {
     fn decide(&self, schema: Option<&Schema>) -> Decision {
         let task = self.task;
         let asked_before = u64::from(self.report.requests).min(REQUESTS_PER_ATTEMPT - 1);
+        // Rules are written for the prompts of a script.
+        let prompt = task.script_prompt();
         let request = Request {
-            prompt: &task.prompt,
+            prompt: &prompt,
             label: Some(&task.label),
             model: Some(task.options.model.as_deref().unwrap_or(MODEL)),
             phase: task.phase.as_deref(),
@@ -164,7 +174,7 @@ impl Talk<'_> {
             seed: task.seed,
             occurrence: Some(u64::from(task.attempt) * REQUESTS_PER_ATTEMPT + asked_before),
             turn: None,
-            offers_tools: false,
+            tools: &[],
         };
         let selection = {
             let mut counters = self.backend.counters.lock().unwrap_or_else(PoisonError::into_inner);

@@ -17,8 +17,11 @@ pub struct AgentTask {
     pub label: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
-    /// Goes out verbatim, in a text block of its own.
+    /// Goes out verbatim, in a text block of its own. Marked text in it is fenced already.
     pub prompt: String,
+    /// What the marks around words that nobody vouches for say; see [`AgentTask::data_rule`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
     /// How often the run has asked the same before.
     #[serde(default)]
     pub asked_before: u32,
@@ -75,6 +78,12 @@ pub struct AgentOptions {
     /// The call resolves to `{result, work}` (C72).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub work: bool,
+    /// Reads only, sees no secret, and what it returns is marked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub quarantine: bool,
+    /// The folder it works in, below the run's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
     pub cache: CacheUse,
     pub on_failure: OnFailure,
 }

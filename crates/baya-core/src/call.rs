@@ -267,6 +267,8 @@ pub enum ThrowKind {
     SchemaUnmet,
     Stalled,
     Isolation,
+    /// The prompt holds text that an agent in quarantine returned, and the settings forbid it.
+    Taint,
     /// An option or feature that this version does not have, or a value of the wrong type.
     Option,
     Workflow,
@@ -291,6 +293,7 @@ impl ThrowKind {
             ThrowKind::AgentType => Some("no such agent type"),
             ThrowKind::Schema => Some("unusable schema"),
             ThrowKind::Isolation => Some("no worktree"),
+            ThrowKind::Taint => Some("tainted prompt"),
             ThrowKind::Option => Some("unusable option"),
             ThrowKind::Stopped
             | ThrowKind::SchemaUnmet

@@ -10,6 +10,7 @@ use crate::ids::{AgentNumber, ApprovalId, CallId, FrameId, RunId};
 use crate::landing::LandingRecord;
 use crate::limits::Limits;
 use crate::step::{HostStep, StepNumber, StepOutcome};
+use crate::taint::{TaintUse, Tainted};
 use crate::turn::TurnRecord;
 use crate::work::Work;
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,20 @@ pub struct Surroundings {
     pub backends: Vec<String>,
     /// Those of `backends` whose agents change files by themselves; they need a real worktree.
     pub backends_with_tools: Vec<String>,
+    /// Those of `backends` whose agents can be held to `quarantine`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub backends_with_quarantine: Vec<String>,
+    /// Those of `agent_types` whose tools only look.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub agent_types_that_look: Vec<String>,
+    /// How model ids begin that the default backend is known to have; empty: any id will do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub models_known: Vec<String>,
+    /// What becomes of prompts with marked text in them.
+    pub taint: TaintUse,
+    /// Options of `agent()` that agents of a backend cannot be held to, by its name.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub options_refused: std::collections::BTreeMap<String, Vec<String>>,
     /// No model is asked by the default backend.
     pub simulated: bool,
     /// The model of agents that name none, if the user said one; a resume takes it over.
@@ -231,6 +246,9 @@ pub enum Event {
         phase: Option<String>,
         prompt: String,
         options: AgentOptions,
+        /// Words of agents in quarantine that the prompt holds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tainted: Option<Tainted>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         site: Option<Site>,
     },

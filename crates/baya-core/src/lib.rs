@@ -17,6 +17,7 @@ pub mod schema;
 pub mod script;
 pub mod simulate;
 pub mod step;
+pub mod taint;
 pub mod turn;
 pub mod view;
 pub mod work;

@@ -46,6 +46,15 @@ pub const GATEWAY_TRIES: u32 = 5;
 /// With fewer tokens left under an agent's cap, no request begins: no provider answers in less.
 pub const GATEWAY_ROOM_MIN: u64 = 16;
 
+/// Characters in a row that two texts must share to count as the same words (`taint`).
+pub const TAINT_CHARS: usize = 24;
+/// Characters of free text that agents in quarantine may return in one run, all together.
+pub const MARKED_CHARS_MAX: usize = 1_000_000;
+/// Places of one prompt that are fenced one by one; more are fenced as one.
+pub const FENCES_MAX: usize = 64;
+/// Characters of answers that `show --flow` compares.
+pub const FLOW_CHARS_MAX: usize = 2_000_000;
+
 /// A pause the provider asks for is waited for in place up to here, in milliseconds; a longer one parks
 /// the run. `requests.wait_in_place` in the settings.
 pub const WAIT_IN_PLACE_MS: u64 = 5 * 60 * 1000;

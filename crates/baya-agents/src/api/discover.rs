@@ -175,7 +175,7 @@ pub fn key_variable(kind: ProviderKind) -> Option<&'static str> {
 }
 
 /// The variables with a kind's key and address.
-fn variables(kind: ProviderKind) -> Option<(&'static str, &'static str)> {
+pub fn variables(kind: ProviderKind) -> Option<(&'static str, &'static str)> {
     match kind {
         ProviderKind::Anthropic => Some(("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")),
         ProviderKind::OpenAi | ProviderKind::OpenAiResponses => Some(("OPENAI_API_KEY", "OPENAI_BASE_URL")),

@@ -21,9 +21,11 @@ pub(super) struct Job<'a> {
     /// For the repair pass.
     pub small: Option<String>,
     pub agent_type: Option<&'a AgentType>,
-    /// The project's memory files.
+    /// The project's memory files, and what else belongs at the end of the system text.
     pub memory: &'a str,
     pub effort: Option<Effort>,
+    /// What the model can give.
+    pub max_tokens: Option<u64>,
     pub idle: Duration,
 }
 
@@ -50,7 +52,7 @@ impl Job<'_> {
             memory: self.memory,
             system: system_text::for_work(self.body(), self.memory, folder, schema),
             effort: self.effort,
-            max_tokens: options.max_tokens,
+            max_tokens: self.max_tokens,
             idle: self.idle,
             turns_max: turns_max.unwrap_or(AGENT_TURNS_MAX),
             window: settings.context_tokens.or_else(|| context_tokens(self.model)),
@@ -71,7 +73,7 @@ impl Job<'_> {
                     body: self.body(),
                     memory: self.memory,
                     effort: self.effort,
-                    max_tokens: self.asker.task.options.max_tokens,
+                    max_tokens: self.max_tokens,
                     idle: self.idle,
                     schema,
                     said,
@@ -97,7 +99,7 @@ impl Job<'_> {
             shape: Shape::Text,
             offer: Offer::Open(&[]),
             effort: self.effort,
-            max_tokens: self.asker.task.options.max_tokens,
+            max_tokens: self.max_tokens,
             idle: self.idle,
         };
         match self.asker.ask(&request, ledger).await {

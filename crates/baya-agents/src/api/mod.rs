@@ -13,6 +13,7 @@ pub(crate) mod judge;
 mod ledger;
 mod outside;
 pub(crate) mod provider;
+mod reach;
 mod retry;
 mod structured;
 mod system_text;
@@ -24,10 +25,11 @@ mod work;
 
 pub use discover::{
     ProviderSettings, SelectError, check_address, discover, find_providers, key_variable, ollama_models,
-    select,
+    select, variables,
 };
 pub use outside::Outside;
 pub use provider::{ProviderConfig, ProviderKind, Secret};
+pub use reach::{Reached, reach};
 pub use toolbox::{Rights, rights, rights_with, wanted};
 pub(crate) use wire::STRUCTURED_OUTPUT;
 
@@ -35,7 +37,7 @@ use crate::agent_types::{AgentType, AgentTypes};
 use crate::backend::{Attempt, Backend};
 use crate::governor::{Governor, GovernorSettings, Lane, LaneId};
 use crate::memory_files;
-use crate::models::{ModelTable, ProviderModels, clamp_effort, default_row};
+use crate::models::{ModelTable, ProviderModels, clamp_effort, clamp_tokens, default_row, known_beginnings};
 use crate::sandbox::Profile;
 use crate::tools::ToolRoom;
 use baya_core::agent::{AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind, Effort, Progress};
@@ -227,19 +229,33 @@ impl ApiBackend {
             }
         };
         ledger.model_asked = Some(chosen.model.clone());
+        unknown_note(self.wires[chosen.provider].config.kind, &chosen.model)
+            .into_iter()
+            .for_each(|note| ledger.note(note));
         let effort = options.effort.or(agent_type.and_then(|known| known.effort));
         let effort = effort.and_then(|asked| known_effort(&chosen.model, asked, ledger));
-        let memory = self.memory(&task.run, &attempt.folder);
+        let max_tokens = options.max_tokens.map(|asked| {
+            let (most, note) = clamp_tokens(&chosen.model, asked);
+            note.into_iter().for_each(|note| ledger.note(note));
+            most
+        });
+        let memory = match options.quarantine {
+            true => Arc::default(),
+            false => self.memory(&task.run, &attempt.folder),
+        };
         memory.notes.iter().for_each(|note| ledger.note(note.as_str()));
         let (wire, lane) = (&self.wires[chosen.provider], &*self.lanes[chosen.provider]);
         let asker = Asker { wire, lane, task, attempt, settings: &self.settings };
+        let parts = [memory.text.clone(), task.data_rule().unwrap_or_default()];
+        let background = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
         let job = Job {
             asker,
             model: &chosen.model,
             small: self.table.small(chosen.provider),
             agent_type,
-            memory: &memory.text,
+            memory: &background,
             effort,
+            max_tokens,
             idle: Duration::from_millis(self.idle_ms(task)),
         };
         match self.toolbox(agent_type, task, attempt, ledger).await {
@@ -322,6 +338,14 @@ impl Backend for ApiBackend {
         &self.name
     }
 
+    fn holds_quarantine(&self) -> bool {
+        true
+    }
+
+    fn tells_data_rule(&self) -> bool {
+        true
+    }
+
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport> {
         self.attempt(task, attempt).boxed()
     }
@@ -334,6 +358,14 @@ async fn within(limit_ms: Option<u64>, work: impl Future<Output = AttemptEnd>) -
         let cause = Cause::new(CauseKind::Timeout, format!("the agent took longer than {limit_ms} ms"));
         AttemptEnd::Failed(cause.hint("`timeoutMs` allows more time"))
     })
+}
+
+/// A model that is in no table is asked for all the same.
+fn unknown_note(kind: ProviderKind, model: &str) -> Option<String> {
+    let known = known_beginnings(kind);
+    let is_known = known.is_empty() || known.iter().any(|start| model.to_lowercase().starts_with(start));
+    (!is_known)
+        .then(|| format!("model `{model}` is none that is known of this provider; its limits are unknown"))
 }
 
 fn known_effort(model: &str, asked: Effort, ledger: &mut Ledger) -> Option<Effort> {

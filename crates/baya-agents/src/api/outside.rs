@@ -29,6 +29,8 @@ impl Outside {
         waiting: &(dyn Fn(Wait) + Send + Sync),
     ) -> Result<Rights, String> {
         let Remote { tools, notes } = match &self.servers {
+            // Nothing of theirs could be left.
+            Some(_) if options.quarantine => Remote::default(),
             Some(servers) => {
                 servers.tools(agent_type, &wanted(agent_type, options, most), run, waiting).await
             }

@@ -16,6 +16,7 @@ use crate::tools::memory::{Memory, Remembered};
 use crate::tools::set::{Filter, ToolSet, Wanted, set};
 use crate::tools::{Tool, ToolOutput, ToolRoom};
 use baya_core::agent::{AgentOptions, AttemptEnd, Progress};
+use baya_core::run::options::only_looks;
 use baya_core::schema::Schema;
 use baya_core::turn::TurnRecord;
 use futures_util::future::join_all;
@@ -82,7 +83,7 @@ pub fn rights(
 fn only_reads(agent_type: Option<&AgentType>, options: &AgentOptions) -> bool {
     let mode = agent_type.and_then(|known| known.permission_mode.as_deref());
     let isolated = agent_type.and_then(|known| known.isolation.as_deref()) == Some("worktree");
-    mode == Some("plan") || options.worktree || isolated
+    mode == Some("plan") || options.worktree || options.quarantine || isolated
 }
 
 /// What the lists say of tools beside ours.
@@ -130,6 +131,9 @@ pub fn rights_with(
     let mut chosen = set(&filter);
     notes.extend(chosen.notes);
     chosen.tools.extend(others);
+    if options.quarantine {
+        chosen.tools.retain(|tool| only_looks(tool.name()));
+    }
     Ok(Rights { tools: chosen.tools, profile, notes })
 }
 

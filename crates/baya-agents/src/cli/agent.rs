@@ -141,7 +141,11 @@ impl CliAgent {
             shape,
             patience: self.patience(task),
         };
-        Ok(conversation.run(way).await)
+        let end = conversation.run(way).await;
+        if matches!(end, AttemptEnd::Answered(_)) {
+            seat.clear().await;
+        }
+        Ok(end)
     }
 
     fn agent_type(&self, task: &AgentTask) -> Result<Option<&AgentType>, AttemptEnd> {
@@ -237,6 +241,10 @@ impl CliAgent {
 impl Backend for CliAgent {
     fn name(&self) -> &str {
         self.speaker.about().name
+    }
+
+    fn process_kind(&self) -> Option<&str> {
+        Some(self.name())
     }
 
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport> {

@@ -251,6 +251,7 @@ impl Conversation<'_> {
             words,
         };
         let ended = exchange.run(&mut heard).await;
+        self.agent.uplink.take_login_back(self.seat, speaker.about());
         (heard, ended)
     }
 

@@ -23,6 +23,16 @@ pub struct Seat {
     pub environment: BTreeMap<String, String>,
 }
 
+impl Seat {
+    /// An agent that has its result needs neither its sessions nor its temporary files any more.
+    pub(super) async fn clear(&self) {
+        // Files that cannot be removed harm nobody.
+        for folder in [&self.home, &self.sandbox.temporary] {
+            let _ = tokio::fs::remove_dir_all(folder).await;
+        }
+    }
+}
+
 /// A seat for this attempt at this agent, under this profile; or why there is none.
 pub type OpenSeat = Arc<dyn Fn(&AgentTask, &Attempt, Profile) -> Result<Seat, String> + Send + Sync>;
 
@@ -45,6 +55,13 @@ impl Uplink {
         let Some(login) = self.login.as_ref().filter(|_| self.provider.is_none()) else { return Ok(()) };
         let text = std::fs::read(login)?;
         write_private(&seat.home.join(about.login_file), &text)
+    }
+
+    /// The copy of the login goes with the run of the program that needed it.
+    pub(super) fn take_login_back(&self, seat: &Seat, about: &About) {
+        if self.login.is_some() {
+            let _ = std::fs::remove_file(seat.home.join(about.login_file));
+        }
     }
 
     pub(super) fn admit(&self, gateway: &Gateway, task: &AgentTask, model: Option<&str>) -> Grant {

@@ -15,6 +15,7 @@ mod refused;
 mod repository;
 mod resolve;
 pub mod seatbelt;
+mod secret_names;
 mod toolchains;
 
 pub use reach::{Access, Reach, Refusal};
@@ -57,6 +58,9 @@ pub struct Sandbox {
     pub protected: Vec<PathBuf>,
     /// Folders and files that may not even be read: keys, logins, our own journal.
     pub hidden: Vec<PathBuf>,
+    /// Files that are secret by their names may not be read either, wherever they are: `.env`, `id_rsa`.
+    #[serde(default)]
+    pub without_secrets: bool,
     /// A loopback port commands may connect to; all other network is refused.
     pub port: Option<u16>,
     /// The loopback port of the proxy that lets commands out to listed hosts.
@@ -113,6 +117,30 @@ impl Sandbox {
         self.readable.extend(toolchains::readable(home));
         self.hidden.extend(toolchains::secrets(home));
         self
+    }
+
+    /// For an agent that must not be able to do harm: reads its folder and the system, writes nothing, and
+    /// sees no file that is secret by its name.
+    #[must_use]
+    pub fn quarantined(mut self) -> Sandbox {
+        self.profile = Profile::ReadOnly;
+        self.readable.clear();
+        self.writable.clear();
+        self.port = None;
+        self.proxy = None;
+        self.without_secrets = true;
+        self
+    }
+
+    /// Lets what is at these paths be read. What may be read already is not named again: a deeper name
+    /// would take the right to write from the folder around it.
+    pub fn let_read(&mut self, paths: &[PathBuf]) {
+        for path in paths {
+            let known = resolve::real(path).map(|real| Reach::of(self).access(&real));
+            if matches!(known, Ok(Access::None)) {
+                self.readable.push(path.clone());
+            }
+        }
     }
 
     /// Whether a file tool of ours may read this path; gives the path behind all symbolic links. A

@@ -2,7 +2,7 @@
 //!
 //! Pure but for looking up what the named paths are: links in them are followed once, here.
 
-use super::{Profile, Sandbox, resolve, toolchains};
+use super::{Profile, Sandbox, resolve, secret_names, toolchains};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
@@ -20,11 +20,12 @@ pub enum Access {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reach {
     pub(super) named: BTreeMap<PathBuf, Access>,
+    without_secrets: bool,
 }
 
 impl Reach {
     pub fn of(sandbox: &Sandbox) -> Reach {
-        let mut reach = Reach { named: BTreeMap::new() };
+        let mut reach = Reach { named: BTreeMap::new(), without_secrets: sandbox.without_secrets };
         if sandbox.profile == Profile::Full {
             reach.grant(Path::new("/"), Access::Write);
             return reach;
@@ -49,6 +50,9 @@ impl Reach {
 
     /// What the policy says of this path, which holds no links.
     pub fn access(&self, path: &Path) -> Access {
+        if self.without_secrets && secret_names::is_secret(path) {
+            return Access::None;
+        }
         path.ancestors().find_map(|above| self.named.get(above).copied()).unwrap_or(Access::None)
     }
 

@@ -16,6 +16,7 @@ pub fn task(prompt: &str, options: AgentOptions) -> AgentTask {
         label: "a label".to_owned(),
         phase: Some("a phase".to_owned()),
         prompt: prompt.to_owned(),
+        mark: None,
         asked_before: 0,
         seed: 5,
         options,

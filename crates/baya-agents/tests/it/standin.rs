@@ -166,7 +166,7 @@ impl Stage {
                 std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
             }
             let mut sandbox = Sandbox::new(profile, &attempt.folder, &temporary);
-            sandbox.readable.extend(program.iter().cloned());
+            sandbox.let_read(&program);
             sandbox.applier = vec![env!("CARGO_BIN_EXE_sandbox").to_owned(), "__sandbox".to_owned()];
             Ok(Seat { sandbox, home, environment: environment() })
         })

@@ -198,18 +198,7 @@ impl State {
     fn apply_to_agent(&mut self, recorded: &Recorded) {
         match &recorded.event {
             Event::AgentQueued { .. } => self.apply_queued(&recorded.event),
-            Event::AgentReused { agent, call, key, occurrence, phase, .. } => {
-                self.asked.push(*agent);
-                self.occurrences.insert(key.clone(), occurrence + 1);
-                self.calls.insert(*call, CallFate::Reuses(*agent));
-                self.agent_of_call.insert(*call, *agent);
-                if let Some(left) = self.pool.get_mut(key) {
-                    left.remove(agent);
-                }
-                if let Some(agent) = self.agent_mut(*agent) {
-                    agent.phase = phase.clone();
-                }
-            }
+            Event::AgentReused { .. } => self.apply_reused(&recorded.event),
             Event::AgentStarted { agent, attempt } => {
                 if self.queue.front() == Some(agent) {
                     self.queue.pop_front();
@@ -255,6 +244,7 @@ impl State {
             }
             Event::AgentFinished { agent, outcome, usage, work, .. } => {
                 self.usage.add(usage);
+                self.mark_words(*agent, outcome);
                 if let Some(agent) = self.agent_mut(*agent) {
                     agent.usage.add(usage);
                     agent.turns = Vec::new();
@@ -266,8 +256,24 @@ impl State {
         }
     }
 
+    fn apply_reused(&mut self, event: &Event) {
+        let Event::AgentReused { agent, call, key, occurrence, phase, .. } = event else { return };
+        self.asked.push(*agent);
+        self.occurrences.insert(key.clone(), occurrence + 1);
+        self.calls.insert(*call, CallFate::Reuses(*agent));
+        self.agent_of_call.insert(*call, *agent);
+        if let Some(left) = self.pool.get_mut(key) {
+            left.remove(agent);
+        }
+        if let Some(agent) = self.agent_mut(*agent) {
+            agent.phase = phase.clone();
+        }
+    }
+
     fn apply_queued(&mut self, event: &Event) {
-        let Event::AgentQueued { agent, call, key, occurrence, label, phase, prompt, options, .. } = event
+        let Event::AgentQueued {
+            agent, call, key, occurrence, label, phase, prompt, options, tainted, ..
+        } = event
         else {
             return;
         };
@@ -284,6 +290,7 @@ impl State {
             phase: phase.clone(),
             prompt: prompt.clone(),
             options: options.clone(),
+            tainted: tainted.clone(),
             occurrence: *occurrence,
             state: AgentState::Queued,
             attempts: 0,

@@ -1,6 +1,7 @@
 //! What the script asks for, and what the run makes of it.
 
 use super::state::CallFate;
+use super::taint::Asked;
 use super::{Effect, Life, Run, call_key, options};
 use crate::call::{
     Call, CallKind, LogLevel, Payload, Site, Step, StepState, ThrowKind, Thrown, WorkflowTarget,
@@ -121,6 +122,12 @@ impl Run {
             return Ok(());
         }
         self.check_budget()?;
+        let tainted = self.judge_taint(&Asked {
+            prompt: &call.prompt,
+            options: &parsed.options,
+            label: &label,
+            site: call.site.as_ref(),
+        })?;
         let agent = AgentNumber(self.state.agents.len() as u32 + 1);
         let (prompt, options, site) = (call.prompt.clone(), parsed.options, call.site.clone());
         self.record(Event::AgentQueued {
@@ -133,6 +140,7 @@ impl Run {
             phase,
             prompt,
             options,
+            tainted,
             site,
         });
         Ok(())
@@ -161,7 +169,7 @@ impl Run {
         }
     }
 
-    fn warn_once(&mut self, about: String, text: String) {
+    pub(super) fn warn_once(&mut self, about: String, text: String) {
         if !self.state.warned.contains(&about) {
             self.record(Event::Logged { call: None, level: LogLevel::Warn, text, about: Some(about) });
         }

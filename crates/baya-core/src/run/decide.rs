@@ -93,6 +93,7 @@ impl Run {
             return;
         }
         let end = self.check_answer(number, report.end.clone());
+        let end = self.check_markable(number, end);
         let failed_for_good = match end {
             AttemptEnd::Answered(answer) => {
                 return self.finish(number, attempt, Outcome::Answered(answer), report);

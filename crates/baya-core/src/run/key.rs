@@ -25,6 +25,12 @@ pub fn call_key(prompt: &str, options: &AgentOptions) -> String {
     if let Some(effort) = options.effort {
         part(&mut hash, "effort", &[effort as u8]);
     }
+    if options.quarantine {
+        part(&mut hash, "quarantine", b"true");
+    }
+    if let Some(cwd) = &options.cwd {
+        part(&mut hash, "cwd", cwd.as_bytes());
+    }
     if options.worktree {
         part(&mut hash, "isolation", b"worktree");
     }

@@ -19,6 +19,7 @@ mod queue;
 mod resume;
 mod state;
 mod steps;
+mod taint;
 
 pub use approvals::{Approval, Approvals};
 pub use key::call_key;

@@ -15,9 +15,6 @@ pub struct ParsedOptions {
     pub warnings: Vec<(String, String)>,
 }
 
-/// Known options that this version does not have; they are refused, never ignored.
-const LATER: [&str; 2] = ["quarantine", "cwd"];
-
 pub fn parse(
     prompt: &str,
     given: &Map<String, Value>,
@@ -36,6 +33,10 @@ pub fn parse(
         set(&mut parsed, name, value)?;
     }
     check_names(&parsed.options, around)?;
+    check_quarantine(&parsed.options, around)?;
+    check_folder(&mut parsed.options, around)?;
+    check_model(&mut parsed, around);
+    check_refused(&parsed.options, given, around)?;
     check_isolation(&mut parsed, around)?;
     Ok(parsed)
 }
@@ -71,9 +72,10 @@ fn set(parsed: &mut ParsedOptions, name: &str, value: &Value) -> Result<(), Thro
             Some("worktree") => options.worktree = true,
             _ => parsed.warnings.push(unknown_value(name, value, "'worktree'")),
         },
+        "quarantine" => options.quarantine = yes(name, value)?,
+        "cwd" => options.cwd = Some(text(name, value)?).filter(|cwd| !cwd.is_empty()),
         "cache" => options.cache = cache(value)?,
         "onFailure" => options.on_failure = on_failure(value)?,
-        later if LATER.contains(&later) => return Err(not_in_this_version(later)),
         unknown => parsed
             .warnings
             .push((format!("option {unknown}"), format!("agent() has no option `{unknown}`; it is ignored"))),
@@ -104,6 +106,119 @@ fn check_names(options: &AgentOptions, around: &Surroundings) -> Result<(), Thro
         return Err(wrong(message));
     }
     Ok(())
+}
+
+/// Who reads what nobody vouches for must be held to reading, or it does not start.
+fn check_quarantine(options: &AgentOptions, around: &Surroundings) -> Result<(), Thrown> {
+    if !options.quarantine {
+        return Ok(());
+    }
+    let backend = options.backend.as_ref().unwrap_or(&around.backend);
+    if !around.backends_with_quarantine.contains(backend) {
+        let others = match around.backends_with_quarantine.as_slice() {
+            [] => "no backend here can".to_owned(),
+            others => format!("those that can: {}", others.join(", ")),
+        };
+        return Err(wrong(format!(
+            "quarantine: true: agents of backend `{backend}` bring tools of their own, which baya cannot take \
+             from them; {others}"
+        )));
+    }
+    if options.schema.is_none() {
+        return Err(wrong(
+            "quarantine: true needs a `schema`: what such an agent returns has to have a form that was fixed \
+             before it read anything"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// The folder as a path below the run's own, without detours.
+fn check_folder(options: &mut AgentOptions, around: &Surroundings) -> Result<(), Thrown> {
+    let Some(cwd) = &options.cwd else { return Ok(()) };
+    let outside = || {
+        let folder = &around.folder;
+        wrong(format!("the option `cwd` of agent(): `{cwd}` is outside of the working folder `{folder}`"))
+    };
+    let below = match cwd.strip_prefix('/') {
+        None => cwd.as_str(),
+        Some(_) => {
+            let rest = cwd.strip_prefix(around.folder.trim_end_matches('/')).ok_or_else(outside)?;
+            if !rest.is_empty() && !rest.starts_with('/') {
+                return Err(outside());
+            }
+            rest
+        }
+    };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in below.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop().ok_or_else(outside)?;
+            }
+            part => parts.push(part),
+        }
+    }
+    options.cwd = Some(parts.join("/")).filter(|path| !path.is_empty());
+    Ok(())
+}
+
+/// A model that nobody knows may be new, or a slip of the pen: the provider is asked, and the run says so.
+fn check_model(parsed: &mut ParsedOptions, around: &Surroundings) {
+    let Some(model) = parsed.options.model.as_deref().or(around.model.as_deref()) else { return };
+    let backend = parsed.options.backend.as_ref().unwrap_or(&around.backend);
+    let id = match model.split_once('/') {
+        None => model,
+        Some((provider, id)) if provider == backend.as_str() => id,
+        Some(_) => return,
+    };
+    let known = |id: &str| around.models_known.iter().any(|start| id.starts_with(start.as_str()));
+    if around.models_known.is_empty() || *backend != around.backend || known(&id.to_lowercase()) {
+        return;
+    }
+    let text = format!(
+        "model `{model}` is none that is known of `{backend}`: it is asked for as it is, its limits are unknown"
+    );
+    parsed.warnings.push((format!("model {model}"), text));
+}
+
+/// The tool changes nothing, runs nothing and reaches nobody.
+pub fn only_looks(tool: &str) -> bool {
+    const NAMES: [&str; 11] = [
+        "read",
+        "glob",
+        "grep",
+        "todo",
+        "Read",
+        "LS",
+        "NotebookRead",
+        "Glob",
+        "Grep",
+        "TodoWrite",
+        "StructuredOutput",
+    ];
+    let name = tool.trim().split('(').next().unwrap_or_default();
+    NAMES.contains(&name.trim())
+}
+
+/// What a backend cannot be held to is refused before anything is spent, never ignored.
+fn check_refused(
+    options: &AgentOptions,
+    given: &Map<String, Value>,
+    around: &Surroundings,
+) -> Result<(), Thrown> {
+    let backend = options.backend.as_ref().unwrap_or(&around.backend);
+    let refused = around.options_refused.get(backend).map(Vec::as_slice).unwrap_or_default();
+    let is_given = |name: &&String| given.get(name.as_str()).is_some_and(|value| !value.is_null());
+    match refused.iter().find(is_given) {
+        None => Ok(()),
+        Some(name) => Err(wrong(format!(
+            "agents of backend `{backend}` cannot be held to the option `{name}`; leave it out, or choose \
+             another `backend`"
+        ))),
+    }
 }
 
 fn check_isolation(parsed: &mut ParsedOptions, around: &Surroundings) -> Result<(), Thrown> {
@@ -143,10 +258,6 @@ fn wrong(message: String) -> Thrown {
     Thrown { kind: ThrowKind::Option, message }
 }
 
-fn not_in_this_version(name: &str) -> Thrown {
-    wrong(format!("the option `{name}` of agent() is not in this version"))
-}
-
 fn unknown_value(name: &str, value: &Value, known: &str) -> (String, String) {
     (
         format!("{name} {value}"),
@@ -182,6 +293,11 @@ fn whole(name: &str, value: &Value) -> Result<u64, Thrown> {
         (0.0..9e15).contains(&float).then_some(float as u64)
     });
     number.ok_or_else(|| wrong(format!("the option `{name}` of agent() is a number from 0, not `{value}`")))
+}
+
+fn yes(name: &str, value: &Value) -> Result<bool, Thrown> {
+    let yes = value.as_bool();
+    yes.ok_or_else(|| wrong(format!("the option `{name}` of agent() is true or false, not `{value}`")))
 }
 
 fn small(name: &str, value: &Value) -> Result<u32, Thrown> {

@@ -61,7 +61,11 @@ impl Run {
             attempt,
             label: agent.label.clone(),
             phase: agent.phase.clone(),
-            prompt: agent.prompt.clone(),
+            prompt: agent
+                .tainted
+                .as_ref()
+                .map_or_else(|| agent.prompt.clone(), |it| it.fenced(&agent.prompt)),
+            mark: agent.tainted.as_ref().and_then(|tainted| tainted.mark.clone()),
             asked_before: agent.occurrence,
             seed: self.seed_of(&agent.key, agent.occurrence),
             options: agent.options.clone(),

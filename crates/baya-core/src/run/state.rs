@@ -13,6 +13,7 @@ use crate::event::{Delivered, Failures, Outcome, RunStatus, ScriptRecord, Surrou
 use crate::ids::{AgentNumber, CallId, FrameId, RunId};
 use crate::limits::Limits;
 use crate::step::StepNumber;
+use crate::taint::{Tainted, TextIndex};
 use crate::turn::TurnRecord;
 use crate::work::Work;
 use serde_json::Value;
@@ -48,6 +49,7 @@ pub struct Agent {
     pub phase: Option<String>,
     pub prompt: String,
     pub options: AgentOptions,
+    pub tainted: Option<Tainted>,
     pub occurrence: u32,
     pub state: AgentState,
     /// Attempts begun, those lost in a crash included.
@@ -157,6 +159,8 @@ pub struct State {
     // --- the run's whole life
     pub agents: Vec<Agent>,
     pub usage: Usage,
+    /// What agents in quarantine returned.
+    pub marked: TextIndex,
     /// Subjects a warning was given about.
     pub warned: BTreeSet<String>,
     /// Questions of agents to people.
@@ -214,6 +218,7 @@ impl Default for State {
             ended: None,
             agents: Vec::new(),
             usage: Usage::default(),
+            marked: TextIndex::default(),
             warned: BTreeSet::new(),
             approvals: Approvals::default(),
             steps: Steps::default(),

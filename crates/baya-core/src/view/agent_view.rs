@@ -6,6 +6,7 @@ use crate::agent::{AgentOptions, Answer, AttemptEnd, Cause, Progress, Usage};
 use crate::call::Site;
 use crate::event::{Event, Outcome, Recorded};
 use crate::ids::AgentNumber;
+use crate::taint::Tainted;
 use crate::turn::TurnRecord;
 use crate::work::Work;
 use serde::Serialize;
@@ -25,6 +26,12 @@ pub struct AgentView {
     pub attempts: u32,
     pub started_ms: Option<i64>,
     pub duration_ms: Option<u64>,
+    /// It works in quarantine: what it returns is marked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub quarantine: bool,
+    /// Agents in quarantine whose words it was given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tainted_by: Vec<AgentNumber>,
     /// Of all attempts.
     pub usage: Usage,
     pub model_asked: Option<String>,
@@ -60,6 +67,8 @@ impl AgentView {
             attempts: 0,
             started_ms: None,
             duration_ms: None,
+            quarantine: false,
+            tainted_by: Vec::new(),
             usage: Usage::default(),
             model_asked: None,
             model_served: None,
@@ -71,8 +80,20 @@ impl AgentView {
 
     /// Another model answered than was asked for (C28).
     pub fn was_served_by_another(&self) -> bool {
-        matches!((&self.model_asked, &self.model_served), (Some(asked), Some(served)) if asked != served)
+        match (&self.model_asked, &self.model_served) {
+            (Some(asked), Some(served)) => !is_same_model(asked, served),
+            (Some(_) | None, None) | (None, Some(_)) => false,
+        }
     }
+}
+
+/// The same id, or the same with a date: `claude-x` and `claude-x-20260101`.
+fn is_same_model(asked: &str, served: &str) -> bool {
+    let rest = served.strip_prefix(asked);
+    rest.is_some_and(|rest| {
+        let date = rest.strip_prefix(['-', '@']).unwrap_or(rest);
+        rest.is_empty() || (date.len() >= 8 && date.chars().all(|char| char.is_ascii_digit() || char == '-'))
+    })
 }
 
 /// Agents by what they are doing.
@@ -116,6 +137,8 @@ pub struct AgentStory {
     pub phase: Option<String>,
     pub prompt: String,
     pub options: AgentOptions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tainted: Option<Tainted>,
     pub key: String,
     pub site: Option<Site>,
     /// The last attempt is the one that ended the agent, if it has ended.
@@ -202,7 +225,8 @@ impl AgentStory {
     }
 
     fn begin(event: &Event, wanted: AgentNumber) -> Option<AgentStory> {
-        let Event::AgentQueued { agent, label, phase, prompt, options, key, site, .. } = event else {
+        let Event::AgentQueued { agent, label, phase, prompt, options, tainted, key, site, .. } = event
+        else {
             return None;
         };
         (*agent == wanted).then(|| AgentStory {
@@ -211,6 +235,7 @@ impl AgentStory {
             phase: phase.clone(),
             prompt: prompt.clone(),
             options: options.clone(),
+            tainted: tainted.clone(),
             key: key.clone(),
             site: site.clone(),
             attempts: Vec::new(),

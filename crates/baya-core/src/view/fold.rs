@@ -121,8 +121,10 @@ impl RunView {
 
     fn apply_to_agent(&mut self, recorded: &Recorded) {
         match &recorded.event {
-            Event::AgentQueued { agent, label, phase, .. } => {
+            Event::AgentQueued { agent, label, phase, options, tainted, .. } => {
                 let shown = self.agent(*agent);
+                shown.quarantine = options.quarantine;
+                shown.tainted_by = tainted.as_ref().map(|tainted| tainted.from.clone()).unwrap_or_default();
                 shown.label.clone_from(label);
                 shown.phase.clone_from(phase);
                 shown.state = AgentState::Queued;

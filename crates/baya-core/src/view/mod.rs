@@ -5,10 +5,12 @@
 //! and is never read by the run itself.
 
 mod agent_view;
+mod flow;
 mod fold;
 mod run_view;
 mod work_view;
 
 pub use agent_view::{AgentCounts, AgentState, AgentStory, AgentView, AttemptStory};
+pub use flow::{Flow, FlowAgent, Use};
 pub use run_view::{Denied, GroupKind, GroupView, LogLine, Question, RunState, RunView};
 pub use work_view::{StepView, WorkView};

@@ -1,8 +1,10 @@
 //! Tests of the core, feature by feature.
 
+mod flow;
 mod run;
 mod schema;
 mod script;
 mod simulate;
 mod simulate_rules;
+mod taint;
 mod view;

@@ -207,6 +207,25 @@ fn progress_belongs_to_the_attempt_that_is_at_work() {
 }
 
 #[test]
+fn c28_a_model_with_a_date_is_the_same_and_any_other_is_another() {
+    for (served, is_other) in [
+        ("big", false),
+        ("big-20260101", false),
+        ("big@20260101", false),
+        ("big-2026-01-01", false),
+        ("big-mini", true),
+        ("bigger", true),
+        ("small", true),
+    ] {
+        let mut answer = answered(1, "x", "reported");
+        answer["model_served"] = json!(served);
+        let events = [started(json!([])), queued(1, "a", None), began(1, 1), answer];
+        let view = RunView::of(&journal(&events));
+        assert_eq!(view.agents[&AgentNumber(1)].was_served_by_another(), is_other, "{served}");
+    }
+}
+
+#[test]
 fn a_parked_run_keeps_its_cause() {
     let parked =
         json!({"event": "run_parked", "cause": {"kind": "key", "message": "refused", "hint": "set it"}});

@@ -34,7 +34,7 @@ pub struct DriveFlags {
     /// The model of agents that name none: an alias, an id, or provider/model
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
-    /// Who works: `simulated`, a provider, or a command of the settings
+    /// Who works: `simulated`, a provider, `codex`, `claude`, or a command of the settings
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
     /// Answers for simulated agents

@@ -14,6 +14,7 @@ use crate::wiring::backends::{self, Choice};
 use crate::wiring::pool::LocalPool;
 use crate::wiring::scripts::Workflows;
 use crate::wiring::{bench, gates, host, outside};
+use baya_agents::admission::Admission;
 use baya_agents::mcp::end_left;
 use baya_core::event::ScriptRecord;
 use baya_core::ids::RunId;
@@ -84,7 +85,11 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
         journal: Box::new(journal),
         steps: Arc::new(host::build(&run_id, profile, folders, &events)?),
         surroundings: backends.surroundings(folders),
-        pool: Arc::new(LocalPool::new(backends, folders.working.clone()).with_gates(gates)),
+        pool: Arc::new(
+            LocalPool::new(backends, folders.working.clone())
+                .with_gates(gates)
+                .with_admission(Admission::new(settings.agent_memory())),
+        ),
         workflows: Arc::new(workflows),
         begin: Begin::Resume {
             past: Some(events),
@@ -153,6 +158,8 @@ fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
         model: args.drive.model.clone().or(had.model).or(set.model),
         rules: args.drive.rules.clone().or(had.rules).or(set.rules),
         sandbox: args.drive.sandbox.or(had.sandbox).or(set.sandbox),
+        // How careful to be is the user's to say anew each time.
+        taint: set.taint,
         best_effort: set.best_effort,
         ..Choice::default()
     }

@@ -7,10 +7,10 @@ use crate::folders::Folders;
 use crate::output;
 use crate::views::json::{Extent, event};
 use crate::views::palette::Palette;
-use crate::views::{sanitise, show, words};
+use crate::views::{flow, sanitise, show, words};
 use baya_core::event::Recorded;
 use baya_core::ids::AgentNumber;
-use baya_core::view::{AgentStory, RunState, RunView};
+use baya_core::view::{AgentStory, Flow, RunState, RunView};
 use baya_engine::runs::{RunStore, RunSummary};
 use serde_json::json;
 
@@ -24,6 +24,9 @@ pub struct Args {
     /// Every event of the journal
     #[arg(long, conflicts_with = "agent")]
     pub events: bool,
+    /// Which agents used whose words, and where marked ones went
+    #[arg(long, conflicts_with_all = ["agent", "events"])]
+    pub flow: bool,
     /// As JSON
     #[arg(long)]
     pub json: bool,
@@ -37,6 +40,7 @@ pub fn execute(args: &Args) -> Result<Exit, Failure> {
     match &args.agent {
         Some(wanted) => tell_agent(&prefix.events, wanted, args.json)?,
         None if args.events => tell_events(&prefix.events, args.json),
+        None if args.flow => tell_flow(&prefix.events, args.json),
         None => {
             let summary = store.summary(&run).map_err(|error| of_journal(&error))?;
             tell_run(&prefix.events, &summary, args.json);
@@ -69,6 +73,16 @@ fn tell_run(events: &[Recorded], summary: &RunSummary, as_json: bool) {
             summary.id
         )),
     }
+}
+
+fn tell_flow(events: &[Recorded], as_json: bool) {
+    let flow = Flow::of(events);
+    if !as_json {
+        return flow::lines(&flow, Palette::of_stdout()).iter().for_each(|line| output::data(line));
+    }
+    let mut value = json!(flow);
+    value["type"] = json!("run_flow");
+    output::data(&sanitise::json(&value.to_string()));
 }
 
 fn tell_agent(events: &[Recorded], wanted: &str, as_json: bool) -> Result<(), Failure> {

@@ -1,15 +1,17 @@
 //! The form of a settings file.
 
 use super::guard::{Approvals, HeavySection, HooksSection};
+use super::programs::BackendSection;
 use crate::failure::Failure;
 use crate::near::did_you_mean;
 use crate::quantity;
-use crate::wiring::bench;
+use crate::wiring::{bench, clis};
 use baya_agents::api::ProviderSettings;
 use baya_agents::egress::HostRules;
 use baya_agents::mcp::config::ServerConfig;
 use baya_agents::policy::PolicyFile;
 use baya_agents::sandbox::Profile;
+use baya_core::taint::TaintUse;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,6 +30,8 @@ pub struct SettingsFile {
     pub requests: RequestsSection,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
+    pub backends: BTreeMap<String, BackendSection>,
+    pub acp: BTreeMap<String, AcpSection>,
     pub models: BTreeMap<String, String>,
     pub rules: Option<String>,
     /// Whether agents see the project's memory files.
@@ -46,6 +50,8 @@ pub struct SettingsFile {
     pub heavy: HeavySection,
     /// What a process of an agent needs: `agent` for all, others by kind, as `claude`.
     pub memory: BTreeMap<String, Bytes>,
+    /// What becomes of prompts that hold text of an agent in quarantine.
+    pub taint: Option<TaintUse>,
     /// Servers of tools, as `.mcp.json` describes them.
     pub mcp: BTreeMap<String, McpSection>,
     /// Variables that descriptions of servers may name, beside the usual ones.
@@ -129,6 +135,22 @@ pub struct CommandSection {
     #[serde(default)]
     pub env: Vec<String>,
     pub timeout: Option<Duration>,
+}
+
+/// An agent of the Agent Client Protocol as a backend: `[acp.NAME]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcpSection {
+    pub argv: Argv,
+    /// As for a command; in values, `{openai}`, `{anthropic}`, `{key}` and `{model}` stand for what the
+    /// gateway gives.
+    #[serde(default)]
+    pub env: Vec<String>,
+    /// It talks to itself over a port.
+    #[serde(default)]
+    pub own_port: bool,
+    /// The longest its first answer may take.
+    pub start_timeout: Option<Duration>,
 }
 
 /// At least the program.
@@ -257,8 +279,22 @@ impl<'de> Deserialize<'de> for DurationOrNever {
 
 impl SettingsFile {
     pub fn parse(text: &str, path: &Path) -> Result<SettingsFile, Failure> {
-        toml::from_str(text).map_err(|error| refusal(&error, text, path))
+        let file: SettingsFile = toml::from_str(text).map_err(|error| refusal(&error, text, path))?;
+        match file.backends.keys().find(|name| !clis::names().any(|known| known == *name)) {
+            Some(name) => Err(unknown_backend(name, path)),
+            None => Ok(file),
+        }
     }
+}
+
+fn unknown_backend(name: &str, path: &Path) -> Failure {
+    let known: Vec<&str> = clis::names().collect();
+    Failure::usage(format!("settings `{}`: there is no program `[backends.{name}]`", path.display()))
+        .hint(
+            did_you_mean(name, known.iter().copied())
+                .unwrap_or_else(|| format!("there is {}", known.join(", "))),
+        )
+        .hint("any other program is a command: `[commands.NAME]` with `argv = [\"…\"]`")
 }
 
 fn refusal(error: &toml::de::Error, text: &str, path: &Path) -> Failure {

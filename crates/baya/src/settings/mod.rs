@@ -5,11 +5,14 @@
 
 mod file;
 mod guard;
+mod programs;
 
 pub use file::{
-    CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, RequestsSection, SettingsFile,
+    AcpSection, CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, RequestsSection,
+    SettingsFile,
 };
 pub use guard::{Approvals, HeavySection};
+pub use programs::BackendSection;
 
 use crate::failure::{Failure, in_words};
 use crate::folders::Folders;
@@ -20,6 +23,7 @@ use baya_agents::mcp::config::Declared;
 use baya_agents::policy::{Hook, PolicyFile};
 use baya_agents::sandbox::Profile;
 use baya_core::limits::Limits;
+use baya_core::taint::TaintUse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -43,6 +47,9 @@ pub struct Settings {
     pub requests: RequestsSection,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
+    /// Agents that are known programs.
+    pub backends: BTreeMap<String, BackendSection>,
+    pub acp: BTreeMap<String, AcpSection>,
     /// Model aliases.
     pub models: BTreeMap<String, String>,
     /// Rules for simulated agents.
@@ -59,6 +66,8 @@ pub struct Settings {
     pub heavy: HeavySection,
     /// Bytes that a process of an agent needs, by kind.
     pub memory: BTreeMap<String, u64>,
+    /// What becomes of prompts with marked text; a project's file can only make it stricter.
+    pub taint: Option<TaintUse>,
     /// Commands run even where the sandbox cannot be had as a whole.
     pub best_effort: bool,
     /// Servers of tools of the user.
@@ -80,6 +89,7 @@ pub struct Settings {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Wanted {
     pub commands: BTreeMap<String, CommandSection>,
+    pub acp: BTreeMap<String, AcpSection>,
     pub hooks: Vec<Hook>,
 }
 
@@ -95,11 +105,13 @@ impl Settings {
             let text = std::fs::read_to_string(&path).map_err(|error| {
                 Failure::usage(format!("cannot read the settings `{}`: {}", path.display(), in_words(&error)))
             })?;
-            let file = SettingsFile::parse(&text, &path)?;
+            let mut file = SettingsFile::parse(&text, &path)?;
             if is_projects(&path) {
                 keep_keys_at_home(&file, &path, folders)?;
                 settings.want(&file, &path, folders);
                 settings.project = Some((path.clone(), file.clone()));
+                // A project may ask for more care than its user, never for less.
+                file.taint = file.taint.filter(|taint| *taint > TaintUse::default());
             } else {
                 settings.fill_own(&file, &path, folders);
             }
@@ -123,6 +135,7 @@ impl Settings {
         self.script_depth = self.script_depth.or(file.script.depth);
         self.rules = self.rules.take().or(file.rules.map(|rules| folders.expand(&rules, base)));
         self.requests = self.requests.or(file.requests);
+        self.taint = self.taint.max(file.taint);
         self.sandbox = self.sandbox.or(file.sandbox.and_then(ProfileName::without_trust));
         self.memory_files = self.memory_files.or(file.memory_files);
         self.policies.push((path.to_owned(), file.policy));
@@ -132,6 +145,7 @@ impl Settings {
         fill_map(&mut self.memory, file.memory, |bytes| bytes.0);
         fill_map(&mut self.concurrency_by_model, file.concurrency_by_model, |count| count.0);
         fill_map(&mut self.providers, file.providers, |provider| provider);
+        fill_map(&mut self.backends, file.backends, |backend| at_home(backend, folders, base));
         fill_map(&mut self.models, file.models, |model| model);
     }
 
@@ -139,13 +153,14 @@ impl Settings {
     fn want(&mut self, file: &SettingsFile, path: &Path, folders: &Folders) {
         let base = path.parent().unwrap_or(Path::new("/"));
         let (commands, hooks) = (placed_all(file, folders, base), file.hooks.hooks(folders, base));
-        self.wanted = Wanted { commands, hooks };
+        self.wanted = Wanted { commands, acp: placed_agents(file, folders, base), hooks };
     }
 
     /// Takes what only the user's own file may say.
     fn fill_own(&mut self, file: &SettingsFile, path: &Path, folders: &Folders) {
         let base = path.parent().unwrap_or(Path::new("/"));
         self.commands = placed_all(file, folders, base);
+        self.acp = placed_agents(file, folders, base);
         self.hooks = file.hooks.hooks(folders, base);
         if let Some(ProfileName::Enforced(Profile::Full)) = file.sandbox {
             self.sandbox = self.sandbox.or(Some(Profile::Full));
@@ -224,10 +239,24 @@ fn placed(mut command: CommandSection, folders: &Folders, base: &Path) -> Comman
     command
 }
 
+fn placed_agents(file: &SettingsFile, folders: &Folders, base: &Path) -> BTreeMap<String, AcpSection> {
+    let mut agents = file.acp.clone();
+    agents.values_mut().for_each(|agent| place_program(&mut agent.argv.0, folders, base));
+    agents
+}
+
 fn place_program(argv: &mut [String], folders: &Folders, base: &Path) {
     if let Some(program) = argv.first_mut().filter(|program| program.contains('/')) {
         *program = folders.expand(program, base).display().to_string();
     }
+}
+
+/// As [`placed`].
+fn at_home(mut backend: BackendSection, folders: &Folders, base: &Path) -> BackendSection {
+    if let Some(program) = backend.program.as_mut().filter(|program| program.contains('/')) {
+        *program = folders.expand(program, base).display().to_string();
+    }
+    backend
 }
 
 fn fill_map<A, B>(into: &mut BTreeMap<String, B>, from: BTreeMap<String, A>, convert: impl Fn(A) -> B) {

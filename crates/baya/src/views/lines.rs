@@ -2,7 +2,7 @@
 
 use super::summary::loose_sandbox;
 use super::words;
-use super::{frame, sanitise};
+use super::{frame, sanitise, show};
 use baya_core::agent::{Cause, Progress, Wait};
 use baya_core::approval::{ApprovalRequest, Patience};
 use baya_core::event::{Event, Outcome};
@@ -40,14 +40,16 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
                 Outcome::Answered(_) => format!("done in {}", words::duration(*duration_ms)),
                 Outcome::Failed(cause) => format!("failed: {}", cause_words(cause)),
             };
-            vec![clean(&format!("{agent} {label}: {end}"))]
+            let served = view.agents.get(agent).filter(|agent| agent.was_served_by_another());
+            let served = served.map(|agent| format!(", {}", show::served_words(agent))).unwrap_or_default();
+            vec![clean(&format!("{agent} {label}: {end}{served}"))]
         }
         Event::StepEnded { number, .. } => view.steps.get(number).map(step_line).into_iter().collect(),
         Event::Landing { record } => landing_line(record, view).into_iter().collect(),
         Event::RunParked { cause, wakes_at_ms: Some(at_ms) } => vec![
             clean(&format!("parked: {}", cause_words(cause))),
             format!(
-                "it goes on by itself at {} UTC; ctrl-c and `baya resume` later do as well",
+                "it goes on by itself at {} UTC; or ctrl-c, and `baya resume` later",
                 words::moment(*at_ms)
             ),
         ],
@@ -135,6 +137,8 @@ pub struct Told {
     pauses: BTreeMap<String, i64>,
     /// Providers that take only so many at once.
     full: BTreeSet<String>,
+    /// Agents that fill a cache for others.
+    firsts: BTreeSet<AgentNumber>,
 }
 
 impl Told {
@@ -152,6 +156,10 @@ impl Told {
             Progress::Waiting { wait: Wait::Provider { provider, at_once } } => {
                 let line = format!("agents wait for each other: {provider} takes {at_once} at once, so far");
                 self.full.insert(provider.clone()).then(|| clean(&line))
+            }
+            Progress::Waiting { wait: Wait::Prefix { first } } => {
+                let line = format!("agents wait for the cache that {first} fills");
+                self.firsts.insert(*first).then_some(line)
             }
             Progress::Waiting { .. }
             | Progress::Asked

@@ -6,6 +6,8 @@ use super::palette::Palette;
 use super::summary;
 use super::{sanitise, words};
 use baya_core::agent::{Answer, AttemptEnd};
+use baya_core::ids::AgentNumber;
+use baya_core::taint::Tainted;
 use baya_core::view::{AgentState, AgentStory, AgentView, AttemptStory, RunView};
 use serde_json::Value;
 
@@ -67,17 +69,36 @@ fn agent_line(agent: &AgentView, view: &RunView, palette: Palette) -> String {
     if agent.reused {
         text.push_str(", reused");
     }
+    if agent.quarantine {
+        text.push_str(", in quarantine");
+    }
+    if !agent.tainted_by.is_empty() {
+        text.push_str(&format!(", was given words of {}", listed(&agent.tainted_by)));
+    }
     if agent.generation < view.generation {
         text.push_str(&format!(", of generation {}", agent.generation));
     }
     if agent.was_served_by_another() {
-        text.push_str(&format!(", {}", served_words(&agent.model_asked, &agent.model_served)));
+        text.push_str(&format!(", {}", served_words(agent)));
     }
     let line = sanitise::line(&text);
     if agent.state == AgentState::Failed { palette.bad(&line) } else { line }
 }
 
-fn served_words(asked: &Option<String>, served: &Option<String>) -> String {
+/// `#1, #2 and 3 others`
+fn listed(agents: &[AgentNumber]) -> String {
+    let shown: Vec<String> = agents.iter().take(2).map(ToString::to_string).collect();
+    let others = agents.len() - shown.len();
+    let more = if others > 0 { format!(" and {others} others") } else { String::new() };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// Which model was asked for, and which answered.
+pub fn served_words(agent: &AgentView) -> String {
+    model_words(&agent.model_asked, &agent.model_served)
+}
+
+fn model_words(asked: &Option<String>, served: &Option<String>) -> String {
     match (asked, served) {
         (Some(asked), Some(served)) if asked != served => format!("asked for {asked}, served by {served}"),
         (_, Some(served)) => served.clone(),
@@ -112,6 +133,7 @@ pub fn agent(story: &AgentStory, palette: Palette) -> Vec<String> {
     let options = serde_json::to_value(&story.options).unwrap_or_default();
     lines.extend(titled("prompt", true));
     lines.extend(indented(&story.prompt));
+    lines.extend(story.tainted.iter().map(|tainted| sanitise::line(&taint_words(tainted))));
     lines.extend(titled("options", true));
     lines.extend(indented(&value_text(&options)));
     for attempt in &story.attempts {
@@ -120,6 +142,14 @@ pub fn agent(story: &AgentStory, palette: Palette) -> Vec<String> {
     lines.extend(story.reused_by.iter().map(|generation| format!("reused by generation {generation}")));
     lines.extend(outcome(story, palette));
     lines
+}
+
+fn taint_words(tainted: &Tainted) -> String {
+    let sent = match &tainted.mark {
+        Some(mark) => format!("sent between `<data-{mark}>` and `</data-{mark}>`"),
+        None => "sent as they are".to_owned(),
+    };
+    format!("it holds words of {}, which worked in quarantine; {sent}", listed(&tainted.from))
 }
 
 fn attempt_lines(told: &AttemptStory) -> Vec<String> {
@@ -132,7 +162,7 @@ fn attempt_lines(told: &AttemptStory) -> Vec<String> {
     };
     let time = told.duration_ms.map(|ms| format!(" in {}", words::duration(ms))).unwrap_or_default();
     let mut lines = titled(&sanitise::line(&format!("attempt {}: {end}{time}", told.attempt)), true);
-    lines.push(sanitise::line(&format!("  model:  {}", served_words(&told.model_asked, &told.model_served))));
+    lines.push(sanitise::line(&format!("  model:  {}", model_words(&told.model_asked, &told.model_served))));
     let source = serde_json::to_value(told.usage.source).unwrap_or_default();
     let source = source.as_str().unwrap_or_default();
     lines.push(format!("  tokens: {} ({source}), requests: {}", words::tokens(&told.usage), told.requests));

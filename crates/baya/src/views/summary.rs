@@ -9,12 +9,16 @@ use baya_core::agent::{Cause, UsageSource};
 use baya_core::call::{ScriptError, ScriptErrorKind, Site};
 use baya_core::event::{Failures, RunStatus};
 use baya_core::view::{AgentState, AgentView, RunState, RunView};
+use std::collections::BTreeMap;
 
 /// Failed agents named in a summary; `show` names all.
 const FAILED_SHOWN: usize = 5;
 const WARNINGS_SHOWN: usize = 5;
 /// Of an error's message; `show --json` has all.
 const ERROR_CHARS_MAX: usize = 4_000;
+
+const TOO_LATE: &str =
+    "hint: with a longer `reset_wait` under `[requests]` in the settings a run waits so long";
 
 /// The lines; the first says how it ended.
 pub fn draw(view: &RunView, palette: Palette) -> Vec<String> {
@@ -27,6 +31,8 @@ pub fn draw(view: &RunView, palette: Palette) -> Vec<String> {
         lines.extend(error_lines(error).iter().map(|line| palette.bad(line)));
     }
     lines.extend(failed_lines(view));
+    lines.extend(served_lines(view).iter().map(|line| palette.warn(line)));
+    lines.extend(taint_line(view).map(|line| palette.warn(&line)));
     lines.extend(warning_lines(view, palette));
     lines.extend(denied_lines(view, palette));
     lines.extend(question_lines(view, palette));
@@ -164,6 +170,28 @@ fn failed_line(agent: &AgentView) -> String {
     sanitise::line(&format!("  {} {}: {why}", agent.agent, agent.label))
 }
 
+/// A model that was not asked for is never passed over in silence.
+fn served_lines(view: &RunView) -> Vec<String> {
+    let mut pairs: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for agent in view.present_agents().filter(|agent| agent.was_served_by_another()) {
+        if let (Some(asked), Some(served)) = (&agent.model_asked, &agent.model_served) {
+            *pairs.entry((asked, served)).or_default() += 1;
+        }
+    }
+    let line = |((asked, served), count): (&(&str, &str), &u64)| {
+        let agents = words::plural(*count, "agent", "agents");
+        sanitise::line(&format!("model: {agents} asked for {asked} and got answers of {served}"))
+    };
+    pairs.iter().take(WARNINGS_SHOWN).map(line).collect()
+}
+
+fn taint_line(view: &RunView) -> Option<String> {
+    let count = view.present_agents().filter(|agent| !agent.tainted_by.is_empty()).count() as u64;
+    let run = view.run.as_ref().filter(|_| count > 0)?;
+    let agents = words::plural(count, "agent with power was", "agents with power were");
+    Some(format!("taint: {agents} given words of agents in quarantine: baya show {run} --flow"))
+}
+
 /// Without those that say why an agent gave nothing: they stand above.
 fn warning_lines(view: &RunView, palette: Palette) -> Vec<String> {
     let causes: Vec<&str> =
@@ -213,9 +241,14 @@ fn next_steps(view: &RunView) -> Vec<String> {
     let mut lines = Vec::new();
     if let RunState::Parked { cause, wakes_at_ms } = &view.state {
         lines.extend(cause_hint(cause));
-        lines.extend(wakes_at_ms.map(|at_ms| {
-            format!("wakes:  by itself at {} UTC, while its process is there", words::moment(at_ms))
-        }));
+        lines.extend(match (wakes_at_ms, cause.retry_at_ms) {
+            (Some(at_ms), _) => Some(format!(
+                "wakes:  by itself at {} UTC, while its process is there",
+                words::moment(*at_ms)
+            )),
+            (None, Some(_)) => Some(TOO_LATE.to_owned()),
+            (None, None) => None,
+        });
     }
     lines.push(format!("show:   baya show {run}"));
     match &view.state {

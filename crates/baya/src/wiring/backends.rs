@@ -10,24 +10,30 @@ use crate::output;
 use crate::settings::{RequestsSection, Settings};
 use crate::trust::Trust;
 use crate::views::sanitise;
+use crate::wiring::clis::{self, Clis};
 use crate::wiring::confines::Confines;
+use crate::wiring::gateway::{self, LazyGateway};
 use crate::wiring::limits::LimitsFile;
-use crate::wiring::{bench, commands, outside};
+use crate::wiring::{acp, bench, commands, outside};
+use baya_agents::acp::PREFIX;
 use baya_agents::admission::Slots;
-use baya_agents::agent_types::{self, AgentTypes};
+use baya_agents::agent_types::{self, AgentType, AgentTypes};
 use baya_agents::api::{
     ApiBackend, ApiSettings, ProviderConfig, ProviderKind, SelectError, check_address, discover,
-    find_providers,
+    find_providers, rights,
 };
 use baya_agents::backend::Backend;
 use baya_agents::governor::{Governor, GovernorSettings};
 use baya_agents::mcp::Servers;
+use baya_agents::models::known_beginnings;
 use baya_agents::program::end_survivor;
 use baya_agents::sandbox::Profile;
 use baya_agents::simulated::Simulated;
-use baya_core::agent::{AgentProcess, AgentTask, Cause, CauseKind};
+use baya_core::agent::{AgentOptions, AgentProcess, AgentTask, Cause, CauseKind};
 use baya_core::event::Surroundings;
+use baya_core::run::options::only_looks;
 use baya_core::simulate::Rules;
+use baya_core::taint::TaintUse;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -45,6 +51,8 @@ pub struct Choice {
     pub rules: Option<PathBuf>,
     /// How much the tools of agents may do.
     pub sandbox: Option<Profile>,
+    /// What becomes of prompts with marked text.
+    pub taint: TaintUse,
     /// Commands run even where the sandbox cannot be had as a whole.
     pub best_effort: bool,
     /// What the folder may run and open.
@@ -58,6 +66,7 @@ impl Choice {
             model: flags.model.clone().or_else(|| settings.model.clone()),
             rules: flags.rules.clone().or_else(|| settings.rules.clone()),
             sandbox: flags.sandbox.or(settings.sandbox),
+            taint: settings.taint.unwrap_or_default(),
             best_effort: settings.best_effort,
             trust: Trust::default(),
         }
@@ -71,27 +80,31 @@ pub struct Backends {
     /// Those that are programs.
     programs: Vec<String>,
     types: Arc<AgentTypes>,
+    /// How ids and aliases begin that the default backend is known to have.
+    models_known: Vec<String>,
+    /// Agents may have tools that reach the web, or servers of others.
+    reaches_out: bool,
     choice: Choice,
-    /// Servers of tools, of all backends.
-    servers: Option<Arc<Servers>>,
     /// Of requests to model APIs; absent where none are made.
     limits: Option<LimitsFile>,
+    /// Servers of tools, of all backends.
+    servers: Option<Arc<Servers>>,
 }
 
-type ByName = BTreeMap<String, Arc<dyn Backend>>;
-type Environment = BTreeMap<String, String>;
+pub(super) type ByName = BTreeMap<String, Arc<dyn Backend>>;
+pub(super) type Environment = BTreeMap<String, String>;
 
 /// Finds and builds them.
 pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Result<Backends, Failure> {
     let env = environment();
     let types = Arc::new(find_types(folders));
-    let profile = choice.sandbox.unwrap_or_default();
-    let confines = Confines::new(folders, settings, &env).await?;
-    let slots = Slots::new(settings.slots(folders));
-    let bench = bench::build(profile, folders, &confines, slots);
-    let outside = outside::build(folders, settings, &types, &choice.trust, profile, &confines, &env);
     let governor = Governor::new(governor_settings(&settings.requests));
     let limits = Some(LimitsFile::open(&folders.state, governor.clone()));
+    let slots = Slots::new(settings.slots(folders));
+    let profile = choice.sandbox.unwrap_or_default();
+    let confines = Confines::new(folders, settings, &env).await?;
+    let bench = bench::build(profile, folders, &confines, slots);
+    let outside = outside::build(folders, settings, &types, &choice.trust, profile, &confines, &env);
     let api = |name: &str, providers| -> Arc<dyn Backend> {
         let settings = api_settings(&choice, settings);
         let backend = ApiBackend::new(name, providers, settings, types.clone()).governed_by(&governor);
@@ -103,8 +116,33 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     for provider in &found {
         by_name.insert(provider.name.clone(), api(&provider.name, first(&found, &provider.name)));
     }
+    // One for all programs, and one governor with it.
+    let gateway = Arc::new(LazyGateway::new(gateway::providers(settings), governor.clone()));
+    let clis = Clis {
+        choice: &choice,
+        settings,
+        folders,
+        environment: &env,
+        providers: &found,
+        types: types.clone(),
+        gateway: gateway.clone(),
+    };
+    by_name.extend(clis.build().into_iter().map(|backend| (backend.name().to_owned(), backend)));
     add_programs(&mut by_name, settings, &env)?;
+    let agents = acp::Surroundings {
+        choice: &choice,
+        folders,
+        settings,
+        env: &env,
+        providers: &found,
+        types: &types,
+        gateway: &gateway,
+    };
+    let agents = acp::add(&mut by_name, &agents)?;
     let mut default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
+    if let Some(failure) = clis.why_not(&default) {
+        return Err(failure);
+    }
     let mut provider = found.iter().find(|provider| provider.name == default).cloned();
     if !by_name.contains_key(&default) {
         known_or_untrusted(&default, settings)?;
@@ -116,8 +154,31 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
         by_name.entry(default.clone()).or_insert_with(|| api(&default, providers));
     }
     provider.as_ref().map_or(Ok(()), check_address).map_err(|error| none_usable(&error, &by_name))?;
-    let programs = settings.commands.keys().cloned().collect();
-    Ok(Backends { default, by_name, programs, types, choice, servers: outside.servers, limits })
+    let programs = settings.commands.keys().cloned().chain(agents).collect();
+    let models_known = provider.map(|provider| models_known(provider.kind, settings)).unwrap_or_default();
+    let reaches_out = !settings.web.is_empty() || !settings.mcp.is_empty() || choice.trust.count() > 0;
+    Ok(Backends {
+        default,
+        by_name,
+        programs,
+        types,
+        models_known,
+        reaches_out,
+        choice,
+        limits,
+        servers: outside.servers,
+    })
+}
+
+/// What a script may call a model of this provider without a warning.
+fn models_known(kind: ProviderKind, settings: &Settings) -> Vec<String> {
+    let ids = known_beginnings(kind).iter().map(|id| (*id).to_owned());
+    let ids: Vec<String> = ids.collect();
+    if ids.is_empty() {
+        return ids;
+    }
+    let aliases = ["haiku", "sonnet", "opus", "fable", "best", "inherit"].map(str::to_owned);
+    ids.into_iter().chain(aliases).chain(settings.models.keys().map(|alias| alias.to_lowercase())).collect()
 }
 
 fn governor_settings(requests: &RequestsSection) -> GovernorSettings {
@@ -138,9 +199,11 @@ pub fn environment() -> Environment {
 }
 
 /// A program of a project is no backend before the project is trusted with it.
-fn known_or_untrusted(name: &str, settings: &Settings) -> Result<(), Failure> {
-    let Some(command) = settings.wanted.commands.get(name) else { return Ok(()) };
-    let words = command.argv.0.join(" ");
+pub(super) fn known_or_untrusted(name: &str, settings: &Settings) -> Result<(), Failure> {
+    let wanted = &settings.wanted;
+    let agent = name.strip_prefix(PREFIX).and_then(|name| wanted.acp.get(name)).map(|agent| &agent.argv);
+    let Some(argv) = agent.or(wanted.commands.get(name).map(|command| &command.argv)) else { return Ok(()) };
+    let words = argv.0.join(" ");
     let message =
         format!("the backend `{name}` runs `{words}`: the project's settings say so, and nobody trusted it");
     let failure =
@@ -150,7 +213,11 @@ fn known_or_untrusted(name: &str, settings: &Settings) -> Result<(), Failure> {
 
 fn add_programs(by_name: &mut ByName, settings: &Settings, env: &Environment) -> Result<(), Failure> {
     for name in settings.commands.keys().chain(settings.wanted.commands.keys()) {
-        if by_name.contains_key(name) || ProviderKind::parse(name).is_some() || name == API {
+        if by_name.contains_key(name)
+            || ProviderKind::parse(name).is_some()
+            || clis::names().any(|known| known == name)
+            || name == API
+        {
             let files: Vec<String> = settings.files.iter().map(|file| file.display().to_string()).collect();
             let files = near::listed(files.iter().map(String::as_str), 2);
             let message = format!("settings {files}: `[commands.{name}]` has the name of another backend");
@@ -216,8 +283,19 @@ impl Backends {
         let default = backend.name().to_owned();
         let by_name = ByName::from([(default.clone(), backend)]);
         let types = Arc::new(AgentTypes::built_in());
-        let choice = Choice::default();
-        Backends { default, by_name, programs: Vec::new(), types, choice, servers: None, limits: None }
+        let (programs, models_known) = (Vec::new(), Vec::new());
+        let (reaches_out, choice) = (false, Choice::default());
+        Backends {
+            default,
+            by_name,
+            programs,
+            types,
+            models_known,
+            reaches_out,
+            choice,
+            limits: None,
+            servers: None,
+        }
     }
 
     /// Leaves what was found out of providers to the next process.
@@ -254,6 +332,11 @@ impl Backends {
             backend: self.default.clone(),
             backends: self.by_name.keys().cloned().collect(),
             backends_with_tools: self.programs.clone(),
+            backends_with_quarantine: self.holding_quarantine(),
+            agent_types_that_look: self.types_that_look(),
+            models_known: self.models_known.clone(),
+            taint: self.choice.taint,
+            options_refused: clis::refused(),
             simulated: self.by_name.get(&self.default).is_some_and(|backend| backend.is_simulated()),
             model: self.choice.model.clone(),
             rules: self.choice.rules.as_ref().map(|rules| rules.display().to_string()),
@@ -267,6 +350,30 @@ impl Backends {
         for name in servers.end().await {
             let note = format!("note: something of the server `{name}` withstands KILL");
             output::talk(&sanitise::line(&note));
+        }
+    }
+
+    fn holding_quarantine(&self) -> Vec<String> {
+        let holding = self.by_name.iter().filter(|(_, backend)| backend.holds_quarantine());
+        holding.map(|(name, _)| name.clone()).collect()
+    }
+
+    fn types_that_look(&self) -> Vec<String> {
+        let looks = |agent_type: &&AgentType| {
+            // Tools from outside would come to those that no list of names keeps out.
+            if self.reaches_out && agent_type.tools.is_none() {
+                return false;
+            }
+            let rights = rights(Some(agent_type), &AgentOptions::default(), Profile::Full);
+            rights.is_ok_and(|rights| rights.tools.iter().all(|tool| only_looks(tool.name())))
+        };
+        self.types.iter().filter(looks).map(|agent_type| agent_type.name.clone()).collect()
+    }
+
+    /// The run is over: ends what waits for further agents.
+    pub async fn close(&self) {
+        for backend in self.by_name.values() {
+            backend.close().await;
         }
     }
 

@@ -100,12 +100,18 @@ pub fn build(
         private_folder(&temporary)?;
         private_folder(&kept)?;
         let mut sandbox = confines.sandbox(profile, &attempt.folder, &temporary);
+        if task.options.quarantine {
+            sandbox = sandbox.quarantined();
+        }
         sandbox.readable.push(kept.clone());
-        let pass = confines.let_out(&mut sandbox)?;
+        let pass = match task.options.quarantine {
+            true => None,
+            false => confines.let_out(&mut sandbox)?,
+        };
         let mark = format!("{}/{}", task.run, task.agent.0);
         let mut room = ToolRoom::new(sandbox, kept, mark, attempt.cancel.child_token());
-        room.pass = pass;
         room.slots = Some(slots.clone());
+        room.pass = pass;
         Ok(room)
     });
     Arc::new(Workbench { profile, open })

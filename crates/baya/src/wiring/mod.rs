@@ -1,7 +1,9 @@
 //! Puts the parts together: who works, where scripts come from, what a signal does.
 
+pub mod acp;
 pub mod backends;
 pub mod bench;
+pub mod clis;
 pub mod commands;
 pub mod confines;
 pub mod gates;

@@ -64,6 +64,7 @@ fn task(options: AgentOptions) -> AgentTask {
         label: "x".to_owned(),
         phase: None,
         prompt: "x".to_owned(),
+        mark: None,
         asked_before: 0,
         seed: 1,
         options,
@@ -78,18 +79,8 @@ async fn end_of(manner: Manner, options: AgentOptions, then: impl FnOnce(&LocalP
     let reports_to = Arc::new(move |report| drop(told.send(report)));
     pool.start(task(options), reports_to);
     then(&pool);
-    match reports.recv().await {
-        Some(Report::Ended { report, .. }) => report.end,
-        Some(
-            Report::Progress { .. }
-            | Report::ProcessStarted { .. }
-            | Report::ApprovalAsked { .. }
-            | Report::Turn { .. },
-        )
-        | None => {
-            panic!("no end was reported")
-        }
-    }
+    let Some(Report::Ended { report, .. }) = reports.recv().await else { panic!("no end was reported") };
+    report.end
 }
 
 #[tokio::test]
@@ -130,4 +121,70 @@ async fn a_backend_that_is_gone_fails_the_agent() {
     let options = AgentOptions { backend: Some("gone".to_owned()), ..AgentOptions::default() };
     let AttemptEnd::Failed(cause) = end_of(Manner::Answers, options, |_| {}).await else { panic!() };
     assert!(cause.message.contains("no backend `gone`"), "{}", cause.message);
+}
+
+/// Answers with where it works and what it was asked.
+struct Tells;
+
+impl Backend for Tells {
+    fn name(&self) -> &str {
+        "tells"
+    }
+
+    fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport> {
+        let text = format!("{}\n{}", attempt.folder.display(), task.prompt);
+        async { AttemptReport::new(AttemptEnd::Answered(Answer::Text(text))) }.boxed()
+    }
+}
+
+async fn told_in(folder: &std::path::Path, task: AgentTask) -> AttemptEnd {
+    let pool = LocalPool::new(Backends::only(Arc::new(Tells)), folder.to_owned());
+    let (told, mut reports) = mpsc::unbounded_channel();
+    pool.start(task, Arc::new(move |report| drop(told.send(report))));
+    let Some(Report::Ended { report, .. }) = reports.recv().await else { panic!("no end was reported") };
+    report.end
+}
+
+#[tokio::test]
+async fn c29_an_agent_works_in_the_folder_it_names_and_never_outside() {
+    let top = tempfile::tempdir().expect("a folder");
+    let real = top.path().canonicalize().expect("a path");
+    let root = real.join("work");
+    std::fs::create_dir_all(root.join("docs/deep")).expect("folders");
+    std::fs::write(root.join("file"), "").expect("a file");
+    std::os::unix::fs::symlink("..", root.join("up")).expect("a link");
+    std::os::unix::fs::symlink("docs", root.join("papers")).expect("a link");
+    for (cwd, expected) in [
+        (None, Ok("work")),
+        (Some("docs/deep"), Ok("work/docs/deep")),
+        (Some("papers"), Ok("work/docs")),
+        (Some("up"), Err("leads out of the working folder")),
+        (Some("file"), Err("is no folder")),
+        (Some("gone"), Err("is not there")),
+    ] {
+        let options = AgentOptions { cwd: cwd.map(str::to_owned), ..AgentOptions::default() };
+        match (told_in(&root, task(options)).await, expected) {
+            (AttemptEnd::Answered(Answer::Text(text)), Ok(folder)) => {
+                assert_eq!(text, format!("{}\nx", real.join(folder).display()));
+            }
+            (AttemptEnd::Failed(cause), Err(why)) => {
+                assert!(cause.message.ends_with(why), "{}", cause.message)
+            }
+            (end, expected) => panic!("{cwd:?}: {end:?}, not {expected:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_backend_without_system_text_gets_the_rule_about_data_before_the_prompt() {
+    let fenced = AgentTask {
+        prompt: "Fix <data-07>it</data-07>".to_owned(),
+        mark: Some("07".to_owned()),
+        ..task(AgentOptions::default())
+    };
+    let folder = std::env::temp_dir();
+    let AttemptEnd::Answered(Answer::Text(text)) = told_in(&folder, fenced).await else { panic!() };
+    let prompt = text.split_once('\n').expect("a prompt").1;
+    assert!(prompt.starts_with("What stands between `<data-07>` and `</data-07>`"), "{prompt}");
+    assert!(prompt.ends_with("\n\nFix <data-07>it</data-07>"), "{prompt}");
 }

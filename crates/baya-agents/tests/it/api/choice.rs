@@ -10,7 +10,8 @@ use baya_agents::api::{
 };
 use baya_agents::backend::{Attempt, Backend, OpenGate};
 use baya_agents::models::{
-    Chosen, ModelRow, ModelTable, ProviderModels, Unresolved, clamp_effort, default_row,
+    Chosen, ModelRow, ModelTable, ProviderModels, Unresolved, clamp_effort, clamp_tokens, default_row,
+    known_beginnings,
 };
 use baya_core::agent::{AgentOptions, AttemptEnd, CauseKind, Effort};
 use serde_json::Value;
@@ -236,6 +237,16 @@ fn c28_effort_is_clamped_to_what_the_model_has() {
         ("gpt-5.1-codex-max", Effort::Max, Some(Effort::Xhigh), "became `xhigh`"),
         ("openai/gpt-oss:20b", Effort::Medium, Some(Effort::Medium), ""),
         ("gemini-3.8-flash", Effort::Xhigh, Some(Effort::High), "became `high`"),
+        ("claude-mythos-preview", Effort::Xhigh, Some(Effort::High), "became `high`"),
+        ("claude-mythos-5-1", Effort::Xhigh, Some(Effort::Xhigh), ""),
+        ("gpt-5-pro-2026-01-01", Effort::Low, Some(Effort::High), "has no less"),
+        ("gpt-5.4-pro", Effort::Low, Some(Effort::Medium), "has no less"),
+        ("gpt-5.1-chat-latest", Effort::Medium, None, "left out"),
+        ("gpt-5.2", Effort::Max, Some(Effort::Xhigh), "became `xhigh`"),
+        ("gpt-5.6-luna", Effort::Max, Some(Effort::Max), ""),
+        ("gemini-3-pro-preview", Effort::Medium, Some(Effort::Low), "became `low`"),
+        ("gemini-flash-lite-latest", Effort::Max, Some(Effort::High), "became `high`"),
+        ("gemini-2.0-flash", Effort::Low, None, "left out"),
         ("mystery", Effort::High, None, "left out"),
     ];
     for (model, asked, expected, note) in cases {
@@ -243,6 +254,58 @@ fn c28_effort_is_clamped_to_what_the_model_has() {
         assert_eq!(effort, expected, "{model}");
         assert_eq!(told.is_some(), !note.is_empty(), "{model}");
         assert!(told.unwrap_or_default().contains(note), "{model}");
+    }
+}
+
+#[test]
+fn c29_max_tokens_are_clamped_to_what_the_model_gives() {
+    let cases = [
+        ("claude-opus-5-5", 128_000),
+        ("claude-opus-4-20250514", 32_000),
+        ("anthropic/claude-opus-4.8", 128_000),
+        ("claude-haiku-4-5-20251001", 64_000),
+        ("claude-3-5-haiku-latest", 8_192),
+        ("claude-3-haiku-20240307", 4_096),
+        ("gpt-4o-mini", 16_384),
+        ("gpt-4.1", 32_768),
+        ("gpt-5.2-chat-latest", 16_384),
+        ("gpt-5.6-sol", 128_000),
+        ("o3", 100_000),
+        ("o1-mini", 65_536),
+        ("gemini-2.0-flash", 8_192),
+        ("gemini-3.8-flash", 65_536),
+    ];
+    for (model, most) in cases {
+        assert_eq!(clamp_tokens(model, most), (most, None), "{model}");
+        let (tokens, note) = clamp_tokens(model, most + 1);
+        assert_eq!(tokens, most, "{model}");
+        assert!(
+            note.unwrap_or_default().contains(&format!("became {most}: `{model}` gives no more")),
+            "{model}"
+        );
+    }
+    assert_eq!(clamp_tokens("mystery", 1_000_000), (1_000_000, None));
+}
+
+#[tokio::test]
+async fn c29_the_clamped_number_of_tokens_is_what_goes_out() {
+    let kind = ProviderKind::Anthropic;
+    let server = Server::start([Reply::stream(canned::text(kind, "ok"))]).await;
+    let model = Some("claude-haiku-4-5".to_owned());
+    let options = AgentOptions { model, max_tokens: Some(1_000_000), ..AgentOptions::default() };
+    let report = run(&super::backend(kind, &server), &task(options)).await.report;
+    assert_eq!(server.requests()[0].body["max_tokens"], 64_000);
+    assert_eq!(report.notes, ["`maxTokens` 1000000 became 64000: `claude-haiku-4-5` gives no more"]);
+}
+
+#[test]
+fn c28_the_models_of_every_default_row_are_known() {
+    for kind in super::KINDS {
+        let (row, known) = (default_row(kind), known_beginnings(kind));
+        for model in [row.small, row.medium, row.large, row.best].into_iter().flatten() {
+            let is_known = known.is_empty() || known.iter().any(|start| model.starts_with(start));
+            assert!(is_known, "{kind:?} {model}");
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod choice;
 mod conformance;
 mod fake_model;
 mod faults;
+mod quarantine;
 pub mod server;
 mod structured;
 mod work;
@@ -51,6 +52,7 @@ pub fn task(options: AgentOptions) -> AgentTask {
         label: "a".to_owned(),
         phase: None,
         prompt: "  the prompt,\n\nverbatim \u{1F9F6} ".to_owned(),
+        mark: None,
         asked_before: 0,
         seed: 7,
         options,

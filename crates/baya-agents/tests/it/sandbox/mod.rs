@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 mod attempts;
 mod paths;
+mod quarantine;
 mod seatbelt;
 mod work;
 

@@ -1,6 +1,6 @@
 //! `glob` and `grep`.
 
-use super::{Place, link};
+use super::{CancellationToken, Place, ToolRoom, link};
 use serde_json::json;
 use std::fs::File;
 use std::time::{Duration, SystemTime};
@@ -99,4 +99,19 @@ async fn answers_are_cut() {
     place.room.cancel.cancel();
     place.check("grep", json!({"pattern": "match"}), "! the agent was stopped").await;
     place.check("glob", json!({"pattern": "*"}), "! the agent was stopped").await;
+}
+
+#[tokio::test]
+async fn in_quarantine_a_search_passes_secrets_over() {
+    let place = Place::new();
+    place.put("a.txt", "the word is heron\n");
+    place.put(".env", "WORD=heron\n");
+    place.put("deep/key.pem", "heron\n");
+    let sandbox = (*place.room.sandbox).clone().quarantined();
+    let kept = place.room.kept.clone();
+    let room = ToolRoom::new(sandbox, kept, place.room.mark.clone(), CancellationToken::new());
+    let place = Place { room, ..place };
+    place.check("grep", json!({"pattern": "heron"}), "a.txt\n1:the word is heron").await;
+    place.check("glob", json!({"pattern": "**/*"}), "a.txt").await;
+    place.check("read", json!({"path": ".env"}), "! `TOP/work/.env` may not be read…").await;
 }

@@ -1,10 +1,11 @@
-//! `unknown-option` and `not-in-this-version`: what `agent()` is told and does not know (C23, C24, C29).
+//! `unknown-option`, `not-in-this-version` and `quarantine-without-schema`: what `agent()` is told and does
+//! not know, or will not take (C23, C24, C29).
 
 use super::calls::{View, text_of};
 use crate::script::diagnostic::Findings;
 use crate::script::nearest::nearest;
 use crate::script::parse::range;
-use oxc_ast::ast::{ObjectExpression, ObjectProperty, ObjectPropertyKind};
+use oxc_ast::ast::{Expression, ObjectExpression, ObjectProperty, ObjectPropertyKind};
 use oxc_span::GetSpan;
 
 /// Everybody's.
@@ -21,11 +22,21 @@ const SHARED: [&str; 10] = [
     "bashCommandClamp",
 ];
 /// Ours.
-pub(super) const OURS: [&str; 8] =
-    ["backend", "timeoutMs", "idleMs", "retries", "maxTurns", "maxTokens", "cache", "onFailure"];
-/// Planned: refused at the call.
-pub(super) const LATER: [&str; 2] = ["quarantine", "cwd"];
-
+pub(super) const OURS: [&str; 13] = [
+    "backend",
+    "tools",
+    "timeoutMs",
+    "idleMs",
+    "retries",
+    "maxTurns",
+    "maxTokens",
+    "cwd",
+    "quarantine",
+    "base",
+    "work",
+    "cache",
+    "onFailure",
+];
 /// Options with a fixed set of values; the last value of `cache` is planned.
 const VALUES: [(&str, &[&str]); 4] = [
     ("effort", &["low", "medium", "high", "xhigh", "max"]),
@@ -40,7 +51,30 @@ pub(super) fn agent_options(view: &View<'_, '_>, findings: &mut Findings<'_>) {
             for (property, key) in keys(options) {
                 option(property, &key, findings);
             }
+            quarantine(options, findings);
         }
+    }
+}
+
+/// An agent in quarantine whose answer has no form is refused at the call.
+fn quarantine(options: &ObjectExpression<'_>, findings: &mut Findings<'_>) {
+    let is_spread =
+        |property: &ObjectPropertyKind<'_>| matches!(property, ObjectPropertyKind::SpreadProperty(_));
+    if options.properties.iter().any(is_spread) || keys(options).any(|(_, key)| key == "schema") {
+        return;
+    }
+    let wanted = keys(options).find(|(property, key)| {
+        key == "quarantine" && matches!(&property.value, Expression::BooleanLiteral(it) if it.value)
+    });
+    if let Some((property, _)) = wanted {
+        let message = "`quarantine: true` needs a `schema`: `agent()` will refuse the call";
+        let hint = "give the form of what it returns, with enums and numbers where they will do";
+        findings.warn(
+            "quarantine-without-schema",
+            range(property.key.span()),
+            message,
+            Some(hint.to_owned()),
+        );
     }
 }
 
@@ -58,11 +92,8 @@ pub(super) fn keys<'a>(
 
 fn option(property: &ObjectProperty<'_>, key: &str, findings: &mut Findings<'_>) {
     let place = range(property.key.span());
-    let known = || SHARED.into_iter().chain(OURS).chain(LATER);
-    if LATER.contains(&key) {
-        let message = format!("the option `{key}` is not in this version: `agent()` will refuse it");
-        findings.warn("not-in-this-version", place, message, Some(format!("take `{key}` out")));
-    } else if !known().any(|name| name == key) {
+    let known = || SHARED.into_iter().chain(OURS);
+    if !known().any(|name| name == key) {
         let hint = match nearest(key, known()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "it is ignored; take it out".to_owned(),

@@ -75,7 +75,7 @@ pub(super) fn body(view: &View<'_, '_>, findings: &mut Findings<'_>) {
             _ => continue,
         };
         for (property, key) in view.object(call.arguments.get(1)).into_iter().flat_map(keys) {
-            if ours.contains(&key.as_str()) || (ours.len() > 1 && options::LATER.contains(&key.as_str())) {
+            if ours.contains(&key.as_str()) {
                 warn(
                     property.key.span(),
                     &format!("the option `{key}`"),

@@ -8,6 +8,7 @@ mod options;
 mod parked;
 mod resume;
 mod stop;
+mod taint;
 mod turns;
 
 use baya_core::agent::{AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind, Usage, UsageSource};
@@ -45,6 +46,8 @@ fn surroundings() -> Surroundings {
         backend: "simulated".to_owned(),
         backends: vec!["simulated".to_owned(), "mine".to_owned()],
         backends_with_tools: vec!["mine".to_owned()],
+        backends_with_quarantine: vec!["simulated".to_owned()],
+        agent_types_that_look: vec!["Explore".to_owned()],
         simulated: true,
         ..Surroundings::default()
     }

@@ -72,13 +72,55 @@ fn isolation_is_told_to_give_no_worktree_in_this_version() {
 
 #[test]
 fn c29_what_later_versions_bring_is_refused_at_the_call() {
-    for (name, value) in [("quarantine", json!(true)), ("cwd", json!("/")), ("cache", json!("shared"))] {
-        let thrown = thrown(json!({name: value}));
-        assert_eq!(thrown.kind, ThrowKind::Option, "{name}");
-        assert!(thrown.message.contains("is not in this version"), "{}", thrown.message);
-    }
+    let refused = thrown(json!({"cache": "shared"}));
+    assert_eq!(refused.kind, ThrowKind::Option);
+    assert!(refused.message.contains("is not in this version"), "{}", refused.message);
     assert!(thrown(json!({"backend": "other"})).message.contains("there are: simulated, mine"));
     assert!(thrown(json!({"timeoutMs": "soon"})).message.contains("`timeoutMs`"));
+}
+
+#[test]
+fn c29_a_folder_is_below_the_working_folder_and_part_of_what_is_asked() {
+    let mut hand = Hand::new();
+    let given = ["docs", "docs/../docs/./", "/p/docs", "", ".", "/p"];
+    let calls = given.iter().zip(1..).map(|(cwd, id)| agent_with(id, "a", json!({"cwd": cwd})));
+    hand.step(0, calls.collect());
+    let folders: Vec<_> = hand.tasks().iter().map(|task| task.options.cwd.clone()).collect();
+    let docs = Some("docs".to_owned());
+    assert_eq!(folders, [docs.clone(), docs.clone(), docs, None, None, None]);
+    let last = hand.journal.iter().rev().find_map(|recorded| match &recorded.event {
+        Event::AgentQueued { occurrence, .. } => Some(*occurrence),
+        _ => None,
+    });
+    assert_eq!(last, Some(2), "two questions, each asked three times");
+    for outside in ["..", "../p", "docs/../..", "/", "/etc", "/pp", "/p/../q"] {
+        let thrown = thrown(json!({"cwd": outside}));
+        assert_eq!(thrown.kind, ThrowKind::Option, "{outside}");
+        assert!(thrown.message.contains("outside of the working folder `/p`"), "{}", thrown.message);
+    }
+}
+
+#[test]
+fn c28_an_unknown_model_is_warned_of_once_and_asked_for() {
+    let known = vec!["opus".to_owned(), "claude-".to_owned()];
+    let around = Surroundings {
+        backend: "mine".to_owned(),
+        models_known: known,
+        model: Some("clawed-2".to_owned()),
+        ..surroundings()
+    };
+    let mut hand = Hand::with(Limits::default(), around);
+    let models = ["opus", "claude-opus-9", "mine/claude-x", "other/x", "claud-opus-5", "claud-opus-5"];
+    let calls = models.iter().zip(1..).map(|(model, id)| agent_with(id, "a", json!({"model": model})));
+    hand.step(0, calls.collect());
+    assert_eq!(hand.tasks().len(), models.len());
+    hand.step(0, vec![agent(9, "a")]);
+    let expected = ["claud-opus-5", "clawed-2"].map(|model| {
+        format!(
+            "model `{model}` is none that is known of `mine`: it is asked for as it is, its limits are unknown"
+        )
+    });
+    assert_eq!(hand.logs(), expected);
 }
 
 #[test]

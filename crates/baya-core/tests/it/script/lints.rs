@@ -340,10 +340,28 @@ warning[unknown-option]: `effort` cannot be `maximum`
 
 #[test]
 fn c29_options_of_later_versions_are_seen() {
-    for option in ["quarantine: true", "cwd: '.'"] {
-        warns(&format!("return agent('x', {{ {option} }})"), &["1:21 not-in-this-version"]);
-    }
     warns("return agent('x', { cache: 'shared' })", &["1:28 not-in-this-version"]);
+}
+
+#[test]
+fn c29_options_of_ours_are_known() {
+    let all = "{ tools: [], cwd: 'docs', quarantine: false, maxTokens: 9 }";
+    warns(&format!("return agent('x', {all})"), &[]);
+}
+
+#[test]
+fn a_quarantine_without_a_schema_is_seen() {
+    warns("return agent('x', { quarantine: true })", &["1:21 quarantine-without-schema"]);
+    warns(
+        "const o = { label: 'a', quarantine: true }\nreturn agent('x', o)",
+        &["1:25 quarantine-without-schema"],
+    );
+    warns("const schema = { type: 'object' }\nreturn agent('x', { quarantine: true, schema })", &[]);
+    warns(
+        "const base = { schema: { type: 'object' } }\nreturn agent('x', { quarantine: true, ...base })",
+        &[],
+    );
+    warns("return agent('x', { quarantine: args.strict === true })", &[]);
 }
 
 #[test]
@@ -363,6 +381,7 @@ fn every_warning_has_its_page() {
         "null-result",
         "parse-result",
         "portable",
+        "quarantine-without-schema",
         "uncapped-fan-out",
         "unknown-name",
         "unknown-option",

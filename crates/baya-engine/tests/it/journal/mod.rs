@@ -48,6 +48,7 @@ pub fn agent_events(first_seq: u64, number: u32) -> Vec<Recorded> {
         phase: Some("Ask".to_owned()),
         prompt,
         options: AgentOptions::default(),
+        tainted: None,
         site: Some(Site { file: "capitals.js".to_owned(), line: 12, column: 9 }),
     };
     let answer = Answer::Text(format!("City {number}"));

@@ -33,6 +33,7 @@ fn c61_a_crash_after_any_event_changes_nothing() {
         Feature::Cancel,
         Feature::Null,
         Feature::Step,
+        Feature::Taint,
     ] {
         let count = hits.get(&feature).copied().unwrap_or(0);
         tell(&format!("simulator: {count} of {SEEDS} seeds hit {feature:?}"));

@@ -33,6 +33,8 @@ pub enum Feature {
     Cancel,
     Null,
     Step,
+    /// Words of an agent in quarantine go to one with power.
+    Taint,
 }
 
 pub struct RandomScript {
@@ -83,7 +85,7 @@ impl Writer {
             self.script.features.insert(Feature::Deep);
             return self.agent();
         }
-        match self.dice.below(12) {
+        match self.dice.below(13) {
             0..=2 => self.parallel(depth),
             3..=4 => self.pipeline(depth),
             5 => self.race(depth),
@@ -91,6 +93,7 @@ impl Writer {
             7 if !self.in_child => self.child(depth),
             8 => self.caught(depth),
             9 => self.host_step(),
+            10 => self.tainted(),
             _ => self.agent(),
         }
     }
@@ -187,6 +190,16 @@ impl Writer {
         }
     }
 
+    fn tainted(&mut self) -> String {
+        self.script.features.insert(Feature::Taint);
+        self.agents += 1;
+        let n = self.agents;
+        format!(
+            "(async () => {{ const seen = await agent('reader {n}', {{quarantine: true, schema: {WORDS}}}); \
+             return agent(`work {n} on ${{JSON.stringify(seen)}}`).catch(e => e.kind); }})()"
+        )
+    }
+
     fn budget_loop(&mut self) -> String {
         self.script.features.insert(Feature::Budget);
         self.script.budget = Some(200 + self.dice.below(400));
@@ -199,3 +212,4 @@ impl Writer {
 }
 
 const SCHEMA: &str = "{type: 'object', properties: {v: {type: 'integer'}}, required: ['v']}";
+const WORDS: &str = "{type: 'object', properties: {words: {type: 'string'}}, required: ['words']}";

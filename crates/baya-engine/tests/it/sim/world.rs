@@ -9,6 +9,7 @@ use baya_core::limits::Limits;
 use baya_core::op::Op;
 use baya_core::run::{Batch, Beginning, Effect, Input, Resumption, Run, RunEnd};
 use baya_core::step::{StepNumber, StepOutcome};
+use baya_core::taint::TaintUse;
 use baya_js::Isolate;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,7 +66,7 @@ impl<'a> World<'a> {
             args: None,
             seed,
             limits,
-            surroundings: Surroundings { simulated: true, ..Surroundings::default() },
+            surroundings: surroundings(seed),
             fence: 1,
             pid: 1,
         };
@@ -79,7 +80,7 @@ impl<'a> World<'a> {
     pub fn resumed(script: &'a RandomScript, journal: Vec<Recorded>, fence: u64) -> World<'a> {
         let mut run = Run::load(&journal);
         let now_ms = journal.last().map_or(1_000, |last| last.at_ms) + 10;
-        let surroundings = Surroundings { simulated: true, ..Surroundings::default() };
+        let surroundings = surroundings(run.state().seed);
         let resumption = Resumption { surroundings, fence, pid: 1, ..Resumption::default() };
         let batch = run.resume(resumption, now_ms);
         let mut world = World::new(script, run, journal);
@@ -187,6 +188,9 @@ impl<'a> World<'a> {
             Effect::StartAgent(task) => {
                 assert!(!self.answered.contains(&task.agent), "{} is bought twice", task.agent);
                 self.started.push(task.prompt.clone());
+                let holds_words = task.prompt.contains("that nobody vouches for");
+                let fences = self.run.state().surroundings.taint == TaintUse::Fence;
+                assert_eq!(task.mark.is_some(), holds_words && fences, "{}", task.prompt);
                 let after = latency(&task.prompt);
                 if task.prompt.contains("skipped") {
                     self.at(0, Due::Skip { agent: task.agent });
@@ -246,6 +250,16 @@ impl<'a> World<'a> {
     }
 }
 
+const WORDS_OF_READERS: &str = "\"words\" that nobody vouches for";
+
+/// Each of the settings for marked text has a third of the seeds.
+fn surroundings(seed: u64) -> Surroundings {
+    let taint = [TaintUse::Fence, TaintUse::Warn, TaintUse::Deny][(seed % 3) as usize];
+    let backend = "simulated".to_owned();
+    let backends_with_quarantine = vec![backend.clone()];
+    Surroundings { simulated: true, backend, backends_with_quarantine, taint, ..Surroundings::default() }
+}
+
 fn latency(prompt: &str) -> i64 {
     if prompt.starts_with("slow") {
         return 1_000_000;
@@ -262,6 +276,8 @@ fn report_for(prompt: &str, shaped: bool) -> Box<AttemptReport> {
         failed(CauseKind::SchemaUnmet)
     } else if prompt.contains("stalls") {
         failed(CauseKind::Stalled)
+    } else if prompt.starts_with("reader") {
+        AttemptEnd::Answered(Answer::Json(json!({"words": format!("{WORDS_OF_READERS} to {prompt}")})))
     } else if shaped {
         AttemptEnd::Answered(Answer::Json(json!({"v": prompt.len()})))
     } else {

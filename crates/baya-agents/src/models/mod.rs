@@ -1,11 +1,15 @@
-//! Which model an agent gets (C28), pure: aliases, the default row of each provider, `provider/model`,
-//! and the efforts that a model has.
+//! Which model an agent gets (C28), pure: aliases, the default row of each provider, `provider/model`.
 //!
-//! Rows and efforts are tables of today's names; the settings go before the rows, and an unknown
-//! model gets no effort at all rather than a refused request.
+//! Rows are tables of today's names; the settings go before them. What each model can do stands in
+//! [`limits`].
+
+mod limits;
+
+pub use limits::{
+    clamp_effort, clamp_tokens, context_tokens, effort_name, known_beginnings, output_tokens, thinks_unasked,
+};
 
 use crate::api::ProviderKind;
-use baya_core::agent::Effort;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -191,97 +195,4 @@ impl ModelTable {
         };
         Ok(Chosen { provider, model })
     }
-}
-
-/// The effort a model is asked for, and what there is to tell about it.
-pub fn clamp_effort(model: &str, asked: Effort) -> (Option<Effort>, Option<String>) {
-    let levels = efforts(model);
-    let name = effort_name(asked);
-    match levels.iter().rev().find(|level| **level <= asked) {
-        Some(level) if *level == asked => (Some(asked), None),
-        Some(level) => (
-            Some(*level),
-            Some(format!("effort `{name}` became `{}`: `{model}` has no more", effort_name(*level))),
-        ),
-        None => (None, Some(format!("effort `{name}` was left out: none is known for `{model}`"))),
-    }
-}
-
-/// As options and settings write it.
-pub fn effort_name(effort: Effort) -> &'static str {
-    match effort {
-        Effort::Low => "low",
-        Effort::Medium => "medium",
-        Effort::High => "high",
-        Effort::Xhigh => "xhigh",
-        Effort::Max => "max",
-    }
-}
-
-const TO_HIGH: &[Effort] = &[Effort::Low, Effort::Medium, Effort::High];
-const TO_XHIGH: &[Effort] = &[Effort::Low, Effort::Medium, Effort::High, Effort::Xhigh];
-const ALL: &[Effort] = &[Effort::Low, Effort::Medium, Effort::High, Effort::Xhigh, Effort::Max];
-const NO_XHIGH: &[Effort] = &[Effort::Low, Effort::Medium, Effort::High, Effort::Max];
-
-/// Prefixes of model ids without their provider; the first that fits counts.
-const EFFORTS: &[(&str, &[Effort])] = &[
-    ("claude-opus-4-5", TO_HIGH),
-    ("claude-opus-4-6", NO_XHIGH),
-    ("claude-opus-4-7", ALL),
-    ("claude-opus-4-8", ALL),
-    ("claude-opus-5", ALL),
-    ("claude-sonnet-4-6", NO_XHIGH),
-    ("claude-sonnet-5", ALL),
-    ("claude-haiku-5", ALL),
-    ("claude-fable", ALL),
-    ("claude-mythos", ALL),
-    ("gpt-5.6", ALL),
-    ("gpt-5.1-codex-max", TO_XHIGH),
-    ("gpt-5.1", TO_HIGH),
-    ("gpt-5.", TO_XHIGH),
-    ("gpt-5-chat", &[]),
-    ("gpt-5", TO_HIGH),
-    ("gpt-6", ALL),
-    ("gpt-oss", TO_HIGH),
-    ("o1-preview", &[]),
-    ("o1-mini", &[]),
-    ("o1", TO_HIGH),
-    ("o3", TO_HIGH),
-    ("o4", TO_HIGH),
-    ("gemini-2.5", TO_HIGH),
-    ("gemini-3", TO_HIGH),
-    ("gemini-4", TO_HIGH),
-];
-
-fn efforts(model: &str) -> &'static [Effort] {
-    let id = plain_id(model);
-    EFFORTS.iter().find(|(prefix, _)| id.starts_with(prefix)).map_or(&[], |(_, levels)| levels)
-}
-
-/// Models that think unless told not to: a tool cannot be forced on them.
-pub fn thinks_unasked(model: &str) -> bool {
-    const PREFIXES: &[&str] =
-        &["claude-opus-5", "claude-sonnet-5", "claude-haiku-5", "claude-fable", "claude-mythos"];
-    let id = plain_id(model);
-    PREFIXES.iter().any(|prefix| id.starts_with(prefix))
-}
-
-/// Tokens the context of a model holds, where that is known: prefixes of ids, the first that fits counts.
-pub fn context_tokens(model: &str) -> Option<u64> {
-    const WINDOWS: &[(&str, u64)] = &[
-        ("claude", 200_000),
-        ("gpt-4o", 128_000),
-        ("gpt-5", 272_000),
-        ("o3", 200_000),
-        ("o4", 200_000),
-        ("gemini", 1_000_000),
-    ];
-    let id = plain_id(model);
-    WINDOWS.iter().find(|(prefix, _)| id.starts_with(prefix)).map(|(_, tokens)| *tokens)
-}
-
-/// Without a provider in front; Claude's versions with dashes, as its own API writes them.
-fn plain_id(model: &str) -> String {
-    let id = model.rsplit('/').next().unwrap_or(model).to_lowercase();
-    if id.starts_with("claude") { id.replace('.', "-") } else { id }
 }
