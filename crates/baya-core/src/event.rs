@@ -54,6 +54,12 @@ pub struct Surroundings {
     /// Names `agentType` may have.
     pub agent_types: Vec<String>,
     pub in_git_repository: bool,
+    /// Those of `agent_types` whose agents work in worktrees.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub agent_types_isolated: Vec<String>,
+    /// The commit at which worktrees start; a resume takes it over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
     /// The backend for calls that name none, as `anthropic`, `simulated`, `command`.
     pub backend: String,
     /// Names the option `backend` may have.

@@ -95,6 +95,7 @@ impl Effects {
             }
             Effect::StartAgent(task) => self.runner.start(*task, self.reports.clone()),
             Effect::CancelAgent { agent, attempt } => self.runner.cancel(agent, attempt),
+            Effect::ClearWorkspace { agent } => self.runner.clear(agent),
             Effect::SetTimer { generation, call, due_ms } => {
                 self.set_timer(Input::TimerDue { generation, call }, due_ms);
             }

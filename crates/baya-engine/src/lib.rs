@@ -12,4 +12,5 @@ pub mod loader;
 pub mod registry;
 pub mod runner;
 pub mod runs;
+pub mod workspace;
 pub mod worktree;

@@ -14,6 +14,9 @@ pub trait AgentRunner: Send + Sync {
     /// The attempt shall end soon; its report may still be an answer.
     fn cancel(&self, agent: AgentNumber, attempt: u32);
 
+    /// The agent is over, and that is durable: its workspace may go.
+    fn clear(&self, agent: AgentNumber);
+
     /// Ends processes that an earlier driver left at work. Returns when they are gone.
     fn end_survivors(&self, processes: &[AgentProcess]);
 }

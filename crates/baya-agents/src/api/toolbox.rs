@@ -82,8 +82,7 @@ pub fn rights(
 /// Whether such an agent has only tools that change nothing.
 fn only_reads(agent_type: Option<&AgentType>, options: &AgentOptions) -> bool {
     let mode = agent_type.and_then(|known| known.permission_mode.as_deref());
-    let isolated = agent_type.and_then(|known| known.isolation.as_deref()) == Some("worktree");
-    mode == Some("plan") || options.worktree || options.quarantine || isolated
+    mode == Some("plan") || options.quarantine
 }
 
 /// What the lists say of tools beside ours.

@@ -152,6 +152,9 @@ impl Run {
             duration_ms: (self.now_ms - since_ms).max(0) as u64,
             work: report.work,
         });
+        if self.state.agent(agent).is_some_and(|agent| agent.options.worktree) {
+            self.effect(Effect::ClearWorkspace { agent });
+        }
         if self.hears() {
             self.deliver_outcome(agent);
         }
@@ -370,18 +373,18 @@ impl Run {
 impl Run {
     /// What `baya.work()` says of it goes with the result (C72).
     fn with_work(&self, number: AgentNumber, payload: Payload) -> Payload {
-        let agent = self.state.agent(number);
-        let Some((agent, work)) = agent.and_then(|agent| Some((agent, agent.work.as_ref()?))) else {
-            return payload;
-        };
+        let Some(agent) = self.state.agent(number) else { return payload };
+        let work = agent.work.as_ref().map(|work| work.to_script(number));
         let Payload::Value(value) = payload else { return payload };
-        let work = work.to_script(number);
         // A failed agent stays null.
         let value = match agent.options.work && !value.is_null() {
             true => serde_json::json!({ "result": value, "work": work }),
             false => value,
         };
-        Payload::Worked { value, work }
+        match work {
+            Some(work) => Payload::Worked { value, work },
+            None => Payload::Value(value),
+        }
     }
 }
 

@@ -114,6 +114,10 @@ pub enum Effect {
         agent: AgentNumber,
         attempt: u32,
     },
+    /// The agent is over: its worktree may go.
+    ClearWorkspace {
+        agent: AgentNumber,
+    },
     SetTimer {
         generation: u32,
         call: CallId,

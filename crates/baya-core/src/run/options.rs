@@ -222,6 +222,8 @@ fn check_refused(
 }
 
 fn check_isolation(parsed: &mut ParsedOptions, around: &Surroundings) -> Result<(), Thrown> {
+    let of_type = parsed.options.agent_type.as_ref();
+    parsed.options.worktree |= of_type.is_some_and(|name| around.agent_types_isolated.contains(name));
     if !parsed.options.worktree {
         let needs = [("work", parsed.options.work), ("base", parsed.options.base.is_some())];
         let without = needs.into_iter().find(|(_, said)| *said);
@@ -236,15 +238,6 @@ fn check_isolation(parsed: &mut ParsedOptions, around: &Surroundings) -> Result<
             "isolation: 'worktree' needs a git repository; `{folder}` is in none"
         )));
     }
-    let backend = parsed.options.backend.as_ref().unwrap_or(&around.backend);
-    if around.backends_with_tools.contains(backend) {
-        let message =
-            format!("isolation: 'worktree' for agents of backend `{backend}` is not in this version");
-        return Err(isolation(message));
-    }
-    let sentence = "isolation: 'worktree' is not in this version: such agents run without a worktree, and \
-                    their tools only read";
-    parsed.warnings.push(("isolation without a worktree".to_owned(), sentence.to_owned()));
     Ok(())
 }
 

@@ -202,6 +202,7 @@ impl RunView {
         self.model.clone_from(&surroundings.model);
         self.rules.clone_from(&surroundings.rules);
         self.sandbox.clone_from(&surroundings.sandbox);
+        self.base.clone_from(&surroundings.base);
     }
 
     /// The run moves again: what an earlier end said holds no more.

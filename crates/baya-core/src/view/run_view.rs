@@ -43,6 +43,9 @@ pub struct RunView {
     pub model: Option<String>,
     /// The rules of simulated agents.
     pub rules: Option<String>,
+    /// The commit at which worktrees start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
     /// What the tools of agents may do.
     pub sandbox: Option<String>,
     pub limits: Limits,

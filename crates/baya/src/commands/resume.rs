@@ -16,11 +16,11 @@ use crate::wiring::scripts::Workflows;
 use crate::wiring::{bench, gates, host, outside};
 use baya_agents::admission::Admission;
 use baya_agents::mcp::end_left;
-use baya_core::event::ScriptRecord;
-use baya_core::ids::RunId;
+use baya_core::event::{ScriptRecord, Surroundings};
+use baya_core::ids::{AgentNumber, RunId};
 use baya_core::limits::Limits;
 use baya_core::script::Options;
-use baya_core::view::RunView;
+use baya_core::view::{AgentState, RunView};
 use baya_engine::driver::Begin;
 use baya_engine::journal::Journal;
 use baya_engine::runs::RunStore;
@@ -80,13 +80,21 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
     let (run_id, profile) = (run.clone(), backends.profile());
     let watching = drive::watching(args.drive.json);
     let gates = gates::build(settings, folders, watching, args.drive.questions());
+    // Worktrees start where they did, whatever is checked out by now.
+    let base = match view.base.clone() {
+        Some(base) => Some(base),
+        None => host::base(folders).await,
+    };
+    let workspace = host::workspace(&run_id, folders, base.clone());
+    workspace.clear_left(|agent| is_over(&view, agent)).await;
     let drive = Drive {
         run,
         journal: Box::new(journal),
         steps: Arc::new(host::build(&run_id, profile, folders, &events)?),
-        surroundings: backends.surroundings(folders),
+        surroundings: Surroundings { base, ..backends.surroundings(folders) },
         pool: Arc::new(
             LocalPool::new(backends, folders.working.clone())
+                .with_workspace(Arc::new(workspace))
                 .with_gates(gates)
                 .with_admission(Admission::new(settings.agent_memory())),
         ),
@@ -103,6 +111,12 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
         strictness: if strict { Strictness::Strict } else { Strictness::Lenient },
     };
     drive.go().await
+}
+
+/// Its end is in the journal, and with it what it left.
+fn is_over(view: &RunView, agent: AgentNumber) -> bool {
+    let state = view.agents.get(&agent).map(|agent| agent.state);
+    matches!(state, Some(AgentState::Answered | AgentState::Failed))
 }
 
 fn edited(workflows: &Workflows, path: &str) -> Result<Box<ScriptRecord>, Failure> {

@@ -15,6 +15,7 @@ use crate::wiring::host;
 use crate::wiring::scripts::{self, Workflows};
 use crate::wiring::{backends, gates, pool::LocalPool, randomness};
 use baya_agents::admission::Admission;
+use baya_core::event::Surroundings;
 use baya_core::ids::RunId;
 use baya_core::script::{Checked, Options};
 use baya_core::view::RunView;
@@ -112,13 +113,15 @@ async fn begin(
     let strict = args.drive.strict || settings.strict;
     let watching = if args.detached { Watching::Nothing } else { drive::watching(args.drive.json) };
     let gates = gates::build(settings, folders, watching, args.drive.questions());
+    let base = host::base(folders).await;
     let drive = Drive {
         run: run.clone(),
         journal: Box::new(journal),
         steps: Arc::new(host::build(&run, backends.profile(), folders, &[])?),
-        surroundings: backends.surroundings(folders),
+        surroundings: Surroundings { base: base.clone(), ..backends.surroundings(folders) },
         pool: Arc::new(
             LocalPool::new(backends, folders.working.clone())
+                .with_workspace(Arc::new(host::workspace(&run, folders, base)))
                 .with_gates(gates)
                 .with_admission(Admission::new(settings.agent_memory())),
         ),

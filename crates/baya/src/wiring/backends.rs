@@ -337,6 +337,8 @@ impl Backends {
             models_known: self.models_known.clone(),
             taint: self.choice.taint,
             options_refused: clis::refused(),
+            agent_types_isolated: self.types_isolated(),
+            base: None,
             simulated: self.by_name.get(&self.default).is_some_and(|backend| backend.is_simulated()),
             model: self.choice.model.clone(),
             rules: self.choice.rules.as_ref().map(|rules| rules.display().to_string()),
@@ -356,6 +358,11 @@ impl Backends {
     fn holding_quarantine(&self) -> Vec<String> {
         let holding = self.by_name.iter().filter(|(_, backend)| backend.holds_quarantine());
         holding.map(|(name, _)| name.clone()).collect()
+    }
+
+    fn types_isolated(&self) -> Vec<String> {
+        let isolated = self.types.iter().filter(|known| known.isolation.as_deref() == Some("worktree"));
+        isolated.map(|known| known.name.clone()).collect()
     }
 
     fn types_that_look(&self) -> Vec<String> {

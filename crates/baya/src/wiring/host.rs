@@ -8,9 +8,10 @@ use baya_agents::program::{Launch, launch};
 use baya_agents::sandbox::{Profile, Sandbox};
 use baya_core::event::{Event, Recorded};
 use baya_core::ids::RunId;
-use baya_engine::git::{Git, Locks};
+use baya_engine::git::{Git, Locks, Repository};
 use baya_engine::host_steps::{CommandRunner, LocalHost, Ran};
 use baya_engine::landing::{CheckEnd, CheckRunner};
+use baya_engine::workspace::GitWorktrees;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -192,4 +193,16 @@ pub fn build(
         checks: walled,
         landings: Mutex::new(landings.collect()),
     })
+}
+
+/// Where the agents of a run work; `base` is where their worktrees start.
+pub fn workspace(run: &RunId, folders: &Folders, base: Option<String>) -> GitWorktrees {
+    GitWorktrees::new(git(), folders.working.clone(), folders.state.clone(), run.clone(), base)
+}
+
+/// The commit that is checked out; none outside of a repository, or before the first commit.
+pub async fn base(folders: &Folders) -> Option<String> {
+    folders.repository.as_ref()?;
+    let repository = Repository::find(&git(), &folders.working).await.ok()?;
+    repository.head().await.ok()
 }

@@ -8,11 +8,12 @@ use baya_agents::policy::{Gates, Guarded};
 use baya_core::agent::{AgentProcess, AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind, Progress};
 use baya_core::ids::AgentNumber;
 use baya_engine::runner::{AgentRunner, Report, Reports};
+use baya_engine::workspace::{InPlace, Opened, Workspace};
 use futures_util::FutureExt;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -24,7 +25,9 @@ const CANCEL_GRACE: Duration = Duration::from_millis(2_500);
 /// The pool of one run.
 pub struct LocalPool {
     backends: Arc<Backends>,
-    folder: PathBuf,
+    workspace: Arc<dyn Workspace>,
+    /// For agents that are made up: they touch nothing.
+    in_place: Arc<dyn Workspace>,
     gates: Arc<Gates>,
     admission: Arc<Admission>,
     working: Arc<Mutex<Working>>,
@@ -36,13 +39,28 @@ type AttemptId = (AgentNumber, u32);
 struct Working {
     attempts: BTreeMap<AttemptId, CancellationToken>,
     tasks: BTreeMap<AttemptId, JoinHandle<()>>,
+    /// Workspaces that are being cleared.
+    clearing: Vec<JoinHandle<()>>,
 }
 
 impl LocalPool {
     /// `folder` is where agents work.
     pub fn new(backends: Backends, folder: PathBuf) -> LocalPool {
-        let (gates, working) = (Arc::default(), Arc::default());
-        LocalPool { backends: Arc::new(backends), folder, gates, admission: Admission::open(), working }
+        let in_place: Arc<dyn Workspace> = Arc::new(InPlace { folder });
+        LocalPool {
+            backends: Arc::new(backends),
+            workspace: in_place.clone(),
+            in_place,
+            gates: Arc::default(),
+            admission: Admission::open(),
+            working: Arc::default(),
+        }
+    }
+
+    /// Agents that ask for it get a worktree here.
+    #[must_use]
+    pub fn with_workspace(self, workspace: Arc<dyn Workspace>) -> LocalPool {
+        LocalPool { workspace, ..self }
     }
 
     /// Agents are kept by these.
@@ -55,25 +73,6 @@ impl LocalPool {
     #[must_use]
     pub fn with_admission(self, admission: Arc<Admission>) -> LocalPool {
         LocalPool { admission, ..self }
-    }
-
-    fn attempt(
-        &self,
-        task: &AgentTask,
-        folder: PathBuf,
-        cancel: &CancellationToken,
-        reports: &Reports,
-    ) -> Attempt {
-        let cancel = cancel.clone();
-        let signals = signals((task.agent, task.attempt), reports);
-        let (is_read_only, asks_nobody) = self.backends.narrowed(task);
-        let gate: Arc<dyn Gatekeeper> = if self.gates.is_open() && !is_read_only {
-            Arc::new(OpenGate)
-        } else {
-            let (folder, cancel, signals) = (folder.clone(), cancel.clone(), signals.clone());
-            self.gates.gate(task, Guarded { folder, cancel, signals, is_read_only, asks_nobody })
-        };
-        Attempt { cancel, folder, signals, gate }
     }
 
     /// Drops every attempt at once; their processes are killed with them.
@@ -92,9 +91,40 @@ impl LocalPool {
             // Aborted or panicked: over in any case.
             let _ = task.await;
         }
+        let clearing = std::mem::take(&mut lock(&self.working).clearing);
+        for task in clearing {
+            let _ = task.await;
+        }
         self.backends.close().await;
         self.backends.remember_limits();
         self.backends.end().await;
+    }
+}
+
+/// Puts an attempt together once its folder is there.
+struct AttemptMaker {
+    backends: Arc<Backends>,
+    gates: Arc<Gates>,
+}
+
+impl AttemptMaker {
+    fn make(
+        &self,
+        task: &AgentTask,
+        folder: PathBuf,
+        cancel: &CancellationToken,
+        reports: &Reports,
+    ) -> Attempt {
+        let cancel = cancel.clone();
+        let signals = signals((task.agent, task.attempt), reports);
+        let (is_read_only, asks_nobody) = self.backends.narrowed(task);
+        let gate: Arc<dyn Gatekeeper> = if self.gates.is_open() && !is_read_only {
+            Arc::new(OpenGate)
+        } else {
+            let (folder, cancel, signals) = (folder.clone(), cancel.clone(), signals.clone());
+            self.gates.gate(task, Guarded { folder, cancel, signals, is_read_only, asks_nobody })
+        };
+        Attempt { cancel, folder, signals, gate }
     }
 }
 
@@ -103,22 +133,32 @@ impl AgentRunner for LocalPool {
         let id = (task.agent, task.attempt);
         let cancel = CancellationToken::new();
         let backend = self.backends.for_task(&task);
-        let folder = folder_of(&self.folder, task.options.cwd.as_deref());
-        let backend = backend.and_then(|backend| Ok((backend, folder?)));
-        let (backend, folder) = match backend {
-            Ok((backend, folder)) => (Ok(backend), folder),
-            Err(cause) => (Err(cause), self.folder.clone()),
-        };
-        let task = told(task, backend.as_ref().ok());
-        let attempt = self.attempt(&task, folder, &cancel, &reports);
+        let simulated = backend.as_ref().is_ok_and(|backend| backend.is_simulated());
+        let place = if simulated { self.in_place.clone() } else { self.workspace.clone() };
+        let maker = AttemptMaker { backends: self.backends.clone(), gates: self.gates.clone() };
         let door = Door { gates: self.gates.clone(), admission: self.admission.clone() };
         let working = self.working.clone();
         let mut locked = lock(&self.working);
-        locked.attempts.insert(id, cancel);
+        locked.attempts.insert(id, cancel.clone());
         let handle = tokio::spawn(async move {
-            let report = work(backend, &door, &task, &attempt).await;
-            let (agent, attempt) = id;
-            reports(Report::Ended { agent, attempt, report: Box::new(report) });
+            let opened = match place.open(&task).await {
+                Ok(opened) => Ok(opened),
+                Err(cause) => Err(AttemptReport::new(AttemptEnd::Failed(cause))),
+            };
+            let (agent, number) = id;
+            let report = match opened {
+                Err(report) => report,
+                Ok(Opened { folder, rule, notes }) => {
+                    let task = told(task, &rule, backend.as_ref().ok());
+                    let attempt = maker.make(&task, folder, &cancel, &reports);
+                    let mut report = work(backend, &door, &task, &attempt).await;
+                    let kept = place.keep(agent).await;
+                    report.notes.extend(notes.into_iter().chain(kept.notes));
+                    report.work = kept.work.map(Box::new);
+                    report
+                }
+            };
+            reports(Report::Ended { agent, attempt: number, report: Box::new(report) });
             let mut working = lock(&working);
             working.attempts.remove(&id);
             working.tasks.remove(&id);
@@ -132,29 +172,24 @@ impl AgentRunner for LocalPool {
         }
     }
 
+    fn clear(&self, agent: AgentNumber) {
+        let place = self.workspace.clone();
+        let clearing = tokio::spawn(async move { place.clear(agent).await });
+        let mut working = lock(&self.working);
+        working.clearing.retain(|clearing| !clearing.is_finished());
+        working.clearing.push(clearing);
+    }
+
     fn end_survivors(&self, processes: &[AgentProcess]) {
         self.backends.end_survivors(processes);
     }
 }
 
-/// Where an agent works: a folder below the run's, behind all links.
-fn folder_of(root: &Path, cwd: Option<&str>) -> Result<PathBuf, Cause> {
-    let Some(cwd) = cwd else { return Ok(root.to_owned()) };
-    let unusable = |why: &str| {
-        let message = format!("`cwd` `{cwd}` {why}");
-        Cause::new(CauseKind::Program, message).hint("`cwd` names a folder below the working folder")
-    };
-    let real = |path: &Path| path.canonicalize().map_err(|_| unusable("is not there"));
-    let (top, folder) = (real(root)?, real(&root.join(cwd))?);
-    match folder.starts_with(&top) {
-        false => Err(unusable("leads out of the working folder")),
-        true if folder.is_dir() => Ok(folder),
-        true => Err(unusable("is no folder")),
+/// What an agent is told about its place, and about fenced data where its backend does not tell it.
+fn told(mut task: AgentTask, place: &str, backend: Option<&Arc<dyn Backend>>) -> AgentTask {
+    if !place.is_empty() {
+        task.prompt = format!("{}\n\n{place}", task.prompt);
     }
-}
-
-/// What an agent is told about fenced data, where its backend does not tell it.
-fn told(mut task: AgentTask, backend: Option<&Arc<dyn Backend>>) -> AgentTask {
     if let Some(rule) = task.data_rule().filter(|_| backend.is_some_and(|it| !it.tells_data_rule())) {
         task.prompt = format!("{rule}\n\n{}", task.prompt);
     }

@@ -61,13 +61,27 @@ fn c26_isolation_outside_a_repository_throws() {
 }
 
 #[test]
-fn isolation_is_told_to_give_no_worktree_in_this_version() {
-    let mut hand = Hand::with(Limits::default(), Surroundings { in_git_repository: true, ..surroundings() });
-    hand.step(0, vec![agent_with(1, "a", json!({"isolation": "worktree"}))]);
-    assert_eq!(hand.prompts(), ["a"]);
-    assert!(hand.logs()[0].contains("without a worktree"), "{:?}", hand.logs());
-    hand.step(0, vec![agent_with(2, "b", json!({"isolation": "worktree", "backend": "mine"}))]);
-    assert_eq!(hand.thrown_to(2).kind, ThrowKind::Isolation);
+fn c70_isolation_is_asked_for_by_the_call_or_by_the_type() {
+    let around = Surroundings {
+        in_git_repository: true,
+        agent_types_isolated: vec!["Explore".to_owned()],
+        ..surroundings()
+    };
+    let mut hand = Hand::with(Limits::default(), around);
+    let of_type = json!({"agentType": "Explore", "work": true, "base": "main"});
+    let calls = [json!({"isolation": "worktree"}), json!({}), of_type];
+    hand.step(0, calls.into_iter().zip(1..).map(|(options, id)| agent_with(id, "a", options)).collect());
+    let isolated: Vec<bool> = hand.tasks().iter().map(|task| task.options.worktree).collect();
+    assert_eq!(isolated, [true, false, true]);
+}
+
+#[test]
+fn c72_work_and_base_go_with_a_worktree() {
+    for options in [json!({"work": true}), json!({"base": "main"})] {
+        let thrown = thrown(options);
+        assert_eq!(thrown.kind, ThrowKind::Option);
+        assert!(thrown.message.contains("goes with `isolation: 'worktree'`"), "{}", thrown.message);
+    }
 }
 
 #[test]

@@ -43,6 +43,8 @@ impl AgentRunner for Echo {
         }
     }
 
+    fn clear(&self, _agent: AgentNumber) {}
+
     fn end_survivors(&self, processes: &[AgentProcess]) {
         self.survivors.lock().unwrap().extend(processes.iter().cloned());
     }
