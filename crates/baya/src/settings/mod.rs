@@ -146,7 +146,6 @@ impl Settings {
         fill_map(&mut self.memory, file.memory, |bytes| bytes.0);
         fill_map(&mut self.concurrency_by_model, file.concurrency_by_model, |count| count.0);
         fill_map(&mut self.providers, file.providers, |provider| provider);
-        fill_map(&mut self.backends, file.backends, |backend| at_home(backend, folders, base));
         fill_map(&mut self.models, file.models, |model| model);
     }
 
