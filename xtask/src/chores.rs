@@ -1,5 +1,6 @@
 //! The chores that call cargo: `ci`, `test`, `sim`.
 
+use crate::agents;
 use crate::counts::{Counts, Skips};
 use crate::shell::{self, cargo};
 use crate::tidy;
@@ -81,8 +82,11 @@ fn component(name: &str, words: &[&str], skips: &mut Skips) -> Result<(), String
 
 /// Runs the tests, passing on what they print, and counts.
 fn count_tests(skips: &mut Skips) -> Result<Counts, String> {
+    let agents = agents::install()?;
+    agents.missing.iter().for_each(|(name, why)| skips.step_missing(name, why));
     let skip_file = SkipFile::new()?;
     let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    command.env(agents::FOLDER_VARIABLE, &agents.programs);
     command.env(SKIP_FILE, skip_file.path()).stdout(Stdio::piped());
     let shown = shell::show(&command);
     println!("── {shown}");

@@ -1,8 +1,9 @@
-//! The house's own chores: `cargo xtask ci | test | tidy | sim SEED | bench`.
+//! The house's own chores: `cargo xtask ci | test | agents | tidy | sim SEED | bench`.
 //!
 //! Knows nothing of the house's crates: it runs cargo, reads sources as text, and drives the built
 //! binary from outside. What it prints is for people; what it ends with is an exit status.
 
+mod agents;
 mod bench;
 mod chores;
 mod counts;
@@ -15,6 +16,7 @@ const USAGE: &str = "\
 usage: cargo xtask CHORE
   ci           what CI runs: fmt, clippy, tidy, test
   test         every test of the workspace; the last line says how many passed, failed and were skipped
+  agents       installs the pinned agents that tests drive (npm); `ci` and `test` do it by themselves
   tidy         the rules that need no compiler: crate edges, licences, sizes, dead files, contract ids
   sim SEED     one seed of the crash simulator, with its whole story
   bench        the numbers of docs/benchmarks.md, measured here (--quick: a tenth of the agents)";
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["ci"] => chores::ci(),
         ["test"] => chores::test(),
+        ["agents"] => agents::report(),
         ["tidy"] => tidy::run(),
         ["sim", seed] => chores::sim(seed),
         ["bench"] => bench::bench(bench::Size::Full),

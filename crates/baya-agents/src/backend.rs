@@ -32,6 +32,11 @@ pub trait Backend: Send + Sync {
         false
     }
 
+    /// Each of its agents is a process of its own, of this kind: it needs memory before it starts.
+    fn process_kind(&self) -> Option<&str> {
+        None
+    }
+
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport>;
 
     /// The run is over: ends what waits for further agents.

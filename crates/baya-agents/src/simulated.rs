@@ -174,7 +174,7 @@ impl Talk<'_> {
             seed: task.seed,
             occurrence: Some(u64::from(task.attempt) * REQUESTS_PER_ATTEMPT + asked_before),
             turn: None,
-            offers_tools: false,
+            tools: &[],
         };
         let selection = {
             let mut counters = self.backend.counters.lock().unwrap_or_else(PoisonError::into_inner);

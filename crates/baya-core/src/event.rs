@@ -60,9 +60,6 @@ pub struct Surroundings {
     pub backends: Vec<String>,
     /// Those of `backends` whose agents change files by themselves; they need a real worktree.
     pub backends_with_tools: Vec<String>,
-    /// Options of `agent()` that agents of a backend cannot be held to, by its name.
-    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
-    pub options_refused: std::collections::BTreeMap<String, Vec<String>>,
     /// Those of `backends` whose agents can be held to `quarantine`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub backends_with_quarantine: Vec<String>,
@@ -74,6 +71,9 @@ pub struct Surroundings {
     pub models_known: Vec<String>,
     /// What becomes of prompts with marked text in them.
     pub taint: TaintUse,
+    /// Options of `agent()` that agents of a backend cannot be held to, by its name.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub options_refused: std::collections::BTreeMap<String, Vec<String>>,
     /// No model is asked by the default backend.
     pub simulated: bool,
     /// The model of agents that name none, if the user said one; a resume takes it over.

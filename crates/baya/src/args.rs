@@ -1,8 +1,8 @@
 //! The command line as clap reads it. What a command means stands in `commands/`.
 
 use crate::commands::{
-    agents, answer, bundle, check, completions, fake_model, gateway, list, new, policy, resume, run, runs,
-    sandbox, show, stop, trust,
+    agents, answer, bundle, check, completions, doctor, fake_model, gateway, list, new, policy, resume, run,
+    runs, sandbox, show, stop, trust,
 };
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -54,6 +54,8 @@ pub enum Command {
     FakeModel(fake_model::Args),
     /// Stand between agents and models: count, record, replay, hide the keys
     Gateway(gateway::Args),
+    /// Say what works here, and what to do about what does not
+    Doctor(doctor::Args),
     /// Print the completions of a shell
     Completions(completions::Args),
     #[command(external_subcommand)]
@@ -80,6 +82,7 @@ impl Command {
             | Command::Trust(_)
             | Command::FakeModel(_)
             | Command::Gateway(_)
+            | Command::Doctor(_)
             | Command::Completions(_)
             | Command::Unknown(_) => false,
         }

@@ -7,6 +7,7 @@
 
 pub mod args;
 pub mod commands;
+pub mod doctor;
 pub mod exit;
 pub mod failure;
 pub mod folders;
@@ -99,6 +100,7 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::Trust(args) => commands::trust::execute(&args),
         Command::FakeModel(args) => commands::fake_model::execute(&args),
         Command::Gateway(args) => commands::gateway::execute(&args),
+        Command::Doctor(args) => commands::doctor::execute(&args),
         Command::Completions(args) => commands::completions::execute(&args),
         Command::Unknown(words) => Err(unknown_command(&words)),
     }

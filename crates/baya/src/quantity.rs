@@ -23,6 +23,20 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     size.filter(|bytes| *bytes > 0).ok_or_else(|| not_a("size", text, "256M or 1G"))
 }
 
+/// Bytes as people read them: `4.2 GB`, `17 MB`.
+pub fn bytes_shown(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB")];
+    let Some((size, unit)) = UNITS.into_iter().find(|(size, _)| bytes >= *size) else {
+        return format!("{} kB", bytes / 1024);
+    };
+    let tenths = u128::from(bytes) * 10 / u128::from(size);
+    if tenths < 100 {
+        format!("{}.{} {unit}", tenths / 10, tenths % 10)
+    } else {
+        format!("{} {unit}", tenths / 10)
+    }
+}
+
 /// Milliseconds: `500ms`, `30s`, `2m`; a bare number is seconds.
 pub fn duration_ms(text: &str) -> Result<u64, String> {
     let time = scaled(text, &[("ms", 1.0), ("s", 1e3), ("m", 6e4), ("h", 3.6e6), ("", 1e3)]);

@@ -49,6 +49,13 @@ impl FakeModel {
         command.env("ANTHROPIC_API_KEY", "bench").env("ANTHROPIC_BASE_URL", &self.url);
     }
 
+    /// The statuses of all answers so far, in their order.
+    pub fn statuses(&self) -> Vec<u64> {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["event"] == "ended").filter_map(|line| line["status"].as_u64()).collect()
+    }
+
     /// All requests so far that were answered or are under way, in their order.
     pub fn requests(&self) -> Vec<Request> {
         read_log(&self.log)

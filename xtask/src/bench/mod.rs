@@ -6,7 +6,9 @@
 mod again;
 mod cases;
 mod fake_model;
+mod governed;
 mod journal_lines;
+mod metering;
 mod process;
 mod scripts;
 mod stopwatch;
@@ -56,12 +58,14 @@ pub fn bench(size: Size) -> Result<(), String> {
     Ok(())
 }
 
-const CASES: [(&str, Case); 7] = [
+const CASES: [(&str, Case); 9] = [
     ("start", cases::start),
     ("trivial agents", cases::trivial_agents),
     ("makespan, 2 at once", cases::makespan_narrow),
     ("makespan, 16 at once", cases::makespan_wide),
+    ("a provider that takes 20 at once", governed::all),
     ("pending calls", cases::pending_calls),
     ("resume", cases::resume),
     ("bought again", again::all),
+    ("metering", metering::all),
 ];

@@ -6,6 +6,7 @@ mod contract;
 mod crates;
 mod licence;
 mod modules;
+mod packages;
 mod rust;
 mod size;
 mod tree;
@@ -21,11 +22,12 @@ pub type Offenders = Vec<String>;
 pub fn run() -> Result<(), String> {
     let tree = Tree::read(&shell::root())?;
     let metadata = crates::Metadata::read()?;
-    let rules: [(&str, Offenders); 12] = [
+    let rules: [(&str, Offenders); 13] = [
         ("crates depend on each other as ARCHITECTURE.md draws it", crates::edges(&metadata)),
         ("some crates are used in one room only", crates::owned(&metadata, &tree)),
         ("every dependency is used", crates::unused(&metadata, &tree)),
         ("licences of dependencies are permissive", crates::licences(&metadata)),
+        ("packages that tests install are pinned and permissive", packages::check(&tree)),
         ("files stay short", size::files(&tree)),
         ("functions stay short", size::functions(&tree)),
         ("lines stay short", size::columns(&tree)),

@@ -116,6 +116,39 @@ impl AcpProgram {
         super::surroundings::find(self.argv().first()?, path)
     }
 
+    /// Whether it can be told of models of such a provider.
+    pub fn speaks_with(&self, kind: ProviderKind) -> bool {
+        self.dialect_with(kind).is_some()
+    }
+
+    /// What a person can give so that it reaches a model.
+    pub fn wanted_keys(&self) -> String {
+        let variables = |dialect: &Dialect| match dialect {
+            Dialect::Anthropic => "`ANTHROPIC_API_KEY`",
+            Dialect::OpenAiChat | Dialect::OpenAiResponses => "`OPENAI_API_KEY`",
+        };
+        let mut names: Vec<&str> = self.dialects().iter().map(variables).collect();
+        names.dedup();
+        match names.is_empty() {
+            true => "it works with its own login only".to_owned(),
+            false => format!("give a key in {}", names.join(" or ")),
+        }
+    }
+
+    /// What it speaks with models of this provider.
+    fn dialect_with(&self, kind: ProviderKind) -> Option<Dialect> {
+        let speaks = |dialect: &Dialect| match kind {
+            ProviderKind::Anthropic => *dialect == Dialect::Anthropic,
+            ProviderKind::OpenAi
+            | ProviderKind::OpenAiResponses
+            | ProviderKind::OpenAiCompatible
+            | ProviderKind::OpenRouter
+            | ProviderKind::Ollama => *dialect != Dialect::Anthropic,
+            ProviderKind::Gemini => false,
+        };
+        self.dialects().iter().copied().find(speaks)
+    }
+
     fn dialects(&self) -> &[Dialect] {
         match self {
             AcpProgram::Preset(preset) => preset.dialects,
@@ -138,15 +171,7 @@ impl OwnProgram {
 impl AcpConfig {
     /// What it speaks with models of this provider.
     pub(super) fn dialect_with(&self, kind: ProviderKind) -> Option<Dialect> {
-        let speaks = |dialect: &Dialect| match kind {
-            ProviderKind::Anthropic => *dialect == Dialect::Anthropic,
-            ProviderKind::OpenAi | ProviderKind::OpenAiResponses => *dialect != Dialect::Anthropic,
-            ProviderKind::OpenAiCompatible | ProviderKind::OpenRouter | ProviderKind::Ollama => {
-                *dialect != Dialect::Anthropic
-            }
-            ProviderKind::Gemini => false,
-        };
-        self.program.dialects().iter().copied().find(speaks)
+        self.program.dialect_with(kind)
     }
 
     /// The providers it can speak with.

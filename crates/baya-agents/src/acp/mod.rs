@@ -302,10 +302,11 @@ impl AcpBackend {
             ledger,
         };
         let body = plan.agent_type.map(|known| known.body.as_str());
-        let mut first = vec![texts::before(body, goes_on), task.prompt.clone()];
+        let asked_for =
+            form.zip(task.options.schema.as_ref()).map(|(form, schema)| texts::form(form, schema));
+        let first = vec![texts::before(body, asked_for.as_deref(), goes_on), task.prompt.clone()];
         let answer = match (&plan.schema, &task.options.schema, &tool, form) {
             (Some(compiled), Some(schema), Some(tool), Some(form)) => {
-                first.push(texts::after(form, schema));
                 let ladder = Ladder { schema, compiled, tool, first: form };
                 ladder.climb(&mut talk, first).await.map(Answer::Json)?
             }
@@ -365,6 +366,10 @@ fn heard_by(process: Process, attempt: &Attempt) -> Process {
 impl Backend for AcpBackend {
     fn name(&self) -> &str {
         &self.config.name
+    }
+
+    fn process_kind(&self) -> Option<&str> {
+        Some(self.name())
     }
 
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport> {

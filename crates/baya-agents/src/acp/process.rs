@@ -3,7 +3,7 @@
 use super::config::AcpConfig;
 use super::fault::{Fault, Scene};
 use super::presets::{Models, Place, SetUp};
-use super::surroundings::{environment, readable};
+use super::surroundings::{Home, environment, readable};
 use super::told::{Abilities, Told, Unanswered};
 use super::wire::{self, Wire};
 use crate::backend::Attempt;
@@ -170,12 +170,20 @@ fn lay_out(start: &Start<'_>) -> Result<LaidOut, String> {
     let own_port = config.has_own_port().then(free_port).transpose()?;
     let read_only = start.made_for.profile == Profile::ReadOnly;
     let place = Place { private, own_port, models: start.models.as_ref(), read_only };
-    let SetUp { words, environment: own, files } = config.set_up(&place);
+    let home = match (&start.models, start.made_for.profile) {
+        (None, Profile::Full) => Home::Persons,
+        (Some(_), _) | (None, Profile::ReadOnly | Profile::Workspace) => Home::Private,
+    };
+    let SetUp { words, environment: own, files } = match home {
+        Home::Private => config.set_up(&place),
+        // Its own configuration says all of it.
+        Home::Persons => SetUp { words: config.set_up(&place).words, ..SetUp::default() },
+    };
     for (path, text) in files {
         write_private(&private.join(path), &text)?;
     }
     let argv: Vec<String> = config.argv().into_iter().chain(words).collect();
-    let environment = environment(config, private, own);
+    let environment = environment(config, home, private, own);
     let mut sandbox = (config.open)(start.task, start.attempt, start.made_for.profile, private)?;
     sandbox.port = start.port;
     sandbox.own_port = own_port;

@@ -29,13 +29,26 @@ const FOLDERS: [(&str, &str); 5] = [
     ("XDG_STATE_HOME", "state"),
 ];
 
+/// Whose home a process has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Home {
+    Private,
+    /// For an agent that nothing is kept from and that works with its own login.
+    Persons,
+}
+
 /// The whole environment of a process. What is set for the agent goes before what is passed on.
 pub(super) fn environment(
     config: &AcpConfig,
+    home: Home,
     private: &Path,
     own: BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let mut all = config.environment.clone();
+    if home == Home::Persons {
+        all.extend(own);
+        return all;
+    }
     for (name, below) in TOOLS {
         let path = config.home.join(below);
         if !all.contains_key(name) && path.exists() {

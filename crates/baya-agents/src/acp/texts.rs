@@ -25,15 +25,14 @@ pub(super) enum Form {
     Fence,
 }
 
-/// Before the prompt: the body of the agent's type, and the rules.
-pub(super) fn before(body: Option<&str>, interrupted: bool) -> String {
+/// Before the prompt: the body of the agent's type, the rules, and the form of the result.
+pub(super) fn before(body: Option<&str>, form: Option<&str>, interrupted: bool) -> String {
     let body = body.filter(|body| !body.is_empty());
-    let parts = body.into_iter().chain([RULES]).chain(interrupted.then_some(INTERRUPTED));
+    let parts = body.into_iter().chain([RULES]).chain(form).chain(interrupted.then_some(INTERRUPTED));
     parts.collect::<Vec<_>>().join("\n\n")
 }
 
-/// After it.
-pub(super) fn after(form: Form, schema: &Value) -> String {
+pub(super) fn form(form: Form, schema: &Value) -> String {
     match form {
         Form::Native => format!("Your result meets this JSON Schema:\n{schema}"),
         Form::Tool => format!(

@@ -9,6 +9,8 @@ const KILL: i32 = 9;
 /// How shells and containers tell of a program that KILL ended.
 const KILL_STATUS: i32 = 128 + KILL;
 
+const HINT: &str = "run fewer agents at once: `--concurrency`, or more memory per agent in `[memory]`";
+
 /// The kernel's count of processes it killed for memory, taken before a process starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryKills {
@@ -30,10 +32,28 @@ impl MemoryKills {
         self.told(name, status, count())
     }
 
+    /// Adds to a failure that the system killed for memory meanwhile, if it did.
+    pub fn hint(&self, cause: &mut Cause) {
+        self.hinted(cause, count());
+    }
+
+    /// As [`MemoryKills::hint`], with the count of afterwards.
+    pub fn hinted(&self, cause: &mut Cause, after: Option<u64>) {
+        let killed = matches!((self.count, after), (Some(before), Some(after)) if after > before);
+        if killed && cause.kind == CauseKind::Program && !cause.message.contains("memory") {
+            cause.message.push_str("; the system ran out of memory meanwhile and killed a process");
+            cause.hint.get_or_insert_with(|| HINT.to_owned());
+        }
+    }
+
+    /// Whether the program ended by KILL.
+    pub fn concern(&self, status: ExitStatus) -> bool {
+        status.signal() == Some(KILL) || status.code() == Some(KILL_STATUS)
+    }
+
     /// As [`MemoryKills::cause`], with the count of afterwards.
     pub fn told(&self, name: &str, status: ExitStatus, after: Option<u64>) -> Option<Cause> {
-        let killed = status.signal() == Some(KILL) || status.code() == Some(KILL_STATUS);
-        if !killed {
+        if !self.concern(status) {
             return None;
         }
         let is_certain = matches!((self.count, after), (Some(before), Some(after)) if after > before);
@@ -43,8 +63,7 @@ impl MemoryKills {
                 format!("`{name}` was killed from outside (SIGKILL), most likely because memory ran out")
             }
         };
-        let hint = "run fewer agents at once: `--concurrency`, or more memory per agent in `[memory]`";
-        Some(Cause::new(CauseKind::Program, message).hint(hint))
+        Some(Cause::new(CauseKind::Program, message).hint(HINT))
     }
 }
 

@@ -169,8 +169,13 @@ pub async fn ollama_models(base_url: &str, patience: Duration) -> Option<Vec<Str
     Some(tags.models.into_iter().map(|tag| tag.name).collect())
 }
 
+/// The variable that holds a kind's key, where there is a usual one.
+pub fn key_variable(kind: ProviderKind) -> Option<&'static str> {
+    variables(kind).map(|(key, _)| key)
+}
+
 /// The variables with a kind's key and address.
-fn variables(kind: ProviderKind) -> Option<(&'static str, &'static str)> {
+pub fn variables(kind: ProviderKind) -> Option<(&'static str, &'static str)> {
     match kind {
         ProviderKind::Anthropic => Some(("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")),
         ProviderKind::OpenAi | ProviderKind::OpenAiResponses => Some(("OPENAI_API_KEY", "OPENAI_BASE_URL")),

@@ -13,6 +13,7 @@ pub(crate) mod judge;
 mod ledger;
 mod outside;
 pub(crate) mod provider;
+mod reach;
 mod retry;
 mod structured;
 mod system_text;
@@ -23,10 +24,12 @@ pub(crate) mod wire;
 mod work;
 
 pub use discover::{
-    ProviderSettings, SelectError, check_address, discover, find_providers, ollama_models, select,
+    ProviderSettings, SelectError, check_address, discover, find_providers, key_variable, ollama_models,
+    select, variables,
 };
 pub use outside::Outside;
 pub use provider::{ProviderConfig, ProviderKind, Secret};
+pub use reach::{Reached, reach};
 pub use toolbox::{Rights, rights, rights_with, wanted};
 pub(crate) use wire::STRUCTURED_OUTPUT;
 
@@ -37,7 +40,7 @@ use crate::memory_files;
 use crate::models::{ModelTable, ProviderModels, clamp_effort, clamp_tokens, default_row, known_beginnings};
 use crate::sandbox::Profile;
 use crate::tools::ToolRoom;
-use baya_core::agent::{AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind, Effort};
+use baya_core::agent::{AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind, Effort, Progress};
 use baya_core::ids::RunId;
 use baya_core::limits::{ANSWER_BYTES_MAX, WAIT_IN_PLACE_MS};
 use futures_util::FutureExt;
@@ -278,7 +281,9 @@ impl ApiBackend {
     ) -> Result<Option<Toolbox>, AttemptEnd> {
         let Some(bench) = &self.bench else { return Ok(None) };
         let unusable = |why: String| AttemptEnd::Failed(Cause::new(CauseKind::Program, why));
-        let rights = self.outside.rights(agent_type, task, bench.profile, attempt).await.map_err(unusable)?;
+        let waiting = |wait| attempt.tell(Progress::Waiting { wait });
+        let rights = self.outside.rights(agent_type, &task.options, bench.profile, &task.run, &waiting);
+        let rights = rights.await.map_err(unusable)?;
         rights.notes.into_iter().for_each(|note| ledger.note(note));
         if rights.tools.is_empty() {
             return Ok(None);

@@ -80,7 +80,7 @@ impl Asker<'_> {
             match &verdict {
                 Verdict::Limited { after_ms } => {
                     // Where there are only too many, nothing was tried but to get in.
-                    let refusal = pass.limited(after_ms.map(Duration::from_millis));
+                    let refusal = pass.refused(after_ms.map(Duration::from_millis));
                     tries -= u32::from(refusal == Refusal::Crowded);
                 }
                 Verdict::Reset => {

@@ -243,6 +243,10 @@ impl Backend for CliAgent {
         self.speaker.about().name
     }
 
+    fn process_kind(&self) -> Option<&str> {
+        Some(self.name())
+    }
+
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport> {
         async move {
             let mut way = Way::new(task);

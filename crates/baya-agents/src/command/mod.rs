@@ -177,6 +177,10 @@ impl Command {
                 let hint = "check `argv` in the settings of the command, then resume the run";
                 AttemptEnd::Unusable(Cause::new(CauseKind::ProviderDown, said).hint(hint))
             }
+            Stopped::Killed { kills, status } => match kills.cause(name, status) {
+                Some(cause) => AttemptEnd::Failed(cause),
+                None => failed(CauseKind::Program, format!("`{name}` ended: {status}")),
+            },
             Stopped::Broken(why) => failed(CauseKind::Program, format!("`{name}` {why}")),
         }
     }
@@ -185,6 +189,10 @@ impl Command {
 impl Backend for Command {
     fn name(&self) -> &str {
         &self.config.name
+    }
+
+    fn process_kind(&self) -> Option<&str> {
+        Some(self.name())
     }
 
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport> {

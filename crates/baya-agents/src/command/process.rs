@@ -1,5 +1,6 @@
 //! One run of a program, from its start to the end of everything it started.
 
+use crate::admission::MemoryKills;
 use crate::backend::Attempt;
 use crate::program::{Ended, Launch, NotStarted, Running, asks_at_terminal, launch, record};
 use baya_core::agent::Progress;
@@ -40,6 +41,11 @@ pub(super) enum Stopped {
     Silent,
     /// There is no such program, or it may not be run.
     NotStarted(String),
+    /// By KILL, and not by us.
+    Killed {
+        kills: MemoryKills,
+        status: ExitStatus,
+    },
     /// It ended badly, or what it wrote cannot be taken; a sentence without its subject.
     Broken(String),
 }
@@ -53,6 +59,7 @@ pub(super) async fn run(
 ) -> Result<Vec<u8>, Stopped> {
     let Program { argv, environment } = program;
     let words = Launch { argv, environment, folder: &attempt.folder, sandbox: None };
+    let kills = MemoryKills::now();
     let mut running = launch(&words).await.map_err(not_started)?;
     let pid = running.process().pid;
     let output = Output::default();
@@ -68,7 +75,7 @@ pub(super) async fn run(
     if !ended.over {
         return Err(Stopped::Broken(format!("cannot be ended, process group {pid} withstands KILL")));
     }
-    judge(end?, output, &ended)
+    judge(end?, output, &ended, kills)
 }
 
 fn not_started(error: NotStarted) -> Stopped {
@@ -168,7 +175,10 @@ async fn take_answer(pipe: Option<ChildStdout>, output: &Output, attempt: &Attem
     Ok(())
 }
 
-fn judge(status: ExitStatus, output: Output, ended: &Ended) -> Result<Vec<u8>, Stopped> {
+fn judge(status: ExitStatus, output: Output, ended: &Ended, kills: MemoryKills) -> Result<Vec<u8>, Stopped> {
+    if kills.concern(status) {
+        return Err(Stopped::Killed { kills, status });
+    }
     let said = match ended.said.as_str() {
         "" => String::new(),
         said => format!(": {said}"),

@@ -1,7 +1,8 @@
 //! Anthropic Messages: `POST /v1/messages`.
 
 use super::ask::{
-    Ask, Tool, ToolChoice, callable, delivery, is_assistant, last_user_text, structured, text_at, turn,
+    Ask, Tool, ToolChoice, callable, delivery, is_assistant, last_user_text, since_user_spoke, still_offered,
+    structured, text_at, turn,
 };
 use super::failure::Failure;
 use super::reply::{Call, Content, Finish, Reply, event};
@@ -18,7 +19,7 @@ pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
         (Some("none"), _) => ToolChoice::Never,
         (_, _) => ToolChoice::Free,
     };
-    let tools: Vec<Tool> = tools.collect();
+    let tools = still_offered(tools.collect(), &called(&body["messages"]));
     let format = ["/output_config/format/schema", "/output_format/schema"];
     let format = format.iter().find_map(|place| body.pointer(place)).cloned();
     Ok(Ask {
@@ -30,6 +31,13 @@ pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
         delivery: delivery(body["stream"] == json!(true)),
         wants_usage: true,
     })
+}
+
+fn called(messages: &Value) -> Vec<String> {
+    let since = since_user_spoke(messages, "content").iter();
+    let blocks = since.flat_map(|message| message["content"].as_array().into_iter().flatten());
+    let calls = blocks.filter(|block| block["type"] == "tool_use");
+    calls.filter_map(|call| call["name"].as_str().map(str::to_owned)).collect()
 }
 
 pub(super) fn whole(reply: &Reply) -> Value {

@@ -4,8 +4,12 @@ use super::failure::Failure;
 use super::{anthropic, gemini, ollama, openai_chat, openai_responses};
 use serde_json::Value;
 
-/// The tool through which structured answers are given.
+/// The tool through which structured answers are given. Agents that are programs have it from a server of
+/// ours, whose name they put before it.
 const STRUCTURED_TOOL: &str = "StructuredOutput";
+/// Between the name of a group of tools and that of one of them, where a wire has groups: no tool's own
+/// name can hold it.
+pub(super) const GROUP_MARK: char = '.';
 
 /// The form of a model API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,8 +116,31 @@ pub(super) fn read(wire: Wire, in_path: Option<InPath>, body: &[u8]) -> Result<A
 /// Tools that may be called, beside the one for structured answers.
 pub(super) fn callable(tools: &[Tool], choice: &ToolChoice) -> Vec<String> {
     let free = matches!(choice, ToolChoice::Free | ToolChoice::Any);
-    let others = tools.iter().filter(|tool| free && tool.name != STRUCTURED_TOOL);
+    let others = tools.iter().filter(|tool| free && !is_structured(&tool.name));
     others.map(|tool| tool.name.clone()).collect()
+}
+
+/// Ours, or one that a server of ours offers.
+fn is_structured(name: &str) -> bool {
+    name.strip_suffix(STRUCTURED_TOOL)
+        .is_some_and(|before| before.is_empty() || before.ends_with('_') || before.ends_with(GROUP_MARK))
+}
+
+/// What is offered, without a server's tool for structured answers if it was called since the user last
+/// spoke: a program goes on after it, where our own agent is done.
+pub(super) fn still_offered(tools: Vec<Tool>, called: &[String]) -> Vec<Tool> {
+    let is_over = |tool: &Tool| {
+        tool.name != STRUCTURED_TOOL && is_structured(&tool.name) && called.contains(&tool.name)
+    };
+    tools.into_iter().filter(|tool| !is_over(tool)).collect()
+}
+
+/// What the user said last, and after it, everything.
+pub(super) fn since_user_spoke<'m>(said: &'m Value, parts: &str) -> &'m [Value] {
+    let list = said.as_array().map_or([].as_slice(), Vec::as_slice);
+    let spoken = |message: &Value| role(message) == "user" && last_text(&message[parts]).is_some();
+    let last = list.iter().rposition(spoken);
+    &list[last.unwrap_or(0)..]
 }
 
 /// Which answer the conversation asks for: what the model said stands between what it was told.
@@ -138,8 +165,8 @@ pub(super) fn structured(tools: Vec<Tool>, choice: ToolChoice, format: Option<Va
     let is_asked = |tool: &Tool| match &choice {
         ToolChoice::Never => false,
         ToolChoice::Named(name) => *name == tool.name,
-        ToolChoice::Any => only || tool.name == STRUCTURED_TOOL,
-        ToolChoice::Free => tool.name == STRUCTURED_TOOL,
+        ToolChoice::Any => only || is_structured(&tool.name),
+        ToolChoice::Free => is_structured(&tool.name),
     };
     match (tools.into_iter().find(is_asked), format) {
         (Some(Tool { name, schema }), _) => Structured::Tool { name, schema },

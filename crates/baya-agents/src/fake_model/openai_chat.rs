@@ -1,7 +1,8 @@
 //! OpenAI chat completions: `POST /v1/chat/completions`; Ollama and others speak it too.
 
 use super::ask::{
-    Ask, Tool, ToolChoice, callable, delivery, is_assistant, last_user_text, structured, text_at, turn,
+    Ask, Tool, ToolChoice, callable, delivery, is_assistant, last_user_text, since_user_spoke, still_offered,
+    structured, text_at, turn,
 };
 use super::failure::Failure;
 use super::reply::{CREATED_S, Call, Content, Finish, Reply, event};
@@ -9,7 +10,8 @@ use serde_json::{Value, json};
 
 pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
     let streamed = body["stream"] == json!(true);
-    let (tools, choice) = (tools(&body["tools"]), choice(&body["tool_choice"]));
+    let choice = choice(&body["tool_choice"]);
+    let tools = still_offered(tools(&body["tools"]), &called(&body["messages"]));
     Ok(Ask {
         model: text_at(body, "model")?,
         prompt: last_user_text(&body["messages"], "content")?,
@@ -19,6 +21,12 @@ pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
         delivery: delivery(streamed),
         wants_usage: !streamed || body["stream_options"]["include_usage"] == json!(true),
     })
+}
+
+fn called(messages: &Value) -> Vec<String> {
+    let since = since_user_spoke(messages, "content").iter();
+    let calls = since.flat_map(|message| message["tool_calls"].as_array().into_iter().flatten());
+    calls.filter_map(|call| call["function"]["name"].as_str().map(str::to_owned)).collect()
 }
 
 /// Tools as chat and Ollama declare them.

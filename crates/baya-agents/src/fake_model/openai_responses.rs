@@ -1,16 +1,16 @@
 //! OpenAI Responses: `POST /v1/responses`.
 
-use super::ask::{Ask, Tool, callable, delivery, last_user_text, structured, text_at, turn};
+use super::ask::{
+    Ask, GROUP_MARK, Tool, callable, delivery, last_user_text, since_user_spoke, still_offered, structured,
+    text_at, turn,
+};
 use super::failure::Failure;
 use super::openai_chat::choice;
 use super::reply::{CREATED_S, Call, Content, Finish, Reply, event};
 use serde_json::{Value, json};
 
 pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
-    let tools = body["tools"].as_array().into_iter().flatten().filter_map(|tool| {
-        let name = tool["name"].as_str()?.to_owned();
-        Some(Tool { name, schema: tool.get("parameters").cloned().unwrap_or(json!({"type": "object"})) })
-    });
+    let tools = body["tools"].as_array().into_iter().flatten().flat_map(tools).collect();
     let prompt = match &body["input"] {
         Value::String(text) => text.clone(),
         // Items that are no messages, as the outputs of calls, have no role.
@@ -20,7 +20,7 @@ pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
         }
         other => last_user_text(other, "content")?,
     };
-    let (tools, choice): (Vec<Tool>, _) = (tools.collect(), choice(&body["tool_choice"]));
+    let (tools, choice) = (still_offered(tools, &called(&body["input"])), choice(&body["tool_choice"]));
     let is_model = |item: &Value| item["type"] == "function_call" || item["role"] == "assistant";
     Ok(Ask {
         model: text_at(body, "model")?,
@@ -31,6 +31,30 @@ pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
         delivery: delivery(body["stream"] == json!(true)),
         wants_usage: true,
     })
+}
+
+/// One tool, or those of a group: the tools of an MCP server come so.
+fn tools(tool: &Value) -> Vec<Tool> {
+    let Some(name) = tool["name"].as_str() else { return Vec::new() };
+    if tool["type"] == "namespace" {
+        let inner = tool["tools"].as_array().into_iter().flatten().flat_map(tools);
+        return inner.map(|tool| Tool { name: grouped(name, &tool.name), ..tool }).collect();
+    }
+    let schema = tool.get("parameters").cloned().unwrap_or(json!({"type": "object"}));
+    vec![Tool { name: name.to_owned(), schema }]
+}
+
+fn grouped(group: &str, name: &str) -> String {
+    format!("{group}{GROUP_MARK}{name}")
+}
+
+fn called(input: &Value) -> Vec<String> {
+    let calls = since_user_spoke(input, "content").iter().filter(|item| item["type"] == "function_call");
+    let name = |item: &Value| {
+        let name = item["name"].as_str()?;
+        Some(item["namespace"].as_str().map_or_else(|| name.to_owned(), |group| grouped(group, name)))
+    };
+    calls.filter_map(name).collect()
 }
 
 pub(super) fn whole(reply: &Reply) -> Value {
@@ -115,8 +139,16 @@ fn items(reply: &Reply, status: &str) -> Vec<Value> {
 }
 
 fn call_item(reply: &Reply, at: usize, call: &Call, status: &str, input: &str) -> Value {
-    json!({"type": "function_call", "id": item_id(reply, at), "status": status,
-        "call_id": format!("call_fake_{}_{at}", reply.n), "name": call.name, "arguments": input})
+    let (group, name) = match call.name.split_once(GROUP_MARK) {
+        Some((group, name)) => (Some(group), name),
+        None => (None, call.name.as_str()),
+    };
+    let mut item = json!({"type": "function_call", "id": item_id(reply, at), "status": status,
+        "call_id": format!("call_fake_{}_{at}", reply.n), "name": name, "arguments": input});
+    if let Some(group) = group {
+        item["namespace"] = json!(group);
+    }
+    item
 }
 
 fn message(reply: &Reply, status: &str, text: &str) -> Value {

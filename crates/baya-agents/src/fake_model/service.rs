@@ -194,7 +194,7 @@ impl Service {
             schema: ask.structured.schema(),
             compiled: compiled.as_ref(),
             turn: Some(ask.turn),
-            offers_tools: !ask.tools.is_empty(),
+            tools: &ask.tools,
             ..simulate::Request::default()
         };
         let selection = {

@@ -30,6 +30,8 @@ pub(super) struct Outgoing {
     pub body: Bytes,
     /// The client did not ask for the usage that will come.
     pub hides_usage: bool,
+    /// The same without our question for usage, for a provider that does not know it.
+    pub plain: Option<Bytes>,
 }
 
 /// How a chat request may be capped where it has no cap of its own.
@@ -89,18 +91,20 @@ impl Asked {
 
     /// As it goes out: no more output than there is room for, and usage told.
     pub fn outgoing(&self, room: Option<u64>, cap: CapName) -> Outgoing {
-        let as_it_is = Outgoing { body: self.body.clone(), hides_usage: false };
+        let as_it_is = Outgoing { body: self.body.clone(), hides_usage: false, plain: None };
         let Some(Value::Object(parsed)) = self.parsed.as_ref().filter(|_| self.route.errand == Errand::Ask)
         else {
             return as_it_is;
         };
+        let text =
+            |body: &Map<String, Value>| serde_json::to_vec(body).map_or(self.body.clone(), Bytes::from);
         let mut body = parsed.clone();
         let cut = room.is_some_and(|room| cut_output(&mut body, self.route.dialect, room, cap));
-        let hides_usage = self.route.dialect == Dialect::OpenAiChat && tell_usage(&mut body);
-        if !cut && !hides_usage {
-            return as_it_is;
+        let plain = if cut { text(&body) } else { self.body.clone() };
+        if self.route.dialect == Dialect::OpenAiChat && tell_usage(&mut body) {
+            return Outgoing { body: text(&body), hides_usage: true, plain: Some(plain) };
         }
-        Outgoing { body: Bytes::from(Value::Object(body).to_string()), hides_usage }
+        Outgoing { body: plain, ..as_it_is }
     }
 
     /// What the provider's cache may hold of it: all that stands before the conversation.

@@ -52,10 +52,11 @@ enum Try {
 
 impl Forward<'_> {
     pub async fn go(&self, outgoing: &Outgoing) -> Result<Answer, Refusal> {
-        let mut tries = 0;
+        let (mut tries, mut body) = (0, &outgoing.body);
+        let mut plain = outgoing.plain.as_ref();
         loop {
             tries += 1;
-            match self.ask(outgoing, tries).await? {
+            match self.ask(body, tries).await? {
                 Try::Answered(answer) => return Ok(answer),
                 Try::NoRoom(_, judged) if judged.again && tries < GATEWAY_TRIES => {
                     if let Some(pass) = self.exchange.came_back() {
@@ -63,13 +64,22 @@ impl Forward<'_> {
                     }
                 }
                 Try::NoRoom(answer, judged) => {
-                    self.exchange.came_back().into_iter().for_each(|pass| match judged.again {
-                        true => {
+                    let reset_ms = judged.cause.retry_at_ms;
+                    self.exchange.came_back().into_iter().for_each(|pass| match (judged.again, reset_ms) {
+                        (true, _) => {
                             pass.limited(judged.after);
                         }
-                        false => pass.failed(),
+                        // Agents of this process need not find it out one by one.
+                        (false, Some(_)) => pass.used_up(judged.cause.clone()),
+                        (false, None) => pass.failed(),
                     });
                     return Ok(Answer { failure: Some(judged.cause), ..not_again(answer) });
+                }
+                Try::Refused(_, judged)
+                    if plain.is_some() && judged.cause.message.contains("stream_options") =>
+                {
+                    self.exchange.came_back().into_iter().for_each(|pass| pass.failed());
+                    body = plain.take().unwrap_or(body);
                 }
                 Try::Refused(answer, judged) => {
                     self.exchange.came_back().into_iter().for_each(|pass| pass.failed());
@@ -79,7 +89,7 @@ impl Forward<'_> {
         }
     }
 
-    async fn ask(&self, outgoing: &Outgoing, tries: u32) -> Result<Try, Refusal> {
+    async fn ask(&self, body: &Bytes, tries: u32) -> Result<Try, Refusal> {
         let pass = {
             let _held = self.door.hold();
             let ask = Ask { agent: self.agent, prefix: self.agent.and_then(|_| self.asked.prefix()) };
@@ -87,7 +97,7 @@ impl Forward<'_> {
         };
         self.exchange.goes_out(pass, self.asked.model());
         let request = self.upstream.client.request(self.asked.method.clone(), &self.upstream.url);
-        let request = request.headers(self.upstream.headers.clone()).body(outgoing.body.clone());
+        let request = request.headers(self.upstream.headers.clone()).body(body.clone());
         let patience = Duration::from_millis(GATEWAY_SILENCE_MS);
         let answer = match tokio::time::timeout(patience, request.send()).await {
             Ok(Ok(answer)) => answer,

@@ -192,7 +192,12 @@ impl Pass {
     }
 
     /// The provider takes no more for now, and may have said for how long.
-    pub fn limited(mut self, retry_after: Option<Duration>) -> Refusal {
+    pub fn limited(self, retry_after: Option<Duration>) {
+        let _ = self.refused(retry_after);
+    }
+
+    /// As [`Pass::limited`]; what the refusal says of the provider.
+    pub fn refused(mut self, retry_after: Option<Duration>) -> Refusal {
         self.ended = true;
         self.shared.change(|queue, _, now| queue.refused(self.ticket, retry_after, now))
     }

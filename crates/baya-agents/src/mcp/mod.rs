@@ -14,5 +14,5 @@ mod servers;
 mod tool;
 
 pub use nest::{Nest, end_left};
-pub use servers::{OpenNest, Plan, Remote, Servers};
+pub use servers::{OpenNest, Plan, Remote, Servers, Surveyed};
 pub use tool::{PREFIX, server_name};

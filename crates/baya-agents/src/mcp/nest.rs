@@ -1,6 +1,7 @@
 //! Where the programs of servers work, and the notes that let a later process of ours end what an earlier
 //! one left.
 
+use crate::egress::Pass;
 use crate::program::end_survivor;
 use crate::sandbox::Sandbox;
 use baya_core::agent::AgentProcess;
@@ -8,9 +9,10 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where the servers of one run work.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Nest {
     pub folder: PathBuf,
     pub sandbox: Sandbox,
@@ -18,6 +20,8 @@ pub struct Nest {
     pub environment: BTreeMap<String, String>,
     /// Private to us and to this run.
     pub notes: PathBuf,
+    /// The way out, if there is one; it lasts as long as this.
+    pub pass: Option<Arc<Pass>>,
 }
 
 /// The note on one process.

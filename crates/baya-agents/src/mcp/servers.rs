@@ -1,14 +1,14 @@
 //! The servers of one run, and which of their tools an agent gets.
 
+use super::client::Described;
 use super::config::Door;
 use super::nest::Nest;
 use super::server::Server;
 use super::tool::{ServerTool, server_name};
 use crate::agent_types::AgentType;
-use crate::backend::Attempt;
 use crate::tools::Tool;
 use crate::tools::set::Wanted;
-use baya_core::agent::{Progress, Wait};
+use baya_core::agent::Wait;
 use baya_core::ids::RunId;
 use baya_core::limits::{MCP_TOOLS_BYTES_MAX, MCP_TOOLS_MAX};
 use futures_util::future::join_all;
@@ -37,6 +37,13 @@ pub struct Servers {
     nest: Mutex<Option<Arc<Nest>>>,
 }
 
+/// What came of starting one.
+pub struct Surveyed {
+    pub name: String,
+    pub of_type: Option<String>,
+    pub tools: Result<Vec<String>, String>,
+}
+
 /// What an agent gets of them.
 #[derive(Default)]
 pub struct Remote {
@@ -59,7 +66,7 @@ impl Servers {
         agent_type: Option<&AgentType>,
         wanted: &Wanted<'_>,
         run: &RunId,
-        attempt: &Attempt,
+        waiting: &(dyn Fn(Wait) + Send + Sync),
     ) -> Remote {
         let chosen = self.chosen(agent_type, wanted);
         if chosen.is_empty() {
@@ -75,7 +82,7 @@ impl Servers {
             let nest = nest.clone();
             async move {
                 let program = format!("server `{}`", server.name);
-                attempt.tell(Progress::Waiting { wait: Wait::Start { program } });
+                waiting(Wait::Start { program });
                 let live = server.live(&nest).await.map(|live| live.tools.clone());
                 (server, live)
             }
@@ -123,6 +130,25 @@ impl Servers {
         let opened = Arc::new((self.open)(run)?);
         *nest = Some(opened.clone());
         Ok(opened)
+    }
+
+    /// Starts every server and says what came of it: its name, the type that describes it if one does, and
+    /// its tools or why there are none.
+    pub async fn survey(&self, run: &RunId) -> Vec<Surveyed> {
+        let nest = self.nest(run);
+        let looked = self.planned.iter().map(|(server, of_type)| {
+            let nest = nest.clone();
+            async move {
+                let live = match nest {
+                    Ok(nest) => server.live(&nest).await,
+                    Err(why) => Err(why),
+                };
+                let named = |described: &Described| ServerTool::new(server, described).0.name().to_owned();
+                let tools = live.map(|live| live.tools.iter().map(named).collect());
+                Surveyed { name: server.name.clone(), of_type: of_type.clone(), tools }
+            }
+        });
+        join_all(looked).await
     }
 
     /// Ends all of them, for good; the names of those that something withstands of.

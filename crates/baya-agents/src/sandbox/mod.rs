@@ -119,17 +119,6 @@ impl Sandbox {
         self
     }
 
-    /// Lets what is at these paths be read. What may be read already is not named again: a deeper name
-    /// would take the right to write from the folder around it.
-    pub fn let_read(&mut self, paths: &[PathBuf]) {
-        for path in paths {
-            let known = resolve::real(path).map(|real| Reach::of(self).access(&real));
-            if matches!(known, Ok(Access::None)) {
-                self.readable.push(path.clone());
-            }
-        }
-    }
-
     /// For an agent that must not be able to do harm: reads its folder and the system, writes nothing, and
     /// sees no file that is secret by its name.
     #[must_use]
@@ -141,6 +130,17 @@ impl Sandbox {
         self.proxy = None;
         self.without_secrets = true;
         self
+    }
+
+    /// Lets what is at these paths be read. What may be read already is not named again: a deeper name
+    /// would take the right to write from the folder around it.
+    pub fn let_read(&mut self, paths: &[PathBuf]) {
+        for path in paths {
+            let known = resolve::real(path).map(|real| Reach::of(self).access(&real));
+            if matches!(known, Ok(Access::None)) {
+                self.readable.push(path.clone());
+            }
+        }
     }
 
     /// Whether a file tool of ours may read this path; gives the path behind all symbolic links. A

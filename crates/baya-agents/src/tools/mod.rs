@@ -80,12 +80,12 @@ pub struct ToolRoom {
     /// one agent of one run, and no other. Whoever carries it is ended with the agent.
     pub mark: String,
     pub memory: Memory,
+    /// The way out of commands, if there is one.
+    pub pass: Option<Arc<Pass>>,
     /// Asked before a tool does anything, and which files searches may look into.
     pub gate: Arc<dyn Gatekeeper>,
     /// What heavy commands wait for; none: nothing.
     pub slots: Option<Arc<Slots>>,
-    /// The way out of commands, if there is one.
-    pub pass: Option<Arc<Pass>>,
     background: Background,
 }
 
@@ -100,9 +100,9 @@ impl ToolRoom {
             background: Background::new(&mark),
             mark,
             memory: Memory::default(),
+            pass: None,
             gate: Arc::new(OpenGate),
             slots: None,
-            pass: None,
         }
     }
 

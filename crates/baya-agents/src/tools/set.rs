@@ -100,7 +100,7 @@ impl Wanted<'_> {
         let meets_one = |list: &&[String]| list.iter().any(|entry| meets(Entry::of(entry).name, name));
         (only_reads || !self.read_only)
             && self.allow.iter().all(meets_one)
-            && !self.deny.iter().any(|list| meets_one(list))
+            && !self.deny.iter().any(meets_one)
     }
 
     /// Whether any tool whose name begins with this server's may be wanted.

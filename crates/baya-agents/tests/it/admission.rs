@@ -1,7 +1,7 @@
 //! Slots for heavy commands and room for processes: nobody waits without need, nobody for ever.
 
 use baya_agents::admission::{Admission, MemoryKills, MemorySettings, SlotSettings, Slots, free_bytes};
-use baya_core::agent::{CauseKind, Wait};
+use baya_core::agent::{Cause, CauseKind, Wait};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -169,6 +169,24 @@ fn a_process_killed_for_memory_says_so() {
         assert_eq!(cause.kind, CauseKind::Program);
         assert!(
             cause.message.contains(says) && cause.message.starts_with("`claude` was killed"),
+            "{cause:?}"
+        );
+    }
+}
+
+#[test]
+fn a_failure_while_the_system_killed_for_memory_says_so() {
+    for (kind, after, says) in [
+        (CauseKind::Program, Some(5), true),
+        (CauseKind::Program, Some(4), false),
+        (CauseKind::Program, None, false),
+        (CauseKind::Refused, Some(5), false),
+    ] {
+        let mut cause = Cause::new(kind, "it was ended by signal 9");
+        MemoryKills::of(4).hinted(&mut cause, after);
+        assert_eq!(
+            (cause.message.contains("ran out of memory"), cause.hint.is_some()),
+            (says, says),
             "{cause:?}"
         );
     }

@@ -232,7 +232,7 @@ async fn refusals_without_a_word_are_waited_out_longer_and_longer() {
     for _ in 0..5 {
         let pass = enter(&lane, 1).await;
         times.push(began.elapsed().as_millis());
-        assert_eq!(pass.limited(None), Refusal::Unexplained);
+        assert_eq!(pass.refused(None), Refusal::Unexplained);
     }
     assert_eq!(times, [0, 500, 1_500, 3_500, 7_500]);
     enter(&lane, 1).await.succeeded();
@@ -246,10 +246,10 @@ async fn refusals_without_a_word_are_waited_out_longer_and_longer() {
 async fn who_is_refused_while_others_are_served_has_not_failed() {
     let lane = lane(at_once(2));
     let served = enter(&lane, 1).await;
-    assert_eq!(enter(&lane, 2).await.limited(None), Refusal::Unexplained);
+    assert_eq!(enter(&lane, 2).await.refused(None), Refusal::Unexplained);
     served.succeeded();
     let served = enter(&lane, 2).await;
-    assert_eq!(served.limited(None), Refusal::Crowded);
+    assert_eq!(served.refused(None), Refusal::Crowded);
 }
 
 #[tokio::test(start_paused = true)]
@@ -285,8 +285,8 @@ async fn nothing_is_lost_however_requests_end() {
                 sleep(Duration::from_millis(draw(20))).await;
                 at_work.fetch_sub(1, Ordering::Relaxed);
                 match draw(6) {
-                    0 => drop(pass.limited(None)),
-                    1 => drop(pass.limited(Some(Duration::from_millis(draw(40))))),
+                    0 => pass.limited(None),
+                    1 => pass.limited(Some(Duration::from_millis(draw(40)))),
                     2 => pass.failed(),
                     3 => drop(pass),
                     _ => pass.succeeded(),

@@ -15,8 +15,6 @@ pub struct ParsedOptions {
     pub warnings: Vec<(String, String)>,
 }
 
-/// Known options that this version does not have; they are refused, never ignored.
-
 pub fn parse(
     prompt: &str,
     given: &Map<String, Value>,
@@ -35,10 +33,10 @@ pub fn parse(
         set(&mut parsed, name, value)?;
     }
     check_names(&parsed.options, around)?;
-    check_refused(&parsed.options, given, around)?;
     check_quarantine(&parsed.options, around)?;
     check_folder(&mut parsed.options, around)?;
     check_model(&mut parsed, around);
+    check_refused(&parsed.options, given, around)?;
     check_isolation(&mut parsed, around)?;
     Ok(parsed)
 }
@@ -108,24 +106,6 @@ fn check_names(options: &AgentOptions, around: &Surroundings) -> Result<(), Thro
         return Err(wrong(message));
     }
     Ok(())
-}
-
-/// What a backend cannot be held to is refused before anything is spent, never ignored.
-fn check_refused(
-    options: &AgentOptions,
-    given: &Map<String, Value>,
-    around: &Surroundings,
-) -> Result<(), Thrown> {
-    let backend = options.backend.as_ref().unwrap_or(&around.backend);
-    let refused = around.options_refused.get(backend).map(Vec::as_slice).unwrap_or_default();
-    let is_given = |name: &&String| given.get(name.as_str()).is_some_and(|value| !value.is_null());
-    match refused.iter().find(is_given) {
-        None => Ok(()),
-        Some(name) => Err(wrong(format!(
-            "agents of backend `{backend}` cannot be held to the option `{name}`; leave it out, or choose \
-             another `backend`"
-        ))),
-    }
 }
 
 /// Who reads what nobody vouches for must be held to reading, or it does not start.
@@ -221,6 +201,24 @@ pub fn only_looks(tool: &str) -> bool {
     ];
     let name = tool.trim().split('(').next().unwrap_or_default();
     NAMES.contains(&name.trim())
+}
+
+/// What a backend cannot be held to is refused before anything is spent, never ignored.
+fn check_refused(
+    options: &AgentOptions,
+    given: &Map<String, Value>,
+    around: &Surroundings,
+) -> Result<(), Thrown> {
+    let backend = options.backend.as_ref().unwrap_or(&around.backend);
+    let refused = around.options_refused.get(backend).map(Vec::as_slice).unwrap_or_default();
+    let is_given = |name: &&String| given.get(name.as_str()).is_some_and(|value| !value.is_null());
+    match refused.iter().find(is_given) {
+        None => Ok(()),
+        Some(name) => Err(wrong(format!(
+            "agents of backend `{backend}` cannot be held to the option `{name}`; leave it out, or choose \
+             another `backend`"
+        ))),
+    }
 }
 
 fn check_isolation(parsed: &mut ParsedOptions, around: &Surroundings) -> Result<(), Thrown> {

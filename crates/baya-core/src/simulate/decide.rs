@@ -27,8 +27,8 @@ pub struct Request<'a> {
     pub occurrence: Option<u64>,
     /// Which answer of its conversation it asks for, from 1; absent: the first.
     pub turn: Option<u64>,
-    /// Tools may be called, others than the one for structured answers.
-    pub offers_tools: bool,
+    /// The tools that may be called, but the one for structured answers.
+    pub tools: &'a [String],
 }
 
 /// How often rules have matched. Belongs to one [`Rules`]; a new one starts counting anew.
@@ -198,7 +198,8 @@ fn fits(rule: &Rule, request: &Request<'_>) -> bool {
         pattern.as_ref().is_none_or(|Pattern(regex)| text.is_some_and(|text| regex.is_match(text)))
     };
     let turn = request.turn.unwrap_or(1);
-    (rule.tool.is_empty() || request.offers_tools)
+    (rule.tool.is_empty() || !request.tools.is_empty())
+        && when.offers.as_ref().is_none_or(|name| request.tools.contains(name))
         && when.turn.as_ref().is_none_or(|Nth(list)| list.contains(&turn))
         && when.schema.is_none_or(|wanted| wanted == request.schema.is_some())
         && found(&when.label, request.label)

@@ -113,6 +113,8 @@ pub struct When {
     pub every: Option<u64>,
     /// Which answer of its conversation it asks for, from 1.
     pub turn: Option<Nth>,
+    /// A tool that may be called.
+    pub offers: Option<String>,
 }
 
 /// A call of a tool, as a rule says it.

@@ -13,6 +13,7 @@ use crate::views::{json, sanitise, show, summary};
 use crate::wiring::backends::SIMULATED;
 use crate::wiring::bench;
 use crate::wiring::gates::Questions;
+use crate::wiring::outside;
 use crate::wiring::pool::LocalPool;
 use crate::wiring::signals;
 use baya_agents::sandbox::Profile;
@@ -92,6 +93,9 @@ pub fn settle_trust(
         false if flags.yes || flags.json || background => Asking::Nobody,
         false => Asking::Person,
     };
+    if !simulated {
+        outside::tell_broken(folders);
+    }
     trust::settle(folders, settings, asking)
 }
 

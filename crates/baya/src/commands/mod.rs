@@ -6,6 +6,7 @@ pub mod bundle;
 pub mod check;
 pub mod completions;
 pub mod detach;
+pub mod doctor;
 pub mod drive;
 pub mod fake_model;
 pub mod gateway;

@@ -14,6 +14,8 @@ use crate::wiring::backends::{self, Choice};
 use crate::wiring::pool::LocalPool;
 use crate::wiring::scripts::Workflows;
 use crate::wiring::{bench, gates, host};
+use baya_agents::admission::Admission;
+use baya_agents::mcp::end_left;
 use baya_core::event::ScriptRecord;
 use baya_core::ids::RunId;
 use baya_core::limits::Limits;
@@ -23,7 +25,7 @@ use baya_engine::driver::Begin;
 use baya_engine::journal::Journal;
 use baya_engine::runs::RunStore;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
@@ -70,6 +72,7 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
     }
     let script_args = new_args(args, script.as_deref(), &events)?;
     tell_folder(&view, folders);
+    end_servers(&folders.state, &run).await;
     let choice = Choice { trust, ..choice(args, settings, &view) };
     let backends = backends::build(choice, folders, settings).await?;
     let strict = args.drive.strict || settings.strict;
@@ -82,7 +85,11 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
         journal: Box::new(journal),
         steps: Arc::new(host::build(&run_id, profile, folders, &events)?),
         surroundings: backends.surroundings(folders),
-        pool: Arc::new(LocalPool::new(backends, folders.working.clone()).with_gates(gates)),
+        pool: Arc::new(
+            LocalPool::new(backends, folders.working.clone())
+                .with_gates(gates)
+                .with_admission(Admission::new(settings.agent_memory())),
+        ),
         workflows: Arc::new(workflows),
         begin: Begin::Resume {
             past: Some(events),
@@ -142,7 +149,7 @@ fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
         backend: Some(view.backend.clone()).filter(|name| !name.is_empty()),
         model: view.model.clone(),
         rules: view.rules.as_ref().map(PathBuf::from),
-        sandbox: view.sandbox.as_deref().and_then(|name| bench::profile(name).ok()),
+        sandbox: view.sandbox.as_deref().and_then(bench::profile_in_force),
         ..Choice::default()
     };
     let set = Choice::of_flags(&args.drive, settings);
@@ -153,6 +160,7 @@ fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
         sandbox: args.drive.sandbox.or(had.sandbox).or(set.sandbox),
         // How careful to be is the user's to say anew each time.
         taint: set.taint,
+        best_effort: set.best_effort,
         ..Choice::default()
     }
 }
@@ -160,6 +168,13 @@ fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
 fn new_limits(args: &Args, had: &Limits) -> Option<Limits> {
     let limits = args.limits.over(had.clone());
     (limits != *had).then_some(limits)
+}
+
+/// Servers that an earlier process of ours left at work.
+async fn end_servers(state: &Path, run: &RunId) {
+    let notes = outside::notes(state, run);
+    // A task that breaks has ended nothing, as if there had been nothing to read.
+    let _ = tokio::task::spawn_blocking(move || end_left(&notes)).await;
 }
 
 fn tell_folder(view: &RunView, folders: &Folders) {

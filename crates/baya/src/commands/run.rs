@@ -14,6 +14,7 @@ use crate::views::watch::Watching;
 use crate::wiring::host;
 use crate::wiring::scripts::{self, Workflows};
 use crate::wiring::{backends, gates, pool::LocalPool, randomness};
+use baya_agents::admission::Admission;
 use baya_core::ids::RunId;
 use baya_core::script::{Checked, Options};
 use baya_core::view::RunView;
@@ -116,7 +117,11 @@ async fn begin(
         journal: Box::new(journal),
         steps: Arc::new(host::build(&run, backends.profile(), folders, &[])?),
         surroundings: backends.surroundings(folders),
-        pool: Arc::new(LocalPool::new(backends, folders.working.clone()).with_gates(gates)),
+        pool: Arc::new(
+            LocalPool::new(backends, folders.working.clone())
+                .with_gates(gates)
+                .with_admission(Admission::new(settings.agent_memory())),
+        ),
         workflows: Arc::new(workflows),
         begin: Begin::Fresh { run, script: Box::new(checked.script), args: script_args, seed, limits },
         view: RunView::default(),

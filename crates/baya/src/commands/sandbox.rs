@@ -1,11 +1,16 @@
 //! `baya sandbox [--profile P] [--] [CMD…]`: a command as agents run theirs, here; without a command, what
 //! that allows. The command gets a temporary folder of its own, which goes with it.
 
+use super::drive;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::output;
-use crate::wiring::bench;
+use crate::settings::Settings;
+use crate::trust::{self, Asking};
+use crate::views::sanitise;
+use crate::wiring::backends;
+use crate::wiring::confines::Confines;
 use baya_agents::sandbox::{Profile, Sandbox};
 use std::ffi::OsString;
 use std::os::unix::fs::DirBuilderExt;
@@ -39,33 +44,42 @@ pub enum ProfileName {
 pub fn execute(args: &Args) -> Result<Exit, Failure> {
     let folders = Folders::find()?;
     let temporary = Temporary::make(&folders.state)?;
-    let sandbox = policy(args, &folders, &temporary.0)?;
+    let mut settings = Settings::load(&folders)?;
+    trust::settle(&folders, &mut settings, Asking::Unneeded)?;
+    // The way out works as long as its runtime.
+    let runtime = drive::runtime()?;
+    let env = backends::environment();
+    let confines = runtime.block_on(Confines::new(&folders, &settings, &env))?;
+    let mut sandbox = confines.sandbox(args.profile.profile(), &folders.working, &temporary.0);
+    sandbox.port = args.port;
+    let pass = confines.let_out(&mut sandbox).map_err(Failure::usage)?;
     if args.command.is_empty() {
         sandbox.describe().iter().for_each(|line| output::data(line));
+        if !settings.hosts.is_empty() {
+            output::data(&format!("hosts     {}, through a proxy", settings.hosts));
+        }
         return Ok(Exit::Done);
+    }
+    for caveat in sandbox.caveats().iter().filter(|_| settings.best_effort) {
+        output::talk(caveat);
     }
     let status = run(&sandbox, &args.command, &folders.working)?;
     drop(temporary);
+    for refused in pass.iter().flat_map(|pass| pass.take_refused()) {
+        output::talk(&sanitise::line(&format!("refused: {refused}")));
+    }
     // The command's own exit status, as a shell tells it; it is none of ours.
     std::process::exit(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
 }
 
-fn policy(args: &Args, folders: &Folders, temporary: &Path) -> Result<Sandbox, Failure> {
-    let profile = match args.profile {
-        ProfileName::ReadOnly => Profile::ReadOnly,
-        ProfileName::Workspace => Profile::Workspace,
-        ProfileName::Full => Profile::Full,
-    };
-    let program =
-        std::env::current_exe().map_err(|error| Failure::outside("cannot find our own program", error))?;
-    let mut sandbox = Sandbox::new(profile, &folders.working, temporary).with_home(&folders.home);
-    sandbox.hidden.extend([folders.state.clone(), folders.config.clone(), folders.data.clone()]);
-    sandbox.port = args.port;
-    let named = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
-    let known = named.filter_map(|(name, value)| Some((name, value.into_string().ok()?)));
-    sandbox.environment = bench::plain_environment(known);
-    sandbox.applier = vec![program.display().to_string(), crate::SANDBOX_WORD.to_owned()];
-    Ok(sandbox)
+impl ProfileName {
+    fn profile(self) -> Profile {
+        match self {
+            ProfileName::ReadOnly => Profile::ReadOnly,
+            ProfileName::Workspace => Profile::Workspace,
+            ProfileName::Full => Profile::Full,
+        }
+    }
 }
 
 /// In our own process group: whoever types Ctrl-C means the command.

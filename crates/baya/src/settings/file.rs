@@ -31,6 +31,7 @@ pub struct SettingsFile {
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
     pub backends: BTreeMap<String, BackendSection>,
+    pub acp: BTreeMap<String, AcpSection>,
     pub models: BTreeMap<String, String>,
     pub rules: Option<String>,
     /// Whether agents see the project's memory files.
@@ -134,6 +135,22 @@ pub struct CommandSection {
     #[serde(default)]
     pub env: Vec<String>,
     pub timeout: Option<Duration>,
+}
+
+/// An agent of the Agent Client Protocol as a backend: `[acp.NAME]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcpSection {
+    pub argv: Argv,
+    /// As for a command; in values, `{openai}`, `{anthropic}`, `{key}` and `{model}` stand for what the
+    /// gateway gives.
+    #[serde(default)]
+    pub env: Vec<String>,
+    /// It talks to itself over a port.
+    #[serde(default)]
+    pub own_port: bool,
+    /// The longest its first answer may take.
+    pub start_timeout: Option<Duration>,
 }
 
 /// At least the program.

@@ -8,7 +8,8 @@ mod guard;
 mod programs;
 
 pub use file::{
-    CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, RequestsSection, SettingsFile,
+    AcpSection, CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, RequestsSection,
+    SettingsFile,
 };
 pub use guard::{Approvals, HeavySection};
 pub use programs::BackendSection;
@@ -48,6 +49,7 @@ pub struct Settings {
     pub commands: BTreeMap<String, CommandSection>,
     /// Agents that are known programs.
     pub backends: BTreeMap<String, BackendSection>,
+    pub acp: BTreeMap<String, AcpSection>,
     /// Model aliases.
     pub models: BTreeMap<String, String>,
     /// Rules for simulated agents.
@@ -87,6 +89,7 @@ pub struct Settings {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Wanted {
     pub commands: BTreeMap<String, CommandSection>,
+    pub acp: BTreeMap<String, AcpSection>,
     pub hooks: Vec<Hook>,
 }
 
@@ -150,13 +153,14 @@ impl Settings {
     fn want(&mut self, file: &SettingsFile, path: &Path, folders: &Folders) {
         let base = path.parent().unwrap_or(Path::new("/"));
         let (commands, hooks) = (placed_all(file, folders, base), file.hooks.hooks(folders, base));
-        self.wanted = Wanted { commands, hooks };
+        self.wanted = Wanted { commands, acp: placed_agents(file, folders, base), hooks };
     }
 
     /// Takes what only the user's own file may say.
     fn fill_own(&mut self, file: &SettingsFile, path: &Path, folders: &Folders) {
         let base = path.parent().unwrap_or(Path::new("/"));
         self.commands = placed_all(file, folders, base);
+        self.acp = placed_agents(file, folders, base);
         self.hooks = file.hooks.hooks(folders, base);
         if let Some(ProfileName::Enforced(Profile::Full)) = file.sandbox {
             self.sandbox = self.sandbox.or(Some(Profile::Full));
@@ -248,6 +252,12 @@ fn placed_all(file: &SettingsFile, folders: &Folders, base: &Path) -> BTreeMap<S
 fn placed(mut command: CommandSection, folders: &Folders, base: &Path) -> CommandSection {
     place_program(&mut command.argv.0, folders, base);
     command
+}
+
+fn placed_agents(file: &SettingsFile, folders: &Folders, base: &Path) -> BTreeMap<String, AcpSection> {
+    let mut agents = file.acp.clone();
+    agents.values_mut().for_each(|agent| place_program(&mut agent.argv.0, folders, base));
+    agents
 }
 
 fn place_program(argv: &mut [String], folders: &Folders, base: &Path) {

@@ -3,7 +3,8 @@
 
 use super::Trust;
 use crate::folders::Folders;
-use crate::settings::{CommandSection, McpSection, ProfileName, Settings, SettingsFile};
+use crate::settings::{AcpSection, CommandSection, McpSection, ProfileName, Settings, SettingsFile};
+use baya_agents::acp::PREFIX;
 use baya_agents::agent_types::{AgentTypes, Origin};
 use baya_agents::mcp::config::{self, Declared, ServerConfig};
 use baya_agents::policy::Hook;
@@ -62,6 +63,13 @@ impl Claim {
         Claim::new(ClaimKind::Command, name, words.join(" "), &(words, &section.env), file)
     }
 
+    /// An agent of the Agent Client Protocol as a backend.
+    pub fn of_agent(name: &str, section: &AcpSection, file: &Path) -> Claim {
+        let (words, own_port) = (&section.argv.0, section.own_port);
+        let what = (words, &section.env, own_port);
+        Claim::new(ClaimKind::Command, &format!("{PREFIX}{name}"), words.join(" "), &what, file)
+    }
+
     /// A program that is asked before or after something.
     pub fn of_hook(hook: &Hook, file: &Path) -> Claim {
         let tools = format!("{:?}", hook.tools);
@@ -84,14 +92,16 @@ pub fn claims(folders: &Folders, settings: &Settings, types: &AgentTypes) -> Vec
     }
     let place = super::place(folders);
     let of_types = inline_servers(types);
-    claims.extend(of_types.iter().filter(|server| server.file.starts_with(place)).map(Claim::of_server));
+    let of_place = of_types.iter().map(|(_, server)| server).filter(|server| server.file.starts_with(place));
+    claims.extend(of_place.map(Claim::of_server));
     claims
 }
 
 fn of_settings(file: &SettingsFile, path: &Path) -> Vec<Claim> {
     let servers = servers_of(file, path);
     let commands = file.commands.iter().map(|(name, section)| Claim::of_command(name, section, path));
-    servers.iter().map(Claim::of_server).chain(commands).chain(rights(file, path)).collect()
+    let agents = file.acp.iter().map(|(name, section)| Claim::of_agent(name, section, path));
+    servers.iter().map(Claim::of_server).chain(commands).chain(agents).chain(rights(file, path)).collect()
 }
 
 /// Takes over the programs of the project that are trusted; its commands go before those of the user.
@@ -101,6 +111,13 @@ fn take_programs(settings: &mut Settings, trust: &Trust, file: &SettingsFile, pa
             && let Some(command) = settings.wanted.commands.remove(name)
         {
             settings.commands.insert(name.clone(), command);
+        }
+    }
+    for (name, section) in &file.acp {
+        if trust.has(&Claim::of_agent(name, section, path))
+            && let Some(agent) = settings.wanted.acp.remove(name)
+        {
+            settings.acp.insert(name.clone(), agent);
         }
     }
     let hooks = std::mem::take(&mut settings.wanted.hooks);
@@ -148,15 +165,15 @@ pub fn widen(settings: &mut Settings, trust: &Trust) {
     }
 }
 
-/// Servers that agent types describe themselves, and do not only name.
-pub fn inline_servers(types: &AgentTypes) -> Vec<Declared> {
+/// Servers that agent types describe themselves, and do not only name; with the type's name.
+pub fn inline_servers(types: &AgentTypes) -> Vec<(String, Declared)> {
     let mut servers = Vec::new();
     for agent_type in types.iter() {
         let (Origin::File(file), Some(value)) = (&agent_type.origin, &agent_type.mcp_servers) else {
             continue;
         };
         for (name, config) in described(value) {
-            servers.push(Declared { name, config, file: file.clone() });
+            servers.push((agent_type.name.clone(), Declared { name, config, file: file.clone() }));
         }
     }
     servers

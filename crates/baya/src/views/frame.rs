@@ -2,6 +2,7 @@
 
 use super::palette::Palette;
 use super::sanitise;
+use super::summary::loose_sandbox;
 use super::words;
 use baya_core::agent::{Progress, Wait};
 use baya_core::approval::Patience;
@@ -68,6 +69,9 @@ fn header(view: &RunView, canvas: Canvas) -> Vec<String> {
     if view.simulated {
         let text = words::fit("simulated: no model is asked", canvas.columns);
         lines.push(canvas.palette.warn(&text));
+    }
+    if let Some(text) = loose_sandbox(view) {
+        lines.push(canvas.palette.warn(&words::fit(&text, canvas.columns)));
     }
     lines
 }

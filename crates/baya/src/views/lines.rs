@@ -1,5 +1,6 @@
 //! A run told line by line, where there is no terminal to draw on.
 
+use super::summary::loose_sandbox;
 use super::words;
 use super::{frame, sanitise, show};
 use baya_core::agent::{Cause, Progress, Wait};
@@ -20,7 +21,9 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         Event::RunStarted { run, script, surroundings, .. } => {
             let asks =
                 if surroundings.simulated { "simulated: no model is asked" } else { &surroundings.backend };
-            vec![clean(&format!("{run} {} ({}), {asks}", script.name, script.path))]
+            let mut lines = vec![clean(&format!("{run} {} ({}), {asks}", script.name, script.path))];
+            lines.extend(loose_sandbox(view));
+            lines
         }
         Event::RunResumed { generation, .. } => vec![format!("resumed, generation {generation}")],
         Event::PhaseEntered { title, frame, .. } if *frame == baya_core::ids::FrameId::MAIN => {
@@ -46,7 +49,7 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         Event::RunParked { cause, wakes_at_ms: Some(at_ms) } => vec![
             clean(&format!("parked: {}", cause_words(cause))),
             format!(
-                "it goes on by itself at {} UTC; ctrl-c and `baya resume` later do as well",
+                "it goes on by itself at {} UTC; or ctrl-c, and `baya resume` later",
                 words::moment(*at_ms)
             ),
         ],
@@ -134,6 +137,8 @@ pub struct Told {
     pauses: BTreeMap<String, i64>,
     /// Providers that take only so many at once.
     full: BTreeSet<String>,
+    /// Agents that fill a cache for others.
+    firsts: BTreeSet<AgentNumber>,
 }
 
 impl Told {
@@ -151,6 +156,10 @@ impl Told {
             Progress::Waiting { wait: Wait::Provider { provider, at_once } } => {
                 let line = format!("agents wait for each other: {provider} takes {at_once} at once, so far");
                 self.full.insert(provider.clone()).then(|| clean(&line))
+            }
+            Progress::Waiting { wait: Wait::Prefix { first } } => {
+                let line = format!("agents wait for the cache that {first} fills");
+                self.firsts.insert(*first).then_some(line)
             }
             Progress::Waiting { .. }
             | Progress::Asked

@@ -4,6 +4,7 @@ use super::lines::cause_words;
 use super::palette::Palette;
 use super::sanitise;
 use super::words;
+use crate::wiring::bench::BEST_EFFORT;
 use baya_core::agent::{Cause, UsageSource};
 use baya_core::call::{ScriptError, ScriptErrorKind, Site};
 use baya_core::event::{Failures, RunStatus};
@@ -16,12 +17,16 @@ const WARNINGS_SHOWN: usize = 5;
 /// Of an error's message; `show --json` has all.
 const ERROR_CHARS_MAX: usize = 4_000;
 
+const TOO_LATE: &str =
+    "hint: with a longer `reset_wait` under `[requests]` in the settings a run waits so long";
+
 /// The lines; the first says how it ended.
 pub fn draw(view: &RunView, palette: Palette) -> Vec<String> {
     let mut lines = vec![headline(view, palette), totals(view)];
     if view.simulated {
         lines.push(palette.warn(simulated_words(view)));
     }
+    lines.extend(loose_sandbox(view).map(|words| palette.warn(&words)));
     if let Some(error) = &view.error {
         lines.extend(error_lines(error).iter().map(|line| palette.bad(line)));
     }
@@ -33,6 +38,12 @@ pub fn draw(view: &RunView, palette: Palette) -> Vec<String> {
     lines.extend(question_lines(view, palette));
     lines.extend(next_steps(view));
     lines
+}
+
+/// Said wherever a run is shown whose commands may run without a whole sandbox.
+pub fn loose_sandbox(view: &RunView) -> Option<String> {
+    let sandbox = view.sandbox.as_deref().filter(|sandbox| sandbox.contains(BEST_EFFORT))?;
+    Some(sanitise::line(&format!("sandbox: {sandbox}; what this system cannot enforce is left out")))
 }
 
 pub fn simulated_words(view: &RunView) -> &'static str {
@@ -230,9 +241,14 @@ fn next_steps(view: &RunView) -> Vec<String> {
     let mut lines = Vec::new();
     if let RunState::Parked { cause, wakes_at_ms } = &view.state {
         lines.extend(cause_hint(cause));
-        lines.extend(wakes_at_ms.map(|at_ms| {
-            format!("wakes:  by itself at {} UTC, while its process is there", words::moment(at_ms))
-        }));
+        lines.extend(match (wakes_at_ms, cause.retry_at_ms) {
+            (Some(at_ms), _) => Some(format!(
+                "wakes:  by itself at {} UTC, while its process is there",
+                words::moment(*at_ms)
+            )),
+            (None, Some(_)) => Some(TOO_LATE.to_owned()),
+            (None, None) => None,
+        });
     }
     lines.push(format!("show:   baya show {run}"));
     match &view.state {

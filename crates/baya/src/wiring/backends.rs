@@ -6,12 +6,16 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::near;
+use crate::output;
 use crate::settings::{RequestsSection, Settings};
 use crate::trust::Trust;
+use crate::views::sanitise;
 use crate::wiring::clis::{self, Clis};
+use crate::wiring::confines::Confines;
 use crate::wiring::gateway::{self, LazyGateway};
 use crate::wiring::limits::LimitsFile;
-use crate::wiring::{bench, commands};
+use crate::wiring::{acp, bench, commands, outside};
+use baya_agents::acp::PREFIX;
 use baya_agents::admission::Slots;
 use baya_agents::agent_types::{self, AgentType, AgentTypes};
 use baya_agents::api::{
@@ -20,6 +24,7 @@ use baya_agents::api::{
 };
 use baya_agents::backend::Backend;
 use baya_agents::governor::{Governor, GovernorSettings};
+use baya_agents::mcp::Servers;
 use baya_agents::models::known_beginnings;
 use baya_agents::program::end_survivor;
 use baya_agents::sandbox::Profile;
@@ -48,6 +53,8 @@ pub struct Choice {
     pub sandbox: Option<Profile>,
     /// What becomes of prompts with marked text.
     pub taint: TaintUse,
+    /// Commands run even where the sandbox cannot be had as a whole.
+    pub best_effort: bool,
     /// What the folder may run and open.
     pub trust: Trust,
 }
@@ -60,6 +67,7 @@ impl Choice {
             rules: flags.rules.clone().or_else(|| settings.rules.clone()),
             sandbox: flags.sandbox.or(settings.sandbox),
             taint: settings.taint.unwrap_or_default(),
+            best_effort: settings.best_effort,
             trust: Trust::default(),
         }
     }
@@ -79,10 +87,12 @@ pub struct Backends {
     choice: Choice,
     /// Of requests to model APIs; absent where none are made.
     limits: Option<LimitsFile>,
+    /// Servers of tools, of all backends.
+    servers: Option<Arc<Servers>>,
 }
 
-type ByName = BTreeMap<String, Arc<dyn Backend>>;
-type Environment = BTreeMap<String, String>;
+pub(super) type ByName = BTreeMap<String, Arc<dyn Backend>>;
+pub(super) type Environment = BTreeMap<String, String>;
 
 /// Finds and builds them.
 pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Result<Backends, Failure> {
@@ -91,11 +101,14 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     let governor = Governor::new(governor_settings(&settings.requests));
     let limits = Some(LimitsFile::open(&folders.state, governor.clone()));
     let slots = Slots::new(settings.slots(folders));
-    let bench = bench::build(choice.sandbox.unwrap_or_default(), folders, &env, slots)?;
+    let profile = choice.sandbox.unwrap_or_default();
+    let confines = Confines::new(folders, settings, &env).await?;
+    let bench = bench::build(profile, folders, &confines, slots);
+    let outside = outside::build(folders, settings, &types, &choice.trust, profile, &confines, &env);
     let api = |name: &str, providers| -> Arc<dyn Backend> {
         let settings = api_settings(&choice, settings);
         let backend = ApiBackend::new(name, providers, settings, types.clone()).governed_by(&governor);
-        Arc::new(backend.with_tools(bench.clone()))
+        Arc::new(backend.with_tools(bench.clone()).with_outside(outside.clone()))
     };
     let mut by_name = ByName::new();
     by_name.insert(SIMULATED.to_owned(), Arc::new(Simulated::new(read_rules(choice.rules.as_deref())?)));
@@ -103,7 +116,8 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     for provider in &found {
         by_name.insert(provider.name.clone(), api(&provider.name, first(&found, &provider.name)));
     }
-    let providers = gateway::providers(settings);
+    // One for all programs, and one governor with it.
+    let gateway = Arc::new(LazyGateway::new(gateway::providers(settings), governor.clone()));
     let clis = Clis {
         choice: &choice,
         settings,
@@ -111,10 +125,20 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
         environment: &env,
         providers: &found,
         types: types.clone(),
-        gateway: Arc::new(LazyGateway::new(providers, governor.clone())),
+        gateway: gateway.clone(),
     };
     by_name.extend(clis.build().into_iter().map(|backend| (backend.name().to_owned(), backend)));
     add_programs(&mut by_name, settings, &env)?;
+    let agents = acp::Surroundings {
+        choice: &choice,
+        folders,
+        settings,
+        env: &env,
+        providers: &found,
+        types: &types,
+        gateway: &gateway,
+    };
+    let agents = acp::add(&mut by_name, &agents)?;
     let mut default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
     if let Some(failure) = clis.why_not(&default) {
         return Err(failure);
@@ -130,10 +154,20 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
         by_name.entry(default.clone()).or_insert_with(|| api(&default, providers));
     }
     provider.as_ref().map_or(Ok(()), check_address).map_err(|error| none_usable(&error, &by_name))?;
-    let programs = settings.commands.keys().cloned().collect();
+    let programs = settings.commands.keys().cloned().chain(agents).collect();
     let models_known = provider.map(|provider| models_known(provider.kind, settings)).unwrap_or_default();
     let reaches_out = !settings.web.is_empty() || !settings.mcp.is_empty() || choice.trust.count() > 0;
-    Ok(Backends { default, by_name, programs, types, models_known, reaches_out, choice, limits })
+    Ok(Backends {
+        default,
+        by_name,
+        programs,
+        types,
+        models_known,
+        reaches_out,
+        choice,
+        limits,
+        servers: outside.servers,
+    })
 }
 
 /// What a script may call a model of this provider without a warning.
@@ -165,9 +199,11 @@ pub fn environment() -> Environment {
 }
 
 /// A program of a project is no backend before the project is trusted with it.
-fn known_or_untrusted(name: &str, settings: &Settings) -> Result<(), Failure> {
-    let Some(command) = settings.wanted.commands.get(name) else { return Ok(()) };
-    let words = command.argv.0.join(" ");
+pub(super) fn known_or_untrusted(name: &str, settings: &Settings) -> Result<(), Failure> {
+    let wanted = &settings.wanted;
+    let agent = name.strip_prefix(PREFIX).and_then(|name| wanted.acp.get(name)).map(|agent| &agent.argv);
+    let Some(argv) = agent.or(wanted.commands.get(name).map(|command| &command.argv)) else { return Ok(()) };
+    let words = argv.0.join(" ");
     let message =
         format!("the backend `{name}` runs `{words}`: the project's settings say so, and nobody trusted it");
     let failure =
@@ -249,7 +285,17 @@ impl Backends {
         let types = Arc::new(AgentTypes::built_in());
         let (programs, models_known) = (Vec::new(), Vec::new());
         let (reaches_out, choice) = (false, Choice::default());
-        Backends { default, by_name, programs, types, models_known, reaches_out, choice, limits: None }
+        Backends {
+            default,
+            by_name,
+            programs,
+            types,
+            models_known,
+            reaches_out,
+            choice,
+            limits: None,
+            servers: None,
+        }
     }
 
     /// Leaves what was found out of providers to the next process.
@@ -286,15 +332,24 @@ impl Backends {
             backend: self.default.clone(),
             backends: self.by_name.keys().cloned().collect(),
             backends_with_tools: self.programs.clone(),
-            options_refused: clis::refused(),
             backends_with_quarantine: self.holding_quarantine(),
             agent_types_that_look: self.types_that_look(),
             models_known: self.models_known.clone(),
             taint: self.choice.taint,
+            options_refused: clis::refused(),
             simulated: self.by_name.get(&self.default).is_some_and(|backend| backend.is_simulated()),
             model: self.choice.model.clone(),
             rules: self.choice.rules.as_ref().map(|rules| rules.display().to_string()),
-            sandbox: Some(bench::profile_name(self.choice.sandbox.unwrap_or_default()).to_owned()),
+            sandbox: Some(bench::in_force(self.choice.sandbox.unwrap_or_default(), self.choice.best_effort)),
+        }
+    }
+
+    /// Ends what is shared by the agents of a run, when it is over.
+    pub async fn end(&self) {
+        let Some(servers) = &self.servers else { return };
+        for name in servers.end().await {
+            let note = format!("note: something of the server `{name}` withstands KILL");
+            output::talk(&sanitise::line(&note));
         }
     }
 
@@ -313,6 +368,13 @@ impl Backends {
             rights.is_ok_and(|rights| rights.tools.iter().all(|tool| only_looks(tool.name())))
         };
         self.types.iter().filter(looks).map(|agent_type| agent_type.name.clone()).collect()
+    }
+
+    /// The run is over: ends what waits for further agents.
+    pub async fn close(&self) {
+        for backend in self.by_name.values() {
+            backend.close().await;
+        }
     }
 
     /// Ends processes that an earlier driver left at work.

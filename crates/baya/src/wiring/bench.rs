@@ -2,12 +2,12 @@
 //! that names no secret. What commands leave in their temporary folder goes with the agent; outputs
 //! that were too long for the model stay below the state folder.
 
-use crate::failure::Failure;
+use super::confines::Confines;
 use crate::folders::Folders;
 use baya_agents::admission::Slots;
 use baya_agents::api::{OpenRoom, Workbench};
 use baya_agents::backend::Attempt;
-use baya_agents::sandbox::{Profile, Sandbox};
+use baya_agents::sandbox::Profile;
 use baya_agents::tools::ToolRoom;
 use baya_core::agent::AgentTask;
 use std::collections::BTreeMap;
@@ -68,6 +68,19 @@ pub fn profile_name(profile: Profile) -> &'static str {
     }
 }
 
+/// As views name what is in force.
+pub fn in_force(profile: Profile, best_effort: bool) -> String {
+    match (profile, best_effort) {
+        (Profile::Full, _) | (_, false) => profile_name(profile).to_owned(),
+        (_, true) => format!("{}, {BEST_EFFORT}", profile_name(profile)),
+    }
+}
+
+/// The profile of what a view says; whether there is best effort is for the settings of the day.
+pub fn profile_in_force(shown: &str) -> Option<Profile> {
+    profile(shown.split(',').next().unwrap_or_default()).ok()
+}
+
 /// What commands of agents see of an environment.
 pub fn plain_environment(all: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
     all.filter(|(name, _)| VARIABLES.contains(&name.as_str()) || name.starts_with("LC_")).collect()
@@ -77,36 +90,35 @@ pub fn plain_environment(all: impl Iterator<Item = (String, String)>) -> BTreeMa
 pub fn build(
     profile: Profile,
     folders: &Folders,
-    env: &BTreeMap<String, String>,
+    confines: &Arc<Confines>,
     slots: Arc<Slots>,
-) -> Result<Arc<Workbench>, Failure> {
-    let program =
-        std::env::current_exe().map_err(|error| Failure::outside("cannot find our own program", error))?;
-    let applier = vec![program.display().to_string(), crate::SANDBOX_WORD.to_owned()];
-    let environment = plain_environment(env.iter().map(|(name, value)| (name.clone(), value.clone())));
-    let folders = folders.clone();
+) -> Arc<Workbench> {
+    let (state, confines) = (folders.state.clone(), confines.clone());
     let open: OpenRoom = Arc::new(move |task: &AgentTask, attempt: &Attempt, profile: Profile| {
-        let own = folders.state.join("agents").join(task.run.as_str()).join(task.agent.0.to_string());
+        let own = state.join("agents").join(task.run.as_str()).join(task.agent.0.to_string());
         let (temporary, kept) = (own.join("tmp"), own.join("kept"));
         private_folder(&temporary)?;
         private_folder(&kept)?;
-        let mut sandbox = Sandbox::new(profile, &attempt.folder, &temporary).with_home(&folders.home);
+        let mut sandbox = confines.sandbox(profile, &attempt.folder, &temporary);
         if task.options.quarantine {
             sandbox = sandbox.quarantined();
         }
-        sandbox.hidden.extend([folders.state.clone(), folders.config.clone(), folders.data.clone()]);
         sandbox.readable.push(kept.clone());
-        sandbox.environment.clone_from(&environment);
-        sandbox.applier.clone_from(&applier);
+        let pass = match task.options.quarantine {
+            true => None,
+            false => confines.let_out(&mut sandbox)?,
+        };
         let mark = format!("{}/{}", task.run, task.agent.0);
         let mut room = ToolRoom::new(sandbox, kept, mark, attempt.cancel.child_token());
         room.slots = Some(slots.clone());
+        room.pass = pass;
         Ok(room)
     });
-    Ok(Arc::new(Workbench { profile, open }))
+    Arc::new(Workbench { profile, open })
 }
 
-fn private_folder(folder: &Path) -> Result<(), String> {
+/// A folder for nobody but us.
+pub fn private_folder(folder: &Path) -> Result<(), String> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|error| format!("cannot make the folder `{}`: {error}", folder.display()))
 }

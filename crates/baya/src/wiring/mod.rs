@@ -1,13 +1,16 @@
 //! Puts the parts together: who works, where scripts come from, what a signal does.
 
+pub mod acp;
 pub mod backends;
 pub mod bench;
 pub mod clis;
 pub mod commands;
+pub mod confines;
 pub mod gates;
 pub mod gateway;
 pub mod host;
 pub mod limits;
+pub mod outside;
 pub mod pool;
 pub mod randomness;
 pub mod scripts;

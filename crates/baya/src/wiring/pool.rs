@@ -2,9 +2,10 @@
 //! like any other.
 
 use super::backends::Backends;
+use baya_agents::admission::{Admission, Admitted, MemoryKills};
 use baya_agents::backend::{Attempt, Backend, Gatekeeper, OpenGate, Signal};
 use baya_agents::policy::{Gates, Guarded};
-use baya_core::agent::{AgentProcess, AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind};
+use baya_core::agent::{AgentProcess, AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind, Progress};
 use baya_core::ids::AgentNumber;
 use baya_engine::runner::{AgentRunner, Report, Reports};
 use futures_util::FutureExt;
@@ -25,6 +26,7 @@ pub struct LocalPool {
     backends: Arc<Backends>,
     folder: PathBuf,
     gates: Arc<Gates>,
+    admission: Arc<Admission>,
     working: Arc<Mutex<Working>>,
 }
 
@@ -40,13 +42,19 @@ impl LocalPool {
     /// `folder` is where agents work.
     pub fn new(backends: Backends, folder: PathBuf) -> LocalPool {
         let (gates, working) = (Arc::default(), Arc::default());
-        LocalPool { backends: Arc::new(backends), folder, gates, working }
+        LocalPool { backends: Arc::new(backends), folder, gates, admission: Admission::open(), working }
     }
 
     /// Agents are kept by these.
     #[must_use]
     pub fn with_gates(self, gates: Arc<Gates>) -> LocalPool {
         LocalPool { gates, ..self }
+    }
+
+    /// Agents that are processes wait for memory.
+    #[must_use]
+    pub fn with_admission(self, admission: Arc<Admission>) -> LocalPool {
+        LocalPool { admission, ..self }
     }
 
     fn attempt(
@@ -73,7 +81,7 @@ impl LocalPool {
         lock(&self.working).tasks.values().for_each(JoinHandle::abort);
     }
 
-    /// Cancels what is still at work and waits for it.
+    /// Cancels what is still at work, waits for it, and ends what the agents shared.
     pub async fn settle(&self) {
         let tasks: Vec<_> = {
             let mut working = lock(&self.working);
@@ -84,7 +92,9 @@ impl LocalPool {
             // Aborted or panicked: over in any case.
             let _ = task.await;
         }
+        self.backends.close().await;
         self.backends.remember_limits();
+        self.backends.end().await;
     }
 }
 
@@ -101,12 +111,12 @@ impl AgentRunner for LocalPool {
         };
         let task = told(task, backend.as_ref().ok());
         let attempt = self.attempt(&task, folder, &cancel, &reports);
-        let gates = self.gates.clone();
+        let door = Door { gates: self.gates.clone(), admission: self.admission.clone() };
         let working = self.working.clone();
         let mut locked = lock(&self.working);
         locked.attempts.insert(id, cancel);
         let handle = tokio::spawn(async move {
-            let report = work(backend, &gates, &task, &attempt).await;
+            let report = work(backend, &door, &task, &attempt).await;
             let (agent, attempt) = id;
             reports(Report::Ended { agent, attempt, report: Box::new(report) });
             let mut working = lock(&working);
@@ -170,7 +180,7 @@ fn signals((agent, attempt): AttemptId, reports: &Reports) -> Arc<dyn Fn(Signal)
 /// One attempt to its end, whatever the backend does.
 async fn work(
     backend: Result<Arc<dyn Backend>, Cause>,
-    gates: &Gates,
+    door: &Door,
     task: &AgentTask,
     attempt: &Attempt,
 ) -> AttemptReport {
@@ -178,13 +188,13 @@ async fn work(
         Ok(backend) => backend,
         Err(cause) => return AttemptReport::new(AttemptEnd::Failed(cause)),
     };
-    let run = AssertUnwindSafe(async {
-        match may_begin(gates, task, attempt).await {
-            Some(end) => AttemptReport::new(end),
-            None => backend.run(task, attempt).await,
-        }
-    });
-    let run = run.catch_unwind();
+    // Not yet counted against its time limit.
+    let _room = match door.enter(&*backend, task, attempt).await {
+        Ok(room) => room,
+        Err(end) => return AttemptReport::new(end),
+    };
+    let kills = MemoryKills::now();
+    let run = AssertUnwindSafe(async { backend.run(task, attempt).await }).catch_unwind();
     tokio::pin!(run);
     let limit = task.options.timeout_ms.map(Duration::from_millis);
     let (ended, overtime) = tokio::select! {
@@ -205,19 +215,43 @@ async fn work(
         None => AttemptReport::new(AttemptEnd::Cancelled),
     };
     let mut report = if overtime { timed_out(report, task) } else { report };
-    if !matches!(report.end, AttemptEnd::Cancelled) {
-        report.notes.extend(gates.after_agent(task, &attempt.folder, &report.end).await);
+    if let (AttemptEnd::Failed(cause), Some(_)) = (&mut report.end, backend.process_kind()) {
+        kills.hint(cause);
+    }
+    let stopped = attempt.cancel.is_cancelled() && !overtime;
+    if !stopped {
+        report.notes.extend(door.gates.after_agent(task, &attempt.folder, &report.end).await);
     }
     report
 }
 
-/// The end of an agent that a hook does not let begin.
-async fn may_begin(gates: &Gates, task: &AgentTask, attempt: &Attempt) -> Option<AttemptEnd> {
-    tokio::select! {
-        biased;
-        () = attempt.cancel.cancelled() => Some(AttemptEnd::Cancelled),
-        asked = gates.before_agent(task, &attempt.folder) => {
-            asked.err().map(|reason| AttemptEnd::Failed(Cause::new(CauseKind::Vetoed, reason)))
+/// What stands between a task and its work.
+struct Door {
+    gates: Arc<Gates>,
+    admission: Arc<Admission>,
+}
+
+impl Door {
+    /// Hooks first, then memory; the end of an agent that does not come in.
+    async fn enter(
+        &self,
+        backend: &dyn Backend,
+        task: &AgentTask,
+        attempt: &Attempt,
+    ) -> Result<Option<Admitted>, AttemptEnd> {
+        let waiting = |wait| attempt.tell(Progress::Waiting { wait });
+        let entering = async {
+            let vetoed = |reason| AttemptEnd::Failed(Cause::new(CauseKind::Vetoed, reason));
+            self.gates.before_agent(task, &attempt.folder).await.map_err(vetoed)?;
+            match backend.process_kind() {
+                Some(kind) => Ok(Some(self.admission.enter(kind, &waiting).await)),
+                None => Ok(None),
+            }
+        };
+        tokio::select! {
+            biased;
+            () = attempt.cancel.cancelled() => Err(AttemptEnd::Cancelled),
+            entered = entering => entered,
         }
     }
 }

@@ -124,3 +124,13 @@ fn a_folder_can_be_recorded_into_twice() {
     }
     wait_for("four files", || std::fs::read_dir(baya.work().join("tape")).expect("a folder").count() == 4);
 }
+
+#[tokio::test]
+async fn a_process_has_one_gateway_and_starts_it_when_it_is_wanted() {
+    use baya::wiring::gateway::LazyGateway;
+    use baya_agents::governor::{Governor, GovernorSettings};
+    let lazy = LazyGateway::new(Vec::new(), Governor::new(GovernorSettings::default()));
+    let (first, second) = tokio::join!(lazy.get(), lazy.get());
+    let (first, second) = (first.expect("a gateway"), second.expect("a gateway"));
+    assert!(std::sync::Arc::ptr_eq(&first, &second) && first.is_alive());
+}

@@ -207,3 +207,12 @@ pub fn runs(home: &Path) -> Vec<String> {
     ids.sort();
     ids
 }
+
+/// Says that a test could not run, and why: `missing NAME: why` or `opt-in NAME: why`.
+pub fn skip(line: &str) {
+    eprintln!("skipped: {line}");
+    if let Some(path) = std::env::var_os("BAYA_SKIP_FILE") {
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+        writeln!(file.expect("the skip file"), "{line}").expect("written");
+    }
+}

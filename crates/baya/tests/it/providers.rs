@@ -163,14 +163,15 @@ fn a_lack_of_credit_parks_the_run() {
     parks("402", "no credit", &["credit balance is too low", "hint: add credit"]);
 }
 
-/// A limit that is reset only after long is not waited for: the person decides.
+/// A limit that is reset too late for `reset_wait` is not waited for: the person decides.
 #[test]
 fn a_usage_limit_parks_the_run_and_says_for_how_long() {
     let baya = Baya::new();
     baya.write("x.js", &script("return await agent('hello')"));
+    baya.write("baya.toml", "[requests]\nreset_wait = \"10m\"\n");
     let model = FakeModel::start(&json!({"rules": [{"fault": "429", "retry_after": 900}]}));
     let output = at(baya.line("run x.js"), model.url()).run().exits(6);
-    output.says("a usage limit of `anthropic` is reached").says("hint: resume the run in 15 minutes");
+    output.says("a usage limit of `anthropic` is reached").says("hint: the limit is reset in 15 minutes");
     assert_eq!(model.received().len(), 1);
 }
 

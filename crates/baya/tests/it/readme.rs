@@ -30,6 +30,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("baya policy check CMD…", "baya policy check git push | grep allow"),
     ("baya stop RUN", "baya stop \"$LIVE\" && baya show \"$LIVE\" | grep -i stopped"),
     ("baya run … --detach", "baya run examples/tour.js --backend simulated --detach | grep '^wf_'"),
+    ("baya doctor [--online] [--json]", "baya doctor --online | grep 'a run could start'"),
     ("baya fake-model --rules FILE", FAKE_MODEL),
     ("baya completions SHELL", "baya completions bash | grep fake-model"),
 ];
@@ -90,6 +91,9 @@ impl Reader {
     fn new() -> Reader {
         let baya = Baya::new();
         for entry in std::fs::read_dir(root().join("examples")).expect("the examples").flatten() {
+            if entry.path().is_dir() {
+                continue;
+            }
             let text = std::fs::read_to_string(entry.path()).expect("an example");
             baya.write(&format!("examples/{}", entry.file_name().to_string_lossy()), &text);
         }

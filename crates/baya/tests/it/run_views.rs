@@ -4,7 +4,7 @@ use crate::harness::Baya;
 use baya::views::frame::{Canvas, draw};
 use baya::views::palette::Palette;
 use baya::views::{lines, summary, words};
-use baya_core::agent::Progress;
+use baya_core::agent::{Progress, Wait};
 use baya_core::event::Recorded;
 use baya_core::ids::AgentNumber;
 use baya_core::view::RunView;
@@ -103,6 +103,82 @@ simulated: no model is asked
 ctrl-c stops and keeps everything;
 then: baya resume wf_12345678-9ab",
     );
+}
+
+/// Seven agents at work, who wait for this, from number 3 on.
+fn waiting(waits: &[Wait]) -> RunView {
+    let mut view = busy();
+    for (number, wait) in (3..).zip(waits) {
+        view.note_progress(AgentNumber(number), 1, Progress::Waiting { wait: wait.clone() });
+    }
+    view
+}
+
+#[test]
+fn a_picture_says_what_each_agent_waits_for() {
+    let full = || Wait::Provider { provider: "anthropic".to_owned(), at_once: 20 };
+    let pause = Wait::Pause { provider: "anthropic".to_owned(), until_ms: 61_000 };
+    let prefix = Wait::Prefix { first: AgentNumber(2) };
+    check(
+        &waiting(&[full(), pause, prefix, full(), full()]),
+        114,
+        "
+review · 1m 01s · 2/7 agents · 2.4k tokens in, 680 out · wf_12345678-9ab
+simulated: no model is asked
+  ● Look   1/7 done, 1 failed, 5 running
+  · Judge
+  · Write
+    #3 look at the file number 3 with 日本語 in it (waits: anthropic takes 20 at once)                      1m 01s
+    #4 look at the file number 4 with 日本語 in it (waits until 00:01:01 UTC: anthropic takes no more for…  1m 01s
+    #5 look at the file number 5 with 日本語 in it (waits for the cache that #2 fills)                      1m 01s
+    … 2 more running, 2 of them wait: anthropic takes 20 at once
+  log: two of seven are through
+ctrl-c stops and keeps everything; resume with: baya resume wf_12345678-9ab",
+    );
+}
+
+#[test]
+fn a_parked_run_says_until_when() {
+    let cause = json!({"kind": "credit", "message": "the weekly limit", "retry_at_ms": 3_600_000});
+    let picture = |wakes_at_ms: i64, now_ms: i64| {
+        let parked = json!({"event": "run_parked", "cause": cause, "wakes_at_ms": wakes_at_ms});
+        let view = view(&[started(&[]), parked]);
+        draw(&view, Canvas { columns: 120, rows: 24, now_ms, palette: PLAIN }).remove(0)
+    };
+    assert!(picture(3_600_000, 1_000).contains("parked until 01:00:00 UTC, wakes by itself"));
+    assert!(picture(90_000_000, 1_000).contains("parked until 1970-01-02 01:00:00 UTC, wakes by itself"));
+    let parked = json!({"event": "run_parked", "cause": cause, "wakes_at_ms": 3_600_000});
+    let lines = lines::of_event(&serde_json::from_value(parked.clone()).unwrap(), &view(&[started(&[])]));
+    assert_eq!(
+        lines,
+        [
+            "parked: no credit: the weekly limit",
+            "it goes on by itself at 1970-01-01 01:00:00 UTC; or ctrl-c, and `baya resume` later"
+        ]
+    );
+    let summary = summary::draw(&view(&[started(&[]), parked]), PLAIN).join("\n");
+    assert!(summary.contains("wakes:  by itself at 1970-01-01 01:00:00 UTC"), "{summary}");
+}
+
+#[test]
+fn what_holds_for_many_agents_is_told_once() {
+    let (view, mut told) = (busy(), lines::Told::default());
+    let mut lines = Vec::new();
+    let until_ms = i64::MAX / 2;
+    for number in 3..8 {
+        for wait in [
+            Wait::Provider { provider: "p".to_owned(), at_once: number },
+            Wait::Pause { provider: "p".to_owned(), until_ms: until_ms + i64::from(number) },
+            Wait::Prefix { first: AgentNumber(1) },
+            Wait::Pause { provider: "over".to_owned(), until_ms: 0 },
+        ] {
+            lines.extend(told.of_progress(AgentNumber(number), &Progress::Waiting { wait }, &view));
+        }
+    }
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert_eq!(lines[2], "agents wait for the cache that #1 fills");
+    assert_eq!(lines[0], "agents wait for each other: p takes 3 at once, so far");
+    assert!(lines[1].starts_with("agents: waits until "), "{lines:?}");
 }
 
 #[test]

@@ -117,3 +117,12 @@ fn a_project_may_not_send_a_key_of_the_user_to_an_address_of_its_own() {
         baya.line("run x.js --backend simulated").run().exits(0);
     }
 }
+
+#[test]
+fn what_is_wrong_with_settings_for_requests_is_said() {
+    refused("[requests]\nat_once = 3\n", &["line 2", "unknown field `at_once`", "there is at_once_first"]);
+    refused("[requests]\nat_once_first = 0\n", &["at least 1"]);
+    refused("[requests]\nstagger = 1\n", &["line 2"]);
+    refused("[requests]\nreset_wait = \"soon\"\n", &["`soon` is not a duration"]);
+    refused("[requests]\nwait_in_place = \"never\"\n", &["`never` is not a duration"]);
+}

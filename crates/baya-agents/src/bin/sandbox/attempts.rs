@@ -82,6 +82,12 @@ fn network(words: &[&str]) -> Result<()> {
     match words {
         ["tcp", address] => TcpStream::connect(parsed(address)?).map(drop),
         ["listen", address] => TcpListener::bind(parsed(address)?).map(drop),
+        ["serve", address] => {
+            let address = parsed(address)?;
+            let listener = TcpListener::bind(address)?;
+            TcpStream::connect(address)?;
+            listener.accept().map(drop)
+        }
         ["udp", address] => UdpSocket::bind("127.0.0.1:0")?.send_to(b"x", parsed(address)?).map(drop),
         ["dns", name] => std::net::ToSocketAddrs::to_socket_addrs(&(*name, 80)).map(drop),
         ["early-data", address] => early_data(parsed(address)?),

@@ -12,6 +12,9 @@ pub(super) const FORM: u32 = 1;
 const UNTOLD: [&str; 6] =
     ["metadata", "user", "prompt_cache_key", "client_metadata", "safety_identifier", "stream_options"];
 
+/// Bytes of a key that is worth hiding.
+const SECRET_BYTES_MIN: usize = 8;
+
 /// A request as it is compared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Question {
@@ -61,6 +64,11 @@ impl Question {
         let mut body = self.body.clone();
         if let Some(members) = body.as_object_mut() {
             UNTOLD.iter().for_each(|name| drop(members.shift_remove(*name)));
+        }
+        // Codex makes up a new id for every item of the conversation; calls are joined by `call_id`.
+        let items = body.get_mut("input").and_then(Value::as_array_mut);
+        for item in items.into_iter().flatten().filter_map(Value::as_object_mut) {
+            item.shift_remove("id");
         }
         sorted(body)
     }
@@ -123,27 +131,39 @@ fn texts(pieces: &[Bytes]) -> Vec<String> {
     texts
 }
 
+/// With every secret replaced by `…`.
 pub(super) fn without_secrets(value: Value, secrets: &[String]) -> Value {
-    let held = |text: &str| secrets.iter().any(|secret| secret.len() >= 4 && text.contains(secret.as_str()));
-    if !held(&value.to_string()) {
+    if !holds(&value.to_string(), secrets) {
         return value;
     }
     match value {
-        Value::String(text) => Value::String(without_secrets_in(text, secrets)),
+        Value::String(text) => Value::String(cleaned(text, secrets)),
         Value::Array(items) => items.into_iter().map(|item| without_secrets(item, secrets)).collect(),
         Value::Object(members) => members
             .into_iter()
-            .map(|(key, member)| (without_secrets_in(key, secrets), without_secrets(member, secrets)))
+            .map(|(key, member)| (cleaned(key, secrets), without_secrets(member, secrets)))
             .collect(),
         other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other,
     }
 }
 
-pub(super) fn without_secrets_in(text: String, secrets: &[String]) -> String {
-    secrets
-        .iter()
-        .filter(|secret| secret.len() >= 4)
-        .fold(text, |text, secret| text.replace(secret.as_str(), "…"))
+/// The same for pieces; one that stands in two of them makes one piece of all.
+pub(super) fn pieces_without_secrets(texts: Vec<String>, secrets: &[String]) -> Vec<String> {
+    let whole = texts.concat();
+    if holds(&whole, secrets) { vec![cleaned(whole, secrets)] } else { texts }
+}
+
+fn holds(text: &str, secrets: &[String]) -> bool {
+    known(secrets).any(|secret| text.contains(secret))
+}
+
+fn cleaned(text: String, secrets: &[String]) -> String {
+    known(secrets).fold(text, |text, secret| text.replace(secret, "…"))
+}
+
+/// What is shorter is a word that stands for a key where none is needed.
+fn known(secrets: &[String]) -> impl Iterator<Item = &str> {
+    secrets.iter().map(String::as_str).filter(|secret| secret.len() >= SECRET_BYTES_MIN)
 }
 
 fn sorted(value: Value) -> Value {

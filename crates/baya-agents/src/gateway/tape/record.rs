@@ -1,6 +1,6 @@
 //! Exchanges become files.
 
-use super::kept::{FORM, Kept, Question, Said, without_secrets, without_secrets_in};
+use super::kept::{FORM, Kept, Question, Said, pieces_without_secrets, without_secrets};
 use crate::gateway::asked::Asked;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
@@ -87,10 +87,7 @@ impl Recording {
         let is_json = self.headers.get("content-type").is_some_and(|kind| kind.contains("json"));
         let answer = match Said::of(&self.pieces, is_json) {
             Said::Json(value) => Said::Json(without_secrets(value, &self.secrets)),
-            Said::Pieces(texts) => {
-                let clean = |text| without_secrets_in(text, &self.secrets);
-                Said::Pieces(texts.into_iter().map(clean).collect())
-            }
+            Said::Pieces(texts) => Said::Pieces(pieces_without_secrets(texts, &self.secrets)),
             Said::Hex(text) => Said::Hex(text),
         };
         let cut = !is_whole || self.bytes > ANSWER_BYTES_MAX;

@@ -7,6 +7,7 @@ mod html;
 
 use super::output::Collected;
 use super::{Tool, ToolOutput, ToolRoom, parsed};
+use crate::backend::Deed;
 use crate::egress::Egress;
 use futures_util::future::BoxFuture;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
@@ -98,6 +99,12 @@ impl Tool for WebFetchTool {
 
     fn only_reads(&self) -> bool {
         true
+    }
+
+    fn deed(&self, input: &Value, _room: &ToolRoom) -> Deed {
+        let url = input.get("url").and_then(Value::as_str).unwrap_or_default();
+        let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+        Deed::Host(host.unwrap_or_else(|| url.to_owned()))
     }
 
     fn is_untrusted(&self) -> bool {

@@ -1,6 +1,7 @@
 //! The fake model, asked by raw requests on every wire.
 
 mod faults;
+mod programs;
 mod request_log;
 mod wires;
 

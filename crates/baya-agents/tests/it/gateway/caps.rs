@@ -93,3 +93,20 @@ async fn thinking_that_has_no_room_left_is_off() {
     let sent = server.requests().remove(0).body;
     assert_eq!((&sent["max_tokens"], &sent["thinking"]), (&json!(500), &json!({"type": "disabled"})));
 }
+
+#[tokio::test]
+async fn two_requests_at_once_may_overshoot_by_one_answer_and_no_third_begins() {
+    let dialect = Dialect::OpenAiChat;
+    let server = server([small_answer(dialect), small_answer(dialect), small_answer(dialect)]).await;
+    let gateway = gateway_to(&server.address).await;
+    let grant = gateway.admit(capped(dialect, 16));
+    let asked = body(dialect, "p", false);
+    let (first, second) = (request(&grant, dialect, &asked), request(&grant, dialect, &asked));
+    let begun = tokio::join!(first.send(), second.send());
+    let mut statuses = [begun.0.unwrap(), begun.1.unwrap()].map(|answer| answer.status().as_u16());
+    statuses.sort_unstable();
+    // Whether the second one began in time is up to the machine.
+    assert!(matches!(statuses, [200, 200 | 400]), "{statuses:?}");
+    until("it is spent", || grant.room() < Some(16)).await;
+    assert_eq!(ask(&grant, dialect, &asked).await.status, 400);
+}

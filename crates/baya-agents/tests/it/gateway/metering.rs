@@ -11,6 +11,9 @@ const RULES: &str = r#"{"rules": [
     {"when": {"prompt": "^slow"}, "text": "drop by drop, but all of it", "fault": "slow"},
     {"when": {"prompt": "^refused"}, "fault": "refuse"}]}"#;
 
+/// How many agents there are at once; the benchmark asks for more than the tests do.
+const AGENTS: &str = "BAYA_METERING_AGENTS";
+
 /// The sums of the fake model's own log: input of all classes, output.
 fn logged(fake: &baya_agents::fake_model::Handle) -> (u64, u64) {
     let stats = fake.log.stats();
@@ -25,8 +28,9 @@ fn sums(usage: &Usage) -> (u64, u64) {
 async fn the_meter_equals_the_models_own_count_with_many_agents_at_once() {
     let fake = fake(serde_json::from_str(RULES).unwrap()).await;
     let gateway = gateway_to(&fake.url()).await;
+    let count = std::env::var(AGENTS).ok().and_then(|count| count.parse().ok()).unwrap_or(24);
     let mut agents = Vec::new();
-    for at in 0..24 {
+    for at in 0..count {
         let (gateway, dialect, streamed) = (gateway.clone(), Dialect::ALL[at % 3], (at / 3) % 2 == 0);
         agents.push(tokio::spawn(async move {
             let grant = gateway.admit(admission(dialect));
@@ -45,8 +49,11 @@ async fn the_meter_equals_the_models_own_count_with_many_agents_at_once() {
         assert_eq!(meter.usage.source, UsageSource::Reported);
         all.add(&meter.usage);
     }
-    assert_eq!(sums(&all), logged(&fake));
-    assert_eq!(all.cache_read, 24 * 789);
+    let ((input, output), (logged_input, logged_output)) = (sums(&all), logged(&fake));
+    let apart = input.abs_diff(logged_input) + output.abs_diff(logged_output);
+    println!("{count} agents, {} tokens, apart: {apart}", input + output);
+    assert_eq!(apart, 0);
+    assert_eq!(all.cache_read, count as u64 * 789);
 }
 
 /// One answer, and what it has to cost.
@@ -141,6 +148,24 @@ async fn a_chat_client_that_did_not_ask_for_usage_sees_none_and_is_counted_all_t
     asked["stream_options"] = json!({"include_usage": true});
     let got = ask(&grant, Dialect::OpenAiChat, &asked).await;
     assert!(got.text().contains("\"usage\":{"), "who asks for it gets it");
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_tell_usage_is_asked_without_it() {
+    let refusal =
+        r#"{"error": {"message": "unknown field `stream_options`", "type": "invalid_request_error"}}"#;
+    let answer = "data: {\"choices\":[{\"delta\":{\"content\":\"four\"}}]}\n\ndata: [DONE]\n\n";
+    let server = server([Reply::with(400, refusal), Reply::stream(answer)]).await;
+    let gateway = gateway_to(&server.address).await;
+    let grant = gateway.admit(admission(Dialect::OpenAiChat));
+    let asked = body(Dialect::OpenAiChat, "p", true);
+    assert_eq!(ask(&grant, Dialect::OpenAiChat, &asked).await.text(), answer);
+    let bodies: Vec<Value> = server.requests().into_iter().map(|request| request.body).collect();
+    assert_eq!(bodies[0]["stream_options"]["include_usage"], true);
+    assert_eq!(bodies[1], asked, "as the client wrote it");
+    let meter = grant.finish();
+    assert_eq!((meter.requests, meter.usage.output), (2, 1));
+    assert_eq!(meter.usage.source, UsageSource::Estimated);
 }
 
 #[tokio::test]

@@ -95,6 +95,24 @@ async fn equal_requests_are_answered_in_their_order_and_not_once_more() {
 }
 
 #[tokio::test]
+async fn names_that_a_client_makes_up_anew_make_no_difference() {
+    let folder = tempfile::tempdir().unwrap();
+    let dialect = Dialect::OpenAiResponses;
+    let asked = |name: &str| {
+        json!({"client_metadata": {"session": name}, "prompt_cache_key": name, "stream": false, "model": "m",
+            "input": [{"id": name, "role": "user", "content": "the same"}]})
+    };
+    both(folder.path(), json!({}), &[(dialect, asked("a"))]).await;
+    let gateway = gateway_with("http://127.0.0.1:9", Tape::Replay(folder.path().to_owned())).await;
+    let grant = gateway.admit(admission(dialect));
+    let mut turned = asked("b");
+    // The order of members, too.
+    let first = turned.as_object_mut().unwrap().shift_remove("stream").unwrap();
+    turned["stream"] = first;
+    assert_eq!(ask(&grant, dialect, &turned).await.status, 200);
+}
+
+#[tokio::test]
 async fn an_unknown_request_names_the_nearest_one_and_the_difference() {
     let folder = tempfile::tempdir().unwrap();
     let dialect = Dialect::Anthropic;
@@ -130,6 +148,18 @@ async fn files_are_for_their_owner_and_hold_no_key() {
     assert!(text.contains("your key is …") && text.lines().count() > 10, "people can read it: {text}");
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&files[0]), mode(&folder)), (0o600, 0o700));
+}
+
+#[tokio::test]
+async fn a_key_that_comes_in_two_pieces_is_hidden_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = format!("data: {{\"echo\":\"{REAL_KEY}\"}}\n\ndata: [DONE]\n\n");
+    let server = server([Reply::stream(events).slowly(20, 20)]).await;
+    let gateway = gateway_with(&server.address, Tape::Record(folder.path().to_owned())).await;
+    let grant = gateway.admit(admission(Dialect::OpenAiChat));
+    assert_eq!(ask(&grant, Dialect::OpenAiChat, &body(Dialect::OpenAiChat, "p", true)).await.status, 200);
+    let text = std::fs::read_to_string(&files(folder.path())[0]).unwrap();
+    assert!(text.contains("…") && !text.contains("sk-real"), "{text}");
 }
 
 #[tokio::test]

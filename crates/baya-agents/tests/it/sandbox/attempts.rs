@@ -247,3 +247,26 @@ async fn of_all_ports_only_the_named_one_is_open() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_port_of_its_own_is_served_and_asked_and_no_other() {
+    if kernel_offers() < 4 {
+        return skip("own port", "this kernel's landlock does not watch ports");
+    }
+    let target = Target::new();
+    let mut sandbox = target.place.sandbox(Profile::Workspace);
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    sandbox.own_port = Some(free.port());
+    for (words, open) in [
+        (format!("network serve {free}"), true),
+        ("network listen 127.0.0.1:0".to_owned(), false),
+        ("network tcp 127.0.0.1:PORT".to_owned(), false),
+        ("network udp 127.0.0.1:UDP".to_owned(), false),
+    ] {
+        let (status, said) = target.attempt(&sandbox, &words).await;
+        assert_eq!(status, Some(if open { 0 } else { 1 }), "{words}: {said}");
+    }
+    sandbox.own_port = None;
+    let (status, said) = target.attempt(&sandbox, &format!("network serve {free}")).await;
+    assert_eq!(status, Some(1), "without a port of its own: {said}");
+}

@@ -37,8 +37,6 @@ pub(super) const OURS: [&str; 13] = [
     "cache",
     "onFailure",
 ];
-/// Planned: refused at the call.
-
 /// Options with a fixed set of values; the last value of `cache` is planned.
 const VALUES: [(&str, &[&str]); 4] = [
     ("effort", &["low", "medium", "high", "xhigh", "max"]),
