@@ -99,8 +99,8 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::Sandbox(args) => commands::sandbox::execute(&args),
         Command::Trust(args) => commands::trust::execute(&args),
         Command::FakeModel(args) => commands::fake_model::execute(&args),
-        Command::Gateway(args) => commands::gateway::execute(&args),
         Command::Doctor(args) => commands::doctor::execute(&args),
+        Command::Gateway(args) => commands::gateway::execute(&args),
         Command::Completions(args) => commands::completions::execute(&args),
         Command::Unknown(words) => Err(unknown_command(&words)),
     }

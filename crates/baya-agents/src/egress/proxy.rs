@@ -236,7 +236,8 @@ async fn answer(client: &mut TcpStream, status: &str, header: &str, why: &str) -
     let body = format!("baya: {why}\n");
     let length = body.len();
     let text = format!(
-        "HTTP/1.1 {status}\r\n{header}Content-Type: text/plain\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        "HTTP/1.1 {status}\r\n{header}Content-Type: text/plain\r\nContent-Length: {length}\r\n\
+        Connection: close\r\n\r\n{body}"
     );
     client.write_all(text.as_bytes()).await?;
     client.shutdown().await

@@ -3,7 +3,7 @@
 //! A small fold of its own, not the run: it counts, and decides nothing.
 
 use baya_core::agent::{Cause, Usage};
-use baya_core::event::{Event, Outcome, Recorded, RunStatus};
+use baya_core::event::{Event, Outcome, Recorded, RunStatus, ScriptRecord};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -67,13 +67,7 @@ impl Summary {
                 self.state = RunState::Open;
             }
             Event::RunResumed { generation, script, .. } => {
-                self.generation = *generation;
-                (self.agents, self.answered, self.failed) = (0, 0, 0);
-                self.reopen();
-                if let Some(script) = script {
-                    self.name = script.name.clone();
-                    self.script = script.path.clone();
-                }
+                self.begin_generation(*generation, script.as_ref());
             }
             Event::DriverStarted { .. } => self.reopen(),
             Event::RunParked { cause, wakes_at_ms } => {
@@ -128,6 +122,16 @@ impl Summary {
             | Event::ApprovalAsked { .. }
             | Event::ApprovalAnswered { .. }
             | Event::Delivered { .. } => {}
+        }
+    }
+
+    fn begin_generation(&mut self, generation: u32, script: Option<&ScriptRecord>) {
+        self.generation = generation;
+        (self.agents, self.answered, self.failed) = (0, 0, 0);
+        self.reopen();
+        if let Some(script) = script {
+            self.name = script.name.clone();
+            self.script = script.path.clone();
         }
     }
 

@@ -13,7 +13,7 @@ use crate::trust::Trust;
 use crate::wiring::backends::{self, Choice};
 use crate::wiring::pool::LocalPool;
 use crate::wiring::scripts::Workflows;
-use crate::wiring::{bench, gates, host};
+use crate::wiring::{bench, gates, host, outside};
 use baya_agents::admission::Admission;
 use baya_agents::mcp::end_left;
 use baya_core::event::ScriptRecord;

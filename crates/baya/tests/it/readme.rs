@@ -26,6 +26,10 @@ const COMMANDS: &[(&str, &str)] = &[
         "baya sandbox [--profile P] [-- CMD…]",
         "baya sandbox --profile read-only | grep 'network' && baya sandbox -- sh -c 'echo inside' | grep inside",
     ),
+    (
+        "baya trust [DIR]",
+        "baya trust 2>&1 | grep 'wants to run' && baya trust --list . && baya trust --remove .",
+    ),
     ("baya answer RUN", "baya answer \"$LIVE\" 2>&1 | grep 'no question waits'"),
     ("baya policy check CMD…", "baya policy check git push | grep allow"),
     ("baya stop RUN", "baya stop \"$LIVE\" && baya show \"$LIVE\" | grep -i stopped"),

@@ -139,7 +139,8 @@ fn site() -> u16 {
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let _ = stream.read(&mut [0; 4096]);
-            let answer = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nConnection: close\r\n\r\nheron";
+            let answer = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\
+                Connection: close\r\n\r\nheron";
             let _ = stream.write_all(answer.as_bytes());
         }
     });
@@ -154,7 +155,10 @@ fn pages_and_hosts_are_reached_only_if_they_are_listed() {
     let url = format!("http://127.0.0.1:{port}/");
     let curl = format!("curl -sS {url}; curl -sS http://127.0.0.1:1/");
     let model = FakeModel::start(&json!({"rules": [
-        {"when": {"turn": 1}, "tool": [call_of("web_fetch", json!({"url": url})), call_of("bash", json!({"command": curl}))]},
+        {"when": {"turn": 1}, "tool": [
+            call_of("web_fetch", json!({"url": url})),
+            call_of("bash", json!({"command": curl})),
+        ]},
         {"text": "done"},
     ]}));
     let closed = with_model(&baya, &model, "run s.js --json").run().exits(0).stdout;

@@ -57,7 +57,8 @@ fn of_equal_names_the_nearest_stays_and_what_is_broken_is_told() {
     std::fs::write(root.join("a/.mcp.json"), "{").unwrap();
     std::fs::write(
         root.join(".mcp.json"),
-        r#"{"mcpServers": {"one": {"command": "far"}, "two": {"command": "my tool", "args": [""], "env": {"T": "1"}}}}"#,
+        r#"{"mcpServers": {"one": {"command": "far"},
+            "two": {"command": "my tool", "args": [""], "env": {"T": "1"}}}}"#,
     )
     .unwrap();
     let found = find(&near, Some(root));

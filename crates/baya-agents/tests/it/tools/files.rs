@@ -144,7 +144,7 @@ async fn links_lead_nowhere_that_the_policy_closes() {
     link(place.outside("secret/key"), place.path("key"));
     link("inside", place.path("near"));
     link("loop", place.path("loop"));
-    for path in ["key", "../secret/key", "loop", "folder/../secret/key"] {
+    for path in ["link", "folder/file", "key", "../secret/key", "loop", "folder/../secret/key"] {
         place.check("read", json!({"path": path}), "! …").await;
     }
     place.check("read", json!({"path": "near"}), "    1\tours").await;
