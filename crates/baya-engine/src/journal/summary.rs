@@ -71,8 +71,7 @@ impl Summary {
             }
             Event::DriverStarted { .. } => self.reopen(),
             Event::RunParked { cause, wakes_at_ms } => {
-                self.state = RunState::Parked(cause.clone());
-                self.wakes_at_ms = *wakes_at_ms;
+                (self.state, self.wakes_at_ms) = (RunState::Parked(cause.clone()), *wakes_at_ms);
             }
             Event::RunPaused { .. } => self.state = RunState::Paused,
             Event::RunContinued { .. } => self.state = RunState::Open,
@@ -97,10 +96,8 @@ impl Summary {
             Event::AttemptEnded { agent, usage, .. } => self.leave_work(agent.0, usage),
             Event::AgentFinished { agent, usage, outcome, .. } => {
                 self.leave_work(agent.0, usage);
-                match outcome {
-                    Outcome::Answered(_) => self.answered += 1,
-                    Outcome::Failed(_) => self.failed += 1,
-                }
+                let is_answer = matches!(outcome, Outcome::Answered(_));
+                *(if is_answer { &mut self.answered } else { &mut self.failed }) += 1;
             }
             Event::LimitsChanged { .. }
             | Event::StopRequested { .. }
