@@ -63,7 +63,8 @@ fn spent(report: &AttemptReport, told: &Told) -> (Usage, u32) {
 async fn each_agent_of_one_process_is_metered_alone() {
     let place = Place::new();
     let tool = json!({"tool": {"id": "1", "title": "look", "kind": "read", "status": "completed"}});
-    let script = json!({"turns": [[{"model": "a"}, tool, {"model": "b"}, {"text": "1"}], [{"model": "c"}, {"text": "2"}]]});
+    let first = json!([{"model": "a"}, tool, {"model": "b"}, {"text": "1"}]);
+    let script = json!({"turns": [first, [{"model": "c"}, {"text": "2"}]]});
     let rules = r#"{"rules": [
         {"when": {"prompt": "^a$"}, "text": "x", "usage": {"input": 10, "output": 1}},
         {"when": {"prompt": "^b$"}, "text": "x", "usage": {"input": 20, "output": 2}},
