@@ -103,6 +103,12 @@ fn host(input: Option<&Value>) -> Option<String> {
 /// Names as agents make them of server and tool: `baya_StructuredOutput`, `mcp__baya__StructuredOutput`,
 /// `StructuredOutput (baya MCP Server)`.
 pub(super) fn is_own_tool(call: &ToolStep) -> bool {
+    // Codex says what is called beside the title, and calls it execution.
+    let named =
+        |key: &str, word: &str| call.input.as_ref().and_then(|input| input.get(key)?.as_str()) == Some(word);
+    if named("server", SERVER) && named("tool", STRUCTURED_OUTPUT) {
+        return command(call.input.as_ref()).is_none();
+    }
     const FILLERS: [&str; 9] = ["mcp", SERVER, "server", "tool", "call", "approve", "use", "run", "from"];
     let harmless = matches!(call.kind, None | Some(ToolKind::Other | ToolKind::Think));
     let title = call.name.as_ref().or(call.title.as_ref());

@@ -287,6 +287,7 @@ impl AcpBackend {
             let session = format!("{folder}/{}", opened.session.id);
             let backend = self.config.name.clone();
             conversation::record(TurnRecord::SessionOpened { backend, session }, attempt).await?;
+            session::entitle(process, &opened.session.id, &task.label).await;
         }
         let choice = match &plan.chosen {
             Some(chosen) => Choice::Set(self.config.model_name(&chosen.model)),

@@ -120,7 +120,9 @@ impl Process {
         let broken = Broken::of(running, Some(wire)).await;
         if !keeps_folder {
             // What cannot be removed harms nobody.
-            let _ = tokio::fs::remove_dir_all(private).await;
+            let _ = tokio::fs::remove_dir_all(&private).await;
+            // The run's own folder, once nothing is left in it.
+            let _ = private.parent().map(std::fs::remove_dir);
         }
         broken
     }

@@ -13,8 +13,8 @@ use baya_core::agent::{Cause, CauseKind, Effort};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long an agent may take to close a session that nobody needs any more.
-const CLOSE: Duration = Duration::from_millis(1_000);
+/// How long an agent may take for what nobody needs: a title, the end of a session.
+const ASIDE: Duration = Duration::from_millis(1_000);
 /// The most models that a message lists.
 const LISTED: usize = 12;
 
@@ -81,6 +81,13 @@ async fn reopen(process: &mut Process, id: &str, opening: Opening<'_>) -> Result
         drop::<Told>(old);
     }
     Ok(session)
+}
+
+/// Gives the session a title, so that no model is asked for one.
+pub(super) async fn entitle(process: &Process, session: &str, title: &str) {
+    if process.abilities.title {
+        let _ = timeout(ASIDE, process.wire.entitle(session, title)).await;
+    }
 }
 
 /// Sets model and effort, as far as the session lets them be chosen.
@@ -168,6 +175,6 @@ fn unknown(session: &Session, model: &str) -> Cause {
 pub(super) async fn close(process: &Process, session: &str) {
     if process.abilities.close {
         // One that stays open harms nobody.
-        let _ = timeout(CLOSE, process.wire.close(session)).await;
+        let _ = timeout(ASIDE, process.wire.close(session)).await;
     }
 }

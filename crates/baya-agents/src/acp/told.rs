@@ -72,6 +72,7 @@ pub(super) struct Abilities {
     pub load: bool,
     pub resume: bool,
     pub close: bool,
+    pub title: bool,
 }
 
 /// A session and what can be set in it.

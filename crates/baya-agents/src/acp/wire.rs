@@ -109,12 +109,14 @@ impl Wire {
             .client_capabilities(acp::ClientCapabilities::default())
             .client_info(own);
         let answer = self.ask("initialize", json!(request)).await.map_err(other_version)?;
+        let title = answer.pointer("/agentCapabilities/sessionCapabilities/title").is_some();
         let answer: acp::InitializeResponse = read(answer)?;
         let sessions = &answer.agent_capabilities.session_capabilities;
         Ok(Abilities {
             load: answer.agent_capabilities.load_session,
             resume: sessions.resume.is_some(),
             close: sessions.close.is_some(),
+            title,
         })
     }
 
@@ -175,6 +177,11 @@ impl Wire {
     /// Asks for the end of the turn; the prompt is answered nevertheless.
     pub fn cancel(&self, session: &str) {
         let _ = self.connection.send_notification(acp::CancelNotification::new(session.to_owned()));
+    }
+
+    /// One that has a title needs no model to make one up.
+    pub async fn entitle(&self, session: &str, title: &str) -> Result<(), Unanswered> {
+        self.ask("session/set_title", json!({"sessionId": session, "title": title})).await.map(drop)
     }
 
     pub async fn close(&self, session: &str) -> Result<(), Unanswered> {

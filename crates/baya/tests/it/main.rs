@@ -1,5 +1,6 @@
 //! Features of the program, through the program itself.
 
+mod acp;
 mod approvals;
 mod args_rules;
 mod at_work;

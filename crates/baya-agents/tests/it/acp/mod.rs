@@ -2,6 +2,7 @@
 //! sandbox.
 
 mod faults;
+mod metering;
 mod pool;
 mod talk;
 

@@ -35,7 +35,7 @@ async fn a_process_serves_one_agent_after_the_other_each_in_a_session_of_its_own
     );
     agent.close().await;
     assert!(is_over(a.pids()[0]), "idle ones end with the run");
-    let left = std::fs::read_dir(place.path("state").join(task().run.as_str())).expect("the run's folder");
+    let left = std::fs::read_dir(place.path("state")).expect("the state folder");
     assert_eq!(left.count(), 0, "their private folders go with them");
 }
 

@@ -83,6 +83,8 @@ async fn permission_is_answered_by_kind() {
         json!({"toolCallId": "1", "title": "helper", "kind": "other", "rawInput": {"command": ["rm", "x"]}});
     let own = json!({"toolCallId": "1", "title": "mcp__baya__StructuredOutput", "rawInput": {"n": 1}});
     let fake = json!({"toolCallId": "1", "title": "StructuredOutput", "rawInput": {"command": "rm x"}});
+    let codex = json!({"toolCallId": "1", "title": "mcp.baya.StructuredOutput", "kind": "execute",
+        "rawInput": {"server": "baya", "tool": "StructuredOutput", "arguments": {"n": 1}}});
     let near = json!({"toolCallId": "1", "title": "other_StructuredOutput"});
     let command = |line: &str| Some(Deed::Command(line.to_owned()));
     let file = |place: &Place| Some(Deed::Write(place.path("work/src/a.rs")));
@@ -96,6 +98,7 @@ async fn permission_is_answered_by_kind() {
         (&fetch, denied(), Profile::Workspace, "no", Some(Deed::Host("a.b".to_owned()))),
         (&shy, denied(), Profile::Workspace, "no", command("rm x")),
         (&own, denied(), Profile::ReadOnly, "once", None),
+        (&codex, denied(), Profile::Workspace, "once", None),
         (&fake, denied(), Profile::Workspace, "no", command("rm x")),
         (&near, denied(), Profile::Workspace, "no", Some(Deed::Other("other_StructuredOutput".to_owned()))),
     ] {
