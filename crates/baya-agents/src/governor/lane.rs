@@ -116,7 +116,14 @@ impl Shared {
         &self,
         change: impl FnOnce(&mut Queue, &mut BTreeMap<Ticket, oneshot::Sender<()>>, Duration) -> T,
     ) -> T {
-        let now = self.now();
+        self.change_at(self.now(), change)
+    }
+
+    fn change_at<T>(
+        &self,
+        now: Duration,
+        change: impl FnOnce(&mut Queue, &mut BTreeMap<Ticket, oneshot::Sender<()>>, Duration) -> T,
+    ) -> T {
         let mut state = self.lock();
         let State { queue, go, used_up: _ } = &mut *state;
         let shown = queue.shown();
@@ -141,8 +148,10 @@ impl Shared {
         state.used_up.clone()
     }
 
+    /// What it waits for; let in first if a pause ended since anybody looked, for nobody else would.
     fn held(&self, ticket: Ticket) -> Option<Held> {
         let now = self.now();
+        self.change_at(now, |_, _, _| ());
         self.lock().queue.held(ticket, now)
     }
 
