@@ -69,7 +69,9 @@ async fn c30_a_right_answer_resolves_to_the_object_on_every_wire() {
         assert_eq!(report.end, right(), "{kind:?}");
         assert_eq!(report.rung.as_deref(), Some(first_rung(kind)), "{kind:?}");
         assert_eq!(report.usage, canned::usage(kind), "{kind:?}");
-        assert_eq!((report.requests, report.drafts.len(), report.notes.len()), (1, 0, 0), "{kind:?}");
+        assert_eq!((report.requests, report.drafts.len()), (1, 0), "{kind:?}");
+        let odd = report.notes.iter().find(|note| !note.contains("none that is known of this provider"));
+        assert_eq!(odd, None, "{kind:?}");
     }
 }
 
@@ -200,7 +202,8 @@ async fn c32_a_provider_that_refuses_the_form_is_asked_for_text() {
         let report = run(&backend(kind, &server), &task(asking())).await.report;
         assert_eq!(report.end, right(), "{kind:?}");
         assert_eq!(report.rung.as_deref(), Some("text"), "{kind:?}");
-        assert!(report.notes[0].contains("does not support tools"), "{kind:?}: {:?}", report.notes);
+        let told = report.notes.iter().any(|note| note.contains("does not support tools"));
+        assert!(told, "{kind:?}: {:?}", report.notes);
         let second = &server.requests()[1].body;
         assert!(second.get("tools").is_none() && second.get("response_format").is_none(), "{kind:?}");
         assert!(second.to_string().contains("$defs"), "{kind:?}: the schema stands in the system text");
