@@ -86,8 +86,8 @@ exec 2>/dev/null
 for pid in $(cat pids); do
   grep -q '^State:.[^ZX]' "/proc/$pid/status" && echo "$pid" >> overlap
 done
-echo "$$" >> pids
 trap 'echo TERM >> terms' TERM
+echo "$$" >> pids
 read -r prompt
 if [ "$(wc -l < pids)" -eq 1 ]; then
   while :; do sleep 1; done

@@ -302,7 +302,6 @@ async fn c27_rights_only_shrink() {
         (AgentOptions { tools: Some(list(&["Read", "Bash"])), ..plain() }, vec!["read", "bash"]),
         (AgentOptions { tools: Some(Vec::new()), ..plain() }, vec![]),
         (AgentOptions { disallowed_tools: list(&["Bash", "Write", "MultiEdit"]), ..plain() }, reads.to_vec()),
-        // A worktree is the agent's own: it may do there what it may do anywhere.
         (AgentOptions { worktree: true, ..plain() }, all.to_vec()),
     ];
     for (options, expected) in cases {
