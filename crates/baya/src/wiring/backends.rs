@@ -38,6 +38,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub const SIMULATED: &str = "simulated";
 /// The backend that takes whichever provider is found.
@@ -199,6 +200,9 @@ fn governor_settings(requests: &RequestsSection) -> GovernorSettings {
         at_once_first: requests.at_once_first.map_or(default.at_once_first, |count| count.0),
         at_once_max: requests.at_once_max.map_or(default.at_once_max, |count| count.0),
         stagger: requests.stagger.unwrap_or(default.stagger),
+        wait_in_place: requests
+            .wait_in_place
+            .map_or(default.wait_in_place, |time| Duration::from_millis(time.0)),
         ..default
     }
 }
