@@ -3,6 +3,7 @@
 pub mod flow;
 pub mod frame;
 pub mod json;
+pub mod land;
 pub mod lines;
 pub mod palette;
 pub mod sanitise;
@@ -11,3 +12,4 @@ pub mod show;
 pub mod summary;
 pub mod watch;
 pub mod words;
+pub mod work;
