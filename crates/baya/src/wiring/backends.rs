@@ -118,31 +118,10 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     }
     // One for all programs, and one governor with it.
     let gateway = Arc::new(LazyGateway::new(gateway::providers(settings), governor.clone()));
-    let clis = Clis {
-        choice: &choice,
-        settings,
-        folders,
-        environment: &env,
-        providers: &found,
-        types: types.clone(),
-        gateway: gateway.clone(),
-    };
-    by_name.extend(clis.build().into_iter().map(|backend| (backend.name().to_owned(), backend)));
-    add_programs(&mut by_name, settings, &env)?;
-    let agents = acp::Surroundings {
-        choice: &choice,
-        folders,
-        settings,
-        env: &env,
-        providers: &found,
-        types: &types,
-        gateway: &gateway,
-    };
-    let agents = acp::add(&mut by_name, &agents)?;
+    let around =
+        Around { choice: &choice, folders, settings, env: &env, found: &found, types: &types, gateway };
     let mut default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
-    if let Some(failure) = clis.why_not(&default) {
-        return Err(failure);
-    }
+    let agents = around.add_programs(&mut by_name, &default)?;
     let mut provider = found.iter().find(|provider| provider.name == default).cloned();
     if !by_name.contains_key(&default) {
         known_or_untrusted(&default, settings)?;
@@ -168,6 +147,39 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
         limits,
         servers: outside.servers,
     })
+}
+
+/// What programs that are agents are made of.
+struct Around<'a> {
+    choice: &'a Choice,
+    folders: &'a Folders,
+    settings: &'a Settings,
+    env: &'a Environment,
+    found: &'a [ProviderConfig],
+    types: &'a Arc<AgentTypes>,
+    gateway: Arc<LazyGateway>,
+}
+
+impl Around<'_> {
+    /// Adds them all, and names those of the Agent Client Protocol; an error if `default` is one that
+    /// cannot work here.
+    fn add_programs(&self, by_name: &mut ByName, default: &str) -> Result<Vec<String>, Failure> {
+        let Around { choice, folders, settings, env, found, types, gateway } = self;
+        let clis = Clis {
+            choice,
+            settings,
+            folders,
+            environment: env,
+            providers: found,
+            types: (*types).clone(),
+            gateway: gateway.clone(),
+        };
+        by_name.extend(clis.build().into_iter().map(|backend| (backend.name().to_owned(), backend)));
+        add_commands(by_name, settings, env)?;
+        let agents = acp::Surroundings { choice, folders, settings, env, providers: found, types, gateway };
+        let agents = acp::add(by_name, &agents)?;
+        clis.why_not(default).map_or(Ok(agents), Err)
+    }
 }
 
 /// What a script may call a model of this provider without a warning.
@@ -211,7 +223,7 @@ pub(super) fn known_or_untrusted(name: &str, settings: &Settings) -> Result<(), 
     Err(failure.hint("`--trust` does so on the way"))
 }
 
-fn add_programs(by_name: &mut ByName, settings: &Settings, env: &Environment) -> Result<(), Failure> {
+fn add_commands(by_name: &mut ByName, settings: &Settings, env: &Environment) -> Result<(), Failure> {
     for name in settings.commands.keys().chain(settings.wanted.commands.keys()) {
         if by_name.contains_key(name)
             || ProviderKind::parse(name).is_some()

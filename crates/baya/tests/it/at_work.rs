@@ -114,16 +114,6 @@ fn c61_a_command_that_was_at_work_when_we_died_is_told_as_unknown() {
 }
 
 #[test]
-fn an_isolated_agent_gets_tools_that_only_read() {
-    let baya = Baya::new();
-    std::fs::create_dir(baya.work().join(".git")).expect("a folder");
-    script(&baya, "{ isolation: 'worktree' }");
-    let model = FakeModel::start(&rules(json!([{"text": "done"}])));
-    with_model(&baya, &model, "run w.js").run().exits(0).says("their tools only read");
-    assert_eq!(model.received()[0]["tools"], json!(["read", "glob", "grep", "todo"]));
-}
-
-#[test]
 fn c27_agents_are_listed_with_origin_and_effective_tools() {
     let baya = Baya::new();
     baya.write(
