@@ -45,10 +45,8 @@ pub fn line(agent: AgentNumber, label: &str, work: Option<&WorkView>, what: &str
         .to_owned()
 }
 
-/// `2 files +5 -1`
-pub fn size(work: &WorkView) -> String {
-    let files = words::plural(work.files_changed, "file", "files");
-    format!("{files} +{} -{}", work.lines_added, work.lines_removed)
+fn size(work: &WorkView) -> String {
+    words::change(work.files_changed, work.lines_added, work.lines_removed)
 }
 
 /// The end of a landing that had no piece.

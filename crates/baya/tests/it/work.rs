@@ -52,3 +52,25 @@ fn c65_a_result_that_is_used_again_brings_its_work_back() {
     assert_eq!(&story(&repo, "1")["work"], work);
     repo.land(&[]).exits(0).prints_line("2 of 2 pieces landed");
 }
+
+#[test]
+fn c72_the_patch_of_an_agent_is_shown_and_can_be_applied() {
+    let repo = Repo::new();
+    let edits = "echo changed > a.txt; mkdir sub; printf 'x\\033[2Jy\\n' > sub/new.txt";
+    let output = repo.run_with("run", &[("edits", edits), ("looks", "true")]).exits(0);
+    output.says("#1 edits: done in").says(", 2 files +2 -1");
+    let patch = repo.baya.line("show last 1 --diff").env("PAGER", "false").run().exits(0).stdout;
+    std::fs::write(repo.baya.home().join("p.patch"), &patch).expect("a patch");
+    repo.git(&["apply", &repo.baya.home().join("p.patch").display().to_string()]);
+    assert_eq!(std::fs::read(repo.baya.work().join("sub/new.txt")).expect("a file"), b"x\x1b[2Jy\n");
+    let coloured = repo.baya.line("show last 1 --diff").env("CLICOLOR_FORCE", "1").run().exits(0).stdout;
+    assert!(coloured.contains("\x1b[32m+changed\x1b[0m") && coloured.contains("\x1b[31m-a\x1b[0m"));
+    assert!(!coloured.contains("\x1b[2J"), "{coloured:?}");
+    let work = repo.baya.line("show last 1 --diff --json").run().exits(0).json_lines().remove(0);
+    assert_eq!((&work["type"], &work["work"]["patch"]), (&json!("agent_diff"), &json!(patch)));
+    repo.baya.line("show last 2 --diff").run().exits(0).says("changed nothing").prints("");
+    repo.baya.line("show last 7 --diff").run().exits(2).says("no agent #7");
+    repo.baya.line("show last --diff").run().exits(2);
+    repo.baya.line("show last").run().exits(0).prints_line(", 2 files +2 -1");
+    repo.baya.line("show last 1").run().exits(0).prints_line("  sub/new.txt +1 -0");
+}
