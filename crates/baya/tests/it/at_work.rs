@@ -114,13 +114,13 @@ fn c61_a_command_that_was_at_work_when_we_died_is_told_as_unknown() {
 }
 
 #[test]
-fn an_isolated_agent_gets_tools_that_only_read() {
+fn c70_an_agent_without_a_worktree_is_not_started_elsewhere() {
     let baya = Baya::new();
     std::fs::create_dir(baya.work().join(".git")).expect("a folder");
     script(&baya, "{ isolation: 'worktree' }");
     let model = FakeModel::start(&rules(json!([{"text": "done"}])));
-    with_model(&baya, &model, "run w.js").run().exits(0).says("their tools only read");
-    assert_eq!(model.received()[0]["tools"], json!(["read", "glob", "grep", "todo"]));
+    with_model(&baya, &model, "run w.js").run().exits(3).says("no worktree: ");
+    assert!(model.received().is_empty());
 }
 
 #[test]
