@@ -32,6 +32,11 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     ("baya answer RUN", "baya answer \"$LIVE\" 2>&1 | grep 'no question waits'"),
     ("baya policy check CMD…", "baya policy check git push | grep allow"),
+    ("baya work RUN", WORK),
+    (
+        "baya land RUN [--check CMD] [--into BRANCH]",
+        "cd shop && baya land last --check 'grep -q hello new.txt' --into kept && git show kept:new.txt | grep hello",
+    ),
     ("baya stop RUN", "baya stop \"$LIVE\" && baya show \"$LIVE\" | grep -i stopped"),
     ("baya run … --detach", "baya run examples/tour.js --backend simulated --detach | grep '^wf_'"),
     ("baya doctor [--online] [--json]", "baya doctor --online | grep 'a run could start'"),
@@ -42,6 +47,14 @@ const COMMANDS: &[(&str, &str)] = &[
 
 const FAKE_MODEL: &str = "baya fake-model --rules rules.json > fake.out &
     until grep -q ANTHROPIC_BASE_URL fake.out; do sleep 0.02; done; kill $!; wait $!";
+
+/// An agent that writes a file, in a repository of its own.
+const WORK: &str = "mkdir -p shop ~/.config/baya && cd shop && git init -q . && git branch -m main
+    git -c user.name=t -c user.email=t@t commit -q --allow-empty -m shop && git branch kept
+    printf '[commands.writer]\nargv = [\"sh\", \"-c\", \"cat > new.txt\"]\n' > ~/.config/baya/config.toml
+    echo \"export const meta = { name: 'w', description: 'd' }
+        return await agent('hello', { isolation: 'worktree' })\" > w.js
+    baya run w.js --backend writer && baya work last | grep 'not landed'";
 
 const GATEWAY: &str = "baya gateway --record tape > gateway.out 2> gateway.err &
     until grep -q OPENAI_BASE_URL gateway.out; do sleep 0.02; done; kill $!; wait $!";
