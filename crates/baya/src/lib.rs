@@ -90,6 +90,8 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::Resume(args) => commands::resume::execute(*args),
         Command::Runs(args) => commands::runs::execute(&args),
         Command::Show(args) => commands::show::execute(&args),
+        Command::Land(args) => commands::land::execute(&args),
+        Command::Work(args) => commands::work::execute(&args),
         Command::List(args) => commands::list::execute(&args),
         Command::Agents(args) => commands::agents::execute(&args),
         Command::Answer(args) => commands::answer::execute(&args),

@@ -1,18 +1,18 @@
 //! The host of scripts: `baya.exec` and the checks of landings run behind the same walls as the tools of
-//! agents, with the same environment, which names no secret.
+//! agents, with the same environment, which names no secret; the policy is asked before.
 
-use super::bench::plain_environment;
-use crate::failure::Failure;
+use super::confines::Confines;
 use crate::folders::Folders;
+use baya_agents::backend::{Action, Deed};
+use baya_agents::policy::{Gates, Place, Ruling};
 use baya_agents::program::{Launch, launch};
 use baya_agents::sandbox::{Profile, Sandbox};
 use baya_core::event::{Event, Recorded};
 use baya_core::ids::RunId;
 use baya_engine::git::{Git, Locks, Repository};
-use baya_engine::host_steps::{CommandRunner, LocalHost, Ran};
+use baya_engine::host_steps::{CommandRunner, LocalHost, Ran, StepGuard, Wish};
 use baya_engine::landing::{CheckEnd, CheckRunner};
 use baya_engine::workspace::GitWorktrees;
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -32,30 +32,17 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 #[derive(Clone)]
 pub struct Walled {
     profile: Profile,
-    folders: Folders,
+    confines: Arc<Confines>,
     temporary: PathBuf,
-    environment: BTreeMap<String, String>,
-    applier: Vec<String>,
 }
 
 impl Walled {
-    pub fn new(profile: Profile, folders: &Folders, temporary: PathBuf) -> Result<Walled, Failure> {
-        let program = std::env::current_exe()
-            .map_err(|error| Failure::outside("cannot find our own program", error))?;
-        let applier = vec![program.display().to_string(), crate::SANDBOX_WORD.to_owned()];
-        let environment = plain_environment(own_environment().into_iter());
-        Ok(Walled { profile, folders: folders.clone(), temporary, environment, applier })
+    pub fn new(profile: Profile, confines: Arc<Confines>, temporary: PathBuf) -> Walled {
+        Walled { profile, confines, temporary }
     }
 
     fn sandbox(&self, folder: &Path) -> Sandbox {
-        let mut sandbox = Sandbox::new(self.profile, folder, &self.temporary).with_home(&self.folders.home);
-        let hidden = [&self.folders.config, &self.folders.data];
-        sandbox.hidden.extend(hidden.into_iter().cloned());
-        // What is ours is no script's; the checkout of a landing stands in there.
-        sandbox.hidden.extend(["runs", "agents"].map(|name| self.folders.state.join(name)));
-        sandbox.environment.clone_from(&self.environment);
-        sandbox.applier.clone_from(&self.applier);
-        sandbox
+        self.confines.sandbox(self.profile, folder, &self.temporary)
     }
 
     /// `errors` is where the standard error goes; absent: to the standard output.
@@ -73,8 +60,11 @@ impl Walled {
                 .map(str::to_owned),
             None => ["sh", "-c", "{ eval \"$1\"; } 2>&1", "check", line].map(str::to_owned),
         };
-        let sandbox = self.sandbox(folder);
-        let words = Launch { argv: &words, environment: &self.environment, folder, sandbox: Some(&sandbox) };
+        let mut sandbox = self.sandbox(folder);
+        // What is on its way out goes on as long as the command does.
+        let _pass = self.confines.let_out(&mut sandbox)?;
+        let environment = &sandbox.environment;
+        let words = Launch { argv: &words, environment, folder, sandbox: Some(&sandbox) };
         let mut running = launch(&words).await.map_err(|error| error.to_string())?;
         running.begin().await;
         drop(running.take_stdin());
@@ -169,30 +159,65 @@ pub fn logs(folders: &Folders, run: &RunId) -> PathBuf {
     folders.state.join("runs").join(run.as_str()).join("landing")
 }
 
+/// Policy and walls, for what scripts do themselves.
+struct Guard {
+    gates: Arc<Gates>,
+    walled: Arc<Walled>,
+    folder: PathBuf,
+}
+
+impl StepGuard for Guard {
+    fn may(&self, name: &str, wish: Wish<'_>) -> Result<(), String> {
+        let sandbox = self.walled.sandbox(&self.folder);
+        let (what, walls) = match wish {
+            Wish::Run(line) => (Deed::Command(line.to_owned()), Ok(())),
+            Wish::Read(path) => (Deed::Read(path.to_owned()), sandbox.may_read(path).map(drop)),
+            Wish::Write(path) => (Deed::Write(path.to_owned()), sandbox.may_write(path).map(drop)),
+        };
+        walls.map_err(|refusal| refusal.to_string())?;
+        let action = Action { tool: name.to_owned(), what };
+        let place = Place { folder: &sandbox.folder, home: &self.gates.home };
+        let judgement = self.gates.policy.judge(&action, place);
+        match judgement.ruling {
+            Ruling::Allow => Ok(()),
+            Ruling::Deny => Err(format!("the policy denies it: {}", judgement.why)),
+            Ruling::Ask => Err(format!(
+                "it needs a person's word ({}), and for what scripts do themselves nobody is asked; \
+                 hint: allow it in the policy",
+                judgement.why
+            )),
+        }
+    }
+}
+
+/// Behind which walls a run's host works, and under which policy.
+pub struct Bounds {
+    pub profile: Profile,
+    pub confines: Arc<Confines>,
+    pub gates: Arc<Gates>,
+}
+
 /// The host of one run; `past` is its journal so far.
-pub fn build(
-    run: &RunId,
-    profile: Profile,
-    folders: &Folders,
-    past: &[Recorded],
-) -> Result<LocalHost, Failure> {
+pub fn build(run: &RunId, bounds: Bounds, folders: &Folders, past: &[Recorded]) -> LocalHost {
     let temporary = folders.state.join("steps").join(run.as_str());
-    let walled = Arc::new(Walled::new(profile, folders, temporary)?);
+    let walled = Arc::new(Walled::new(bounds.profile, bounds.confines, temporary));
     let landings = past.iter().filter_map(|recorded| match &recorded.event {
         Event::Landing { record } => Some(record.clone()),
         _ => None,
     });
-    Ok(LocalHost {
+    let guard = Guard { gates: bounds.gates, walled: walled.clone(), folder: folders.working.clone() };
+    LocalHost {
         run: run.clone(),
         folder: folders.working.clone(),
         state: folders.state.clone(),
         logs: logs(folders, run),
         git: git(),
         locks: Locks::new(&folders.state),
+        guard: Arc::new(guard),
         commands: walled.clone(),
         checks: walled,
         landings: Mutex::new(landings.collect()),
-    })
+    }
 }
 
 /// Where the agents of a run work; `base` is where their worktrees start.

@@ -36,11 +36,15 @@ const COMMANDS: &[(&str, &str)] = &[
     ("baya run … --detach", "baya run examples/tour.js --backend simulated --detach | grep '^wf_'"),
     ("baya doctor [--online] [--json]", "baya doctor --online | grep 'a run could start'"),
     ("baya fake-model --rules FILE", FAKE_MODEL),
+    ("baya gateway [--record DIR] [--replay DIR]", GATEWAY),
     ("baya completions SHELL", "baya completions bash | grep fake-model"),
 ];
 
 const FAKE_MODEL: &str = "baya fake-model --rules rules.json > fake.out &
     until grep -q ANTHROPIC_BASE_URL fake.out; do sleep 0.02; done; kill $!; wait $!";
+
+const GATEWAY: &str = "baya gateway --record tape > gateway.out 2> gateway.err &
+    until grep -q OPENAI_BASE_URL gateway.out; do sleep 0.02; done; kill $!; wait $!";
 
 /// The exit codes of the table, each with the test that proves it.
 const EXIT_CODES: &[(&str, &str)] = &[
