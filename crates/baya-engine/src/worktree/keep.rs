@@ -36,6 +36,12 @@ pub(super) async fn commit(
     if tree == of_parent {
         return Ok(parent);
     }
+    // Kept before, and nothing came of it since: whoever noted that commit shall find it again.
+    if let Some(kept) = repository.commit(&record.kept_as()).await?
+        && place.is_made_of(&kept, &tree, &parent).await?
+    {
+        return Ok(kept);
+    }
     let message = format!("baya: what agent {} of {} left", record.agent.0, record.run);
     let call = place.call(["commit-tree", &tree, "-p", &parent, "-m", &message]);
     let call = COMMITTER.into_iter().fold(call, |call, (name, value)| call.set(name, value));
@@ -86,6 +92,12 @@ impl<'a> Place<'a> {
         let call = self.repository.git.call(self.folder, words);
         let call = call.git_dir(&self.git_dir).work_tree(self.folder).index(&self.index.0);
         without(&self.switched_off, call)
+    }
+
+    /// Whether a commit has this tree and this only parent.
+    async fn is_made_of(&self, commit: &str, tree: &str, parent: &str) -> Result<bool, WorktreeError> {
+        let words = ["rev-parse".to_owned(), format!("{commit}^{{tree}}"), format!("{commit}^@")];
+        Ok(self.call(words).text().await? == format!("{tree}\n{parent}"))
     }
 
     /// Where the agent's own commits ended.
