@@ -8,6 +8,7 @@
 
 mod awkward;
 mod executables;
+pub mod garbage;
 mod include;
 mod keep;
 mod measure;
