@@ -13,7 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Who commits what an agent left.
-const COMMITTER: [(&str, &str); 4] = [
+pub(super) const COMMITTER: [(&str, &str); 4] = [
     ("GIT_AUTHOR_NAME", "baya"),
     ("GIT_AUTHOR_EMAIL", "baya@localhost"),
     ("GIT_COMMITTER_NAME", "baya"),
@@ -180,7 +180,7 @@ impl<'a> Place<'a> {
     }
 }
 
-fn exclusion(path: &Path) -> std::ffi::OsString {
+pub(super) fn exclusion(path: &Path) -> std::ffi::OsString {
     let mut words = std::ffi::OsString::from(":(exclude,literal)");
     words.push(path);
     words

@@ -7,6 +7,7 @@
 //! files are committed to a ref of ours before anything is removed.
 
 mod awkward;
+pub mod dirty;
 mod executables;
 pub mod garbage;
 mod include;
