@@ -48,7 +48,8 @@ impl Field {
         std::fs::create_dir_all(&root)?;
         std::fs::create_dir_all(&state)?;
         let environment: BTreeMap<String, String> =
-            [("PATH".to_owned(), std::env::var("PATH")?), ("HOME".to_owned(), folder.display().to_string())].into();
+            [("PATH".to_owned(), std::env::var("PATH")?), ("HOME".to_owned(), folder.display().to_string())]
+                .into();
         let run = RunId::parse("wf_0123abcd-0f1")?;
         let mut field = Field { root, state, environment, base: String::new(), run };
         field.git(&["init", "-q", "-b", "main"], None)?;
@@ -58,7 +59,10 @@ impl Field {
             write!(stream, "M 100644 inline d{}/f{file}.txt\ndata {}\n{text}\n", file % 40, text.len())?;
         }
         for piece in 0..PIECES {
-            writeln!(stream, "commit refs/made/{piece}\ncommitter b <b@b> 0 +0000\ndata 1\nb\nfrom refs/heads/main")?;
+            writeln!(
+                stream,
+                "commit refs/made/{piece}\ncommitter b <b@b> 0 +0000\ndata 1\nb\nfrom refs/heads/main"
+            )?;
             write!(stream, "M 100644 inline new/{piece}.txt\ndata 4\nnew\n\n")?;
         }
         field.git(&["fast-import", "--quiet"], Some(&stream))?;

@@ -11,6 +11,7 @@ mod doctor;
 mod fake;
 mod fix_tests;
 mod gateway;
+mod gc;
 mod harness;
 mod hooks;
 mod host_steps;
