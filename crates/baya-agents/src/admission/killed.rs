@@ -56,12 +56,13 @@ impl MemoryKills {
         if !self.concern(status) {
             return None;
         }
-        let is_certain = matches!((self.count, after), (Some(before), Some(after)) if after > before);
-        let message = match is_certain {
-            true => format!("`{name}` was killed by the system, which ran out of memory"),
-            false => {
-                format!("`{name}` was killed from outside (SIGKILL), most likely because memory ran out")
+        let message = match (self.count, after) {
+            (Some(before), Some(after)) if after > before => {
+                format!("`{name}` was killed by the system, which ran out of memory")
             }
+            // The system did not: whoever it was, memory is not to blame.
+            (Some(_), Some(_)) => return None,
+            _ => format!("`{name}` was killed from outside (SIGKILL), most likely because memory ran out"),
         };
         Some(Cause::new(CauseKind::Program, message).hint(HINT))
     }

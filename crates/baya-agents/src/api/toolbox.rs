@@ -52,7 +52,8 @@ impl Place {
         if self.ran_commands {
             self.room.end().await;
         }
-        if !matches!(end, AttemptEnd::Cancelled) {
+        let was_used = self.ran_commands || self.room.is_prepared();
+        if was_used && !matches!(end, AttemptEnd::Cancelled) {
             let temporary = &self.room.sandbox.temporary;
             // Nearly always empty: one call, no thread to wait for.
             if std::fs::remove_dir(temporary).is_err() {
@@ -233,6 +234,7 @@ impl Toolbox {
         // Compiled here, not for each agent: most agents call few tools, many none.
         let schema = Schema::compile(&tool.input_schema())?;
         schema.validate(&input).map_err(|wrong| format!("the input does not meet the schema: {wrong}"))?;
+        self.room.prepare()?;
         Ok((tool.clone(), input))
     }
 

@@ -17,6 +17,7 @@ use output::Read;
 use process::{Limits, Program, Stopped};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -179,7 +180,10 @@ impl Command {
             }
             Stopped::Killed { kills, status } => match kills.cause(name, status) {
                 Some(cause) => AttemptEnd::Failed(cause),
-                None => failed(CauseKind::Program, format!("`{name}` ended: {status}")),
+                None => {
+                    let signal = status.signal().unwrap_or_default();
+                    failed(CauseKind::Program, format!("`{name}` was ended by signal {signal}"))
+                }
             },
             Stopped::Broken(why) => failed(CauseKind::Program, format!("`{name}` {why}")),
         }

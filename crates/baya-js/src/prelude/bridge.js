@@ -36,7 +36,11 @@
     }
     return text === '{}' ? undefined : text;
   };
-  const kindOf = (x) => (x === null || x === undefined ? p.text(x) : isArray(x) ? 'an array' : typeof x === "object" ? "an object" : `a ${typeof x}`);
+  const kindOf = (x) => {
+    if (x === null || x === undefined) return p.text(x);
+    if (isArray(x)) return 'an array';
+    return typeof x === 'object' ? 'an object' : `a ${typeof x}`;
+  };
   const promptText = (prompt) =>
     typeof prompt === 'object' && prompt !== null ? '[object]' : p.text(prompt);
 

@@ -39,14 +39,14 @@ fn c40_a_thunk_that_throws_gives_null_and_a_line() {
 fn c40_wrong_arguments_are_type_errors_before_anything_starts() {
     for (list, part) in [
         ("agent", "must be an array of functions, not a function"),
-        ("undefined", "not a undefined"),
-        ("{length: 1}", "not a object"),
+        ("undefined", "not undefined"),
+        ("{length: 1}", "not an object"),
         (
             "[() => agent('x'), agent('y')]",
-            "element 1 is a object, not a function; wrap each call so that parallel starts it: `() => agent(…)`",
+            "element 1 is an object, not a function; wrap each call so that parallel starts it: `() => agent(…)`",
         ),
         ("['x']", "`() => agent(…)`"),
-        ("[,() => 1]", "element 0 is a undefined"),
+        ("[,() => 1]", "element 0 is undefined"),
     ] {
         let run =
             run(&format!("try {{ await parallel({list}) }} catch (e) {{ return [e.name, e.message] }}"));

@@ -81,7 +81,8 @@ fn c72_a_work_is_found_by_its_promise_and_by_its_object() {
     check("const p = agent('null'); return [await p, (await baya.work(p)).branch]", json!([null, "b"]));
     let both = "const {result, work} = await agent('text', {work: true}); return [result, work.branch]";
     check(both, json!(["text", "b"]));
-    let text = "try { await baya.work(await agent('text')) } catch (e) { return [e.name, /work: true/.test(e.message)] }";
+    let text = "try { await baya.work(await agent('text')) } \
+                catch (e) { return [e.name, /work: true/.test(e.message)] }";
     check(text, json!(["TypeError", true]));
 }
 

@@ -78,6 +78,7 @@ pub fn event(recorded: &Recorded, extent: Extent) -> Value {
     for (key, value) in fields {
         match (extent, key.as_str()) {
             (Extent::Whole, _) => drop(out.insert(key, value)),
+            (Extent::Short, "surroundings") => drop(out.insert(key, without_lists(value))),
             (Extent::Short, "script") => drop(out.insert(key, script(value))),
             (Extent::Short, _) => insert_short(&mut out, key, value),
         }
@@ -90,6 +91,14 @@ fn script(mut value: Value) -> Value {
     if let Some(script) = value.as_object_mut() {
         script.shift_remove("program");
         script.shift_remove("sources");
+    }
+    value
+}
+
+/// What was found around the run, without the names of all there is.
+fn without_lists(mut value: Value) -> Value {
+    if let Some(found) = value.as_object_mut() {
+        found.retain(|_, value| !value.is_array() && !value.is_object());
     }
     value
 }

@@ -122,33 +122,20 @@ pub async fn build(
     }
     // One for all programs, and one governor with it.
     let gateway = Arc::new(LazyGateway::new(gateway::providers(settings), governor.clone()));
-    let clis = Clis {
-        choice: &choice,
-        settings,
-        folders,
-        environment: &env,
-        providers: &found,
-        types: types.clone(),
-        gateway: gateway.clone(),
-    };
-    by_name.extend(clis.build().into_iter().map(|backend| (backend.name().to_owned(), backend)));
-    add_programs(&mut by_name, settings, &env)?;
-    let agents = acp::Surroundings {
-        choice: &choice,
-        folders,
-        settings,
-        env: &env,
-        providers: &found,
-        types: &types,
-        gateway: &gateway,
-    };
-    let agents = acp::add(&mut by_name, &agents)?;
-    let default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
-    if let Some(failure) = clis.why_not(&default) {
-        return Err(failure);
+    let around =
+        Around { choice: &choice, folders, settings, env: &env, found: &found, types: &types, gateway };
+    let mut default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
+    let agents = around.add_programs(&mut by_name, &default)?;
+    let mut provider = found.iter().find(|provider| provider.name == default).cloned();
+    if !by_name.contains_key(&default) {
+        known_or_untrusted(&default, settings)?;
+        let providers = find_providers(&default, &env, &settings.providers).await;
+        let providers = providers.map_err(|error| none_usable(&error, &by_name))?;
+        provider = providers.first().cloned();
+        // By its own name, so that a resume asks the same one.
+        default = providers.first().map_or(default, |provider| provider.name.clone());
+        by_name.entry(default.clone()).or_insert_with(|| api(&default, providers));
     }
-    let wanted = Wanted { default, settings, env: &env, found: &found };
-    let (default, provider) = wanted.settle(&mut by_name, &api).await?;
     provider.as_ref().map_or(Ok(()), check_address).map_err(|error| none_usable(&error, &by_name))?;
     let programs = settings.commands.keys().cloned().chain(agents).collect();
     let models_known = provider.map(|provider| models_known(provider.kind, settings)).unwrap_or_default();
@@ -166,33 +153,36 @@ pub async fn build(
     })
 }
 
-/// The backend of agents that name none.
-struct Wanted<'a> {
-    default: String,
+/// What programs that are agents are made of.
+struct Around<'a> {
+    choice: &'a Choice,
+    folders: &'a Folders,
     settings: &'a Settings,
     env: &'a Environment,
     found: &'a [ProviderConfig],
+    types: &'a Arc<AgentTypes>,
+    gateway: Arc<LazyGateway>,
 }
 
-impl Wanted<'_> {
-    /// Its name, by which a resume asks the same one, and its provider if it is a model API.
-    async fn settle(
-        self,
-        by_name: &mut ByName,
-        api: &dyn Fn(&str, Vec<ProviderConfig>) -> Arc<dyn Backend>,
-    ) -> Result<(String, Option<ProviderConfig>), Failure> {
-        let Wanted { default, settings, env, found } = self;
-        let provider = found.iter().find(|provider| provider.name == default).cloned();
-        if by_name.contains_key(&default) {
-            return Ok((default, provider));
-        }
-        known_or_untrusted(&default, settings)?;
-        let providers = find_providers(&default, env, &settings.providers).await;
-        let providers = providers.map_err(|error| none_usable(&error, by_name))?;
-        let provider = providers.first().cloned();
-        let default = providers.first().map_or(default, |provider| provider.name.clone());
-        by_name.entry(default.clone()).or_insert_with(|| api(&default, providers));
-        Ok((default, provider))
+impl Around<'_> {
+    /// Adds them all, and names those of the Agent Client Protocol; an error if `default` is one that
+    /// cannot work here.
+    fn add_programs(&self, by_name: &mut ByName, default: &str) -> Result<Vec<String>, Failure> {
+        let Around { choice, folders, settings, env, found, types, gateway } = self;
+        let clis = Clis {
+            choice,
+            settings,
+            folders,
+            environment: env,
+            providers: found,
+            types: (*types).clone(),
+            gateway: gateway.clone(),
+        };
+        by_name.extend(clis.build().into_iter().map(|backend| (backend.name().to_owned(), backend)));
+        add_commands(by_name, settings, env)?;
+        let agents = acp::Surroundings { choice, folders, settings, env, providers: found, types, gateway };
+        let agents = acp::add(by_name, &agents)?;
+        clis.why_not(default).map_or(Ok(agents), Err)
     }
 }
 
@@ -237,7 +227,7 @@ pub(super) fn known_or_untrusted(name: &str, settings: &Settings) -> Result<(), 
     Err(failure.hint("`--trust` does so on the way"))
 }
 
-fn add_programs(by_name: &mut ByName, settings: &Settings, env: &Environment) -> Result<(), Failure> {
+fn add_commands(by_name: &mut ByName, settings: &Settings, env: &Environment) -> Result<(), Failure> {
     for name in settings.commands.keys().chain(settings.wanted.commands.keys()) {
         if by_name.contains_key(name)
             || ProviderKind::parse(name).is_some()

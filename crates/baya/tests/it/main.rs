@@ -25,6 +25,7 @@ mod providers;
 mod quantities;
 mod quarantine;
 mod readme;
+mod real_agents;
 mod real_requests;
 mod repository;
 mod requests;

@@ -50,7 +50,7 @@ async fn text_and_structured_answers_come_over_every_wire() {
         let AttemptEnd::Answered(Answer::Json(value)) = &shaped.end else { panic!("{kind:?}: {shaped:?}") };
         assert_eq!(Schema::compile(&schema()).unwrap().validate(value), Ok(()), "{kind:?}");
         assert_eq!(shaped.requests, 1, "{kind:?}: {shaped:?}");
-        assert_eq!(shaped.notes, Vec::<String>::new(), "{kind:?}");
+        assert_eq!(super::notes(&shaped), Vec::<&str>::new(), "{kind:?}");
         assert_eq!(fake.log.stats().requests, 2, "{kind:?}");
         fake.shutdown().await;
     }

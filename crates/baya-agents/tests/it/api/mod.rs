@@ -98,3 +98,9 @@ async fn run_cancelled_by(backend: &ApiBackend, task: &AgentTask, cancel: Cancel
     }
     Ran { report, progress }
 }
+
+/// What is worth telling besides that nobody knows the tests' model.
+pub fn notes(report: &baya_core::agent::AttemptReport) -> Vec<&str> {
+    let notes = report.notes.iter().map(String::as_str);
+    notes.filter(|note| !note.contains("is none that is known of this provider")).collect()
+}

@@ -2,7 +2,7 @@
 
 use super::canned::{self, Finish};
 use super::server::{Reply, Request, Server};
-use super::{KINDS, backend, options, provider, quick, run, task};
+use super::{KINDS, backend, notes, options, provider, quick, run, task};
 use baya_agents::agent_types::AgentTypes;
 use baya_agents::api::{ApiBackend, ProviderConfig, ProviderKind};
 use baya_agents::models::ModelRow;
@@ -69,7 +69,7 @@ async fn c30_a_right_answer_resolves_to_the_object_on_every_wire() {
         assert_eq!(report.end, right(), "{kind:?}");
         assert_eq!(report.rung.as_deref(), Some(first_rung(kind)), "{kind:?}");
         assert_eq!(report.usage, canned::usage(kind), "{kind:?}");
-        assert_eq!((report.requests, report.drafts.len(), report.notes.len()), (1, 0, 0), "{kind:?}");
+        assert_eq!((report.requests, report.drafts.len(), notes(&report).len()), (1, 0, 0), "{kind:?}");
     }
 }
 
@@ -200,7 +200,8 @@ async fn c32_a_provider_that_refuses_the_form_is_asked_for_text() {
         let report = run(&backend(kind, &server), &task(asking())).await.report;
         assert_eq!(report.end, right(), "{kind:?}");
         assert_eq!(report.rung.as_deref(), Some("text"), "{kind:?}");
-        assert!(report.notes[0].contains("does not support tools"), "{kind:?}: {:?}", report.notes);
+        let said = notes(&report);
+        assert!(said[0].contains("does not support tools"), "{kind:?}: {said:?}");
         let second = &server.requests()[1].body;
         assert!(second.get("tools").is_none() && second.get("response_format").is_none(), "{kind:?}");
         assert!(second.to_string().contains("$defs"), "{kind:?}: the schema stands in the system text");

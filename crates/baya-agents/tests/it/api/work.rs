@@ -302,7 +302,7 @@ async fn c27_rights_only_shrink() {
         (AgentOptions { tools: Some(list(&["Read", "Bash"])), ..plain() }, vec!["read", "bash"]),
         (AgentOptions { tools: Some(Vec::new()), ..plain() }, vec![]),
         (AgentOptions { disallowed_tools: list(&["Bash", "Write", "MultiEdit"]), ..plain() }, reads.to_vec()),
-        (AgentOptions { worktree: true, ..plain() }, reads.to_vec()),
+        (AgentOptions { worktree: true, ..plain() }, all.to_vec()),
     ];
     for (options, expected) in cases {
         assert_eq!(offered(options.clone()).await, expected, "{options:?}");

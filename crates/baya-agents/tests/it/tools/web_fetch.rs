@@ -7,9 +7,12 @@ use baya_agents::egress::Egress;
 use baya_agents::tools::{Tool, ToolOutput, WebFetchTool};
 use serde_json::json;
 
-const PAGE: &str = "<!DOCTYPE html><html><head><title>The &amp; Page</title><style>p { color: red }</style></head>
-<body><nav>menu</nav><h1>Big</h1><script>alert('<p>no</p>')</script><p>One <b>bold</b>\n word &#8212; <a href=\"/x?a=1&amp;b=2\">there</a>
-<a href='#top'>up</a></p><ul><li>first<li>second</ul><pre>  keep\n   this</pre><!-- <p>gone</p> --><table><tr><td>a</td><td>1 < 2</td></tr></table>";
+const PAGE: &str =
+    "<!DOCTYPE html><html><head><title>The &amp; Page</title><style>p { color: red }</style></head>
+<body><nav>menu</nav><h1>Big</h1><script>alert('<p>no</p>')</script>
+<p>One <b>bold</b>\n word &#8212; <a href=\"/x?a=1&amp;b=2\">there</a>
+<a href='#top'>up</a></p><ul><li>first<li>second</ul><pre>  keep\n   this</pre><!-- <p>gone</p> -->
+<table><tr><td>a</td><td>1 < 2</td></tr></table>";
 
 fn answers(line: &str, port: u16) -> (&'static str, String) {
     match line.split(' ').nth(1).unwrap() {
@@ -46,7 +49,8 @@ async fn fetch(site: &Site, url: &str) -> ToolOutput {
 async fn pages_become_text_and_what_is_none_is_named() {
     let site = Site::of(answers);
     let page = fetch(&site, "SITE/page").await;
-    let expected = "The & Page\n\n# Big\n\nOne bold word — there (/x?a=1&b=2) up\n\n- first\n- second\n\n```\n  keep\n   this\n```\n\na | 1 < 2 |";
+    let expected = "The & Page\n\n# Big\n\nOne bold word — there (/x?a=1&b=2) up\n\n- first\n- second\n\n\
+                    ```\n  keep\n   this\n```\n\na | 1 < 2 |";
     assert_eq!(page.text.split_once("\n\n").unwrap().1, expected, "{}", page.text);
     for (path, is_error, told) in [
         ("SITE/json", false, "(200 OK)\n\n{\"a\": [1]}"),
