@@ -19,6 +19,7 @@ mod killed;
 mod killed_children;
 mod killed_process;
 mod lease;
+mod migrate;
 mod policy;
 mod pool;
 mod providers;
