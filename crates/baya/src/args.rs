@@ -1,8 +1,8 @@
 //! The command line as clap reads it. What a command means stands in `commands/`.
 
 use crate::commands::{
-    agents, answer, bundle, check, completions, doctor, fake_model, gateway, land, list, new, policy, resume,
-    run, runs, sandbox, show, stop, trust, work,
+    agents, answer, bundle, check, completions, doctor, fake_model, gateway, gc, land, list, new, policy,
+    resume, run, runs, sandbox, show, stop, trust, work,
 };
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -38,6 +38,8 @@ pub enum Command {
     Land(land::Args),
     /// List the work of a run's agents: branches, sizes, what became of it
     Work(work::Args),
+    /// Remove what runs left behind and nobody needs
+    Gc(gc::Args),
     /// List the saved workflows
     List(list::Args),
     /// List the agent types, with their tools
@@ -78,6 +80,7 @@ impl Command {
             | Command::Show(_)
             | Command::Land(_)
             | Command::Work(_)
+            | Command::Gc(_)
             | Command::List(_)
             | Command::Agents(_)
             | Command::Stop(_)

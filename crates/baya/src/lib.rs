@@ -91,6 +91,7 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::Runs(args) => commands::runs::execute(&args),
         Command::Show(args) => commands::show::execute(&args),
         Command::Land(args) => commands::land::execute(&args),
+        Command::Gc(args) => commands::gc::execute(&args),
         Command::Work(args) => commands::work::execute(&args),
         Command::List(args) => commands::list::execute(&args),
         Command::Agents(args) => commands::agents::execute(&args),

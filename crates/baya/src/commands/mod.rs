@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod drive;
 pub mod fake_model;
 pub mod gateway;
+pub mod gc;
 pub mod land;
 pub mod limit_flags;
 pub mod list;

@@ -179,6 +179,9 @@ impl Around<'_> {
     }
 }
 
+/// Makes the backend of this name out of providers, the preferred one first.
+type MakeApi<'a> = dyn Fn(&str, Vec<ProviderConfig>) -> Arc<dyn Backend> + 'a;
+
 /// The backend of agents that name none.
 struct Wanted<'a> {
     default: String,
@@ -192,7 +195,7 @@ impl Wanted<'_> {
     async fn settle(
         self,
         by_name: &mut ByName,
-        api: &dyn Fn(&str, Vec<ProviderConfig>) -> Arc<dyn Backend>,
+        api: &MakeApi<'_>,
     ) -> Result<(String, Option<ProviderConfig>), Failure> {
         let Wanted { default, settings, env, found } = self;
         let provider = found.iter().find(|provider| provider.name == default).cloned();

@@ -74,3 +74,36 @@ fn c72_the_patch_of_an_agent_is_shown_and_can_be_applied() {
     repo.baya.line("show last").run().exits(0).prints_line(", 2 files +2 -1");
     repo.baya.line("show last 1").run().exits(0).prints_line("  sub/new.txt +1 -0");
 }
+
+#[test]
+fn c70_worktrees_start_at_the_commit_or_with_what_is_not_committed() {
+    let repo = Repo::new();
+    repo.run_with("run", &[("clean", "true")]).exits(0);
+    repo.baya.write("a.txt", "not committed\n").write("new.txt", "untracked\n");
+    let status = repo.git(&["status", "--porcelain"]);
+    let copy = ("copy", "test -e new.txt && echo has > seen.txt || echo lacks > lacks.txt");
+    let told = "your uncommitted changes are not in it; --snapshot-dirty takes them in";
+    let without = repo.run_with("run", &[copy, copy]).exits(0).says(told);
+    assert_eq!(without.stderr.matches(told).count(), 1, "it is said once: {}", without.stderr);
+    let plain = repo.run_with("run --backend simulated", &[copy]).exits(0);
+    assert!(!plain.stderr.contains("--snapshot-dirty"), "{}", plain.stderr);
+    let with = repo.run_with("run --snapshot-dirty", &[copy]).exits(0).says("/snapshot");
+    assert!(!with.stderr.contains(told), "{}", with.stderr);
+    let made: Vec<String> = ["seen.txt", "lacks.txt"]
+        .iter()
+        .map(|file| repo.git(&["log", "--all", "--diff-filter=A", "--format=%s", "--", file]))
+        .collect();
+    assert!(made[0].lines().count() == 1 && made[1].lines().count() == 2, "{made:?}");
+    assert_eq!(repo.git(&["status", "--porcelain"]), status);
+    let shown = repo.baya.line("show last --json").run().exits(0).json_lines().remove(0);
+    let run = shown["run"].as_str().expect("an id").to_owned();
+    assert_eq!(shown["base"], repo.git(&["rev-parse", &format!("refs/baya/{run}/snapshot")]));
+}
+
+#[test]
+fn a_snapshot_needs_a_repository() {
+    let baya = crate::harness::Baya::new();
+    baya.write("x.js", "export const meta = { name: 'x', description: 'd' }\nreturn 1\n");
+    let refused = baya.line("run x.js --backend simulated --snapshot-dirty").run().exits(2);
+    refused.says("is in no git repository").says("hint: ");
+}
