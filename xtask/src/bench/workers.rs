@@ -70,6 +70,9 @@ fn median(mut times: Vec<f64>) -> f64 {
     times[times.len() / 2]
 }
 
+/// So many are let in at once, whatever memory the machine has.
+const STUBBORN_AGENTS: usize = 8;
+
 /// Ignores what asks it to end, and has a child that left its group and does so too.
 const STUBBORN: &str = r#"
 trap '' TERM INT HUP
@@ -80,7 +83,7 @@ while :; do sleep 1; done
 
 /// From a person's stop to the end of the last process, with agents that withstand.
 pub fn stop(world: &World) -> Result<Vec<Row>, String> {
-    let agents = world.size.of(80);
+    let agents = STUBBORN_AGENTS;
     let room = world.room("stop")?;
     room.write("stubborn.sh", STUBBORN)?;
     room.write("baya.toml", "[commands.stubborn]\nargv = [\"/bin/sh\", \"stubborn.sh\"]\n")?;
@@ -95,6 +98,8 @@ pub fn stop(world: &World) -> Result<Vec<Row>, String> {
     let took = begun.and_then(|()| stopped_ms(&room, &pids()));
     measured.kill();
     measured.wait()?;
+    // Whatever came of it, nothing of ours stays behind.
+    pids().iter().filter(|pid| works_in(pid, &room.folder)).for_each(|pid| kill(pid));
     let what = format!("stop to the end of all processes, {agents} agents that ignore TERM, a daemon each");
     Ok(vec![Row::new(what, took? / 1000.0, 2.0, "s")])
 }
@@ -125,6 +130,15 @@ fn ended_within(pids: &[String], patience: Duration) -> Result<(), String> {
 fn runs(pid: &str) -> bool {
     let stat = std::fs::read_to_string(Path::new("/proc").join(pid).join("stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+}
+
+fn works_in(pid: &str, folder: &Path) -> bool {
+    let cwd = std::fs::read_link(Path::new("/proc").join(pid).join("cwd"));
+    cwd.is_ok_and(|cwd| cwd.starts_with(folder))
+}
+
+fn kill(pid: &str) {
+    let _ = Command::new("kill").args(["-KILL", pid]).stderr(Stdio::null()).status();
 }
 
 #[cfg(test)]
