@@ -1,8 +1,8 @@
 //! The command line as clap reads it. What a command means stands in `commands/`.
 
 use crate::commands::{
-    agents, answer, bundle, check, completions, doctor, fake_model, gateway, list, new, policy, resume, run,
-    runs, sandbox, show, stop, trust,
+    agents, answer, bundle, check, completions, doctor, fake_model, gateway, gc, land, list, new, policy,
+    resume, run, runs, sandbox, show, stop, trust, work,
 };
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -34,6 +34,12 @@ pub enum Command {
     Runs(runs::Args),
     /// Show a run, or one of its agents
     Show(show::Args),
+    /// Merge the work of a run's agents, piece by piece, into a branch
+    Land(land::Args),
+    /// List the work of a run's agents: branches, sizes, what became of it
+    Work(work::Args),
+    /// Remove what runs left behind and nobody needs
+    Gc(gc::Args),
     /// List the saved workflows
     List(list::Args),
     /// List the agent types, with their tools
@@ -72,6 +78,9 @@ impl Command {
             | Command::Bundle(_)
             | Command::Runs(_)
             | Command::Show(_)
+            | Command::Land(_)
+            | Command::Work(_)
+            | Command::Gc(_)
             | Command::List(_)
             | Command::Agents(_)
             | Command::Stop(_)

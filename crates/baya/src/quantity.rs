@@ -43,6 +43,14 @@ pub fn duration_ms(text: &str) -> Result<u64, String> {
     time.filter(|ms| *ms > 0).ok_or_else(|| not_a("duration", text, "500ms, 30s or 2m"))
 }
 
+/// `12h`, `14d`, `2w`, in milliseconds.
+pub fn age_ms(text: &str) -> Result<u64, String> {
+    let units = [("s", 1e3), ("m", 6e4), ("h", 3.6e6), ("d", 8.64e7), ("w", 6.048e8)];
+    // A bare number could be anything.
+    let has_unit = text.trim().ends_with(char::is_alphabetic);
+    scaled(text, &units).filter(|_| has_unit).ok_or_else(|| not_a("time", text, "14d, 12h or 2w"))
+}
+
 fn not_a(kind: &str, text: &str, examples: &str) -> String {
     format!("`{text}` is not a {kind}; write it as {examples}")
 }

@@ -13,4 +13,4 @@ mod work_view;
 pub use agent_view::{AgentCounts, AgentState, AgentStory, AgentView, AttemptStory};
 pub use flow::{Flow, FlowAgent, Use};
 pub use run_view::{Denied, GroupKind, GroupView, LogLine, Question, RunState, RunView};
-pub use work_view::{StepView, WorkView};
+pub use work_view::{StepView, WorkView, pieces};

@@ -1,8 +1,10 @@
 //! What is shown of host steps, of work in worktrees, and of its landing.
 
+use super::agent_view::{AgentState, AgentView};
 use super::run_view::RunView;
 use crate::event::{Event, Recorded};
-use crate::landing::LandingRecord;
+use crate::ids::AgentNumber;
+use crate::landing::{LandingRecord, Piece};
 use crate::step::StepOutcome;
 use crate::work::Work;
 use serde::Serialize;
@@ -50,6 +52,37 @@ impl WorkView {
     pub fn is_empty(&self) -> bool {
         self.base == self.head
     }
+}
+
+/// Works of answered agents of the present generation, in the order they were asked for: what there is to
+/// land.
+pub fn pieces(events: &[Recorded], is_wanted: impl Fn(&AgentView) -> bool) -> Vec<Piece> {
+    let view = RunView::of(events);
+    let agents = asked_for(events).into_iter().filter_map(|number| view.agents.get(&number));
+    let ready = agents.filter(|agent| agent.state == AgentState::Answered && is_wanted(agent));
+    ready
+        .filter_map(|agent| {
+            let work = agent.work.as_ref().filter(|work| !work.is_empty())?;
+            Some(Piece {
+                agent: agent.agent,
+                label: agent.label.clone(),
+                base: work.base.clone(),
+                head: work.head.clone(),
+            })
+        })
+        .collect()
+}
+
+fn asked_for(events: &[Recorded]) -> Vec<AgentNumber> {
+    let mut asked = Vec::new();
+    for recorded in events {
+        match &recorded.event {
+            Event::RunResumed { .. } => asked.clear(),
+            Event::AgentQueued { agent, .. } | Event::AgentReused { agent, .. } => asked.push(*agent),
+            _ => {}
+        }
+    }
+    asked
 }
 
 impl RunView {

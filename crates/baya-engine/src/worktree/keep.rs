@@ -13,7 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Who commits what an agent left.
-const COMMITTER: [(&str, &str); 4] = [
+pub(super) const COMMITTER: [(&str, &str); 4] = [
     ("GIT_AUTHOR_NAME", "baya"),
     ("GIT_AUTHOR_EMAIL", "baya@localhost"),
     ("GIT_COMMITTER_NAME", "baya"),
@@ -35,6 +35,12 @@ pub(super) async fn commit(
     let of_parent = place.call(["rev-parse", &format!("{parent}^{{tree}}")]).text().await?;
     if tree == of_parent {
         return Ok(parent);
+    }
+    // Kept before, and nothing came of it since: whoever noted that commit shall find it again.
+    if let Some(kept) = repository.commit(&record.kept_as()).await?
+        && place.is_made_of(&kept, &tree, &parent).await?
+    {
+        return Ok(kept);
     }
     let message = format!("baya: what agent {} of {} left", record.agent.0, record.run);
     let call = place.call(["commit-tree", &tree, "-p", &parent, "-m", &message]);
@@ -86,6 +92,12 @@ impl<'a> Place<'a> {
         let call = self.repository.git.call(self.folder, words);
         let call = call.git_dir(&self.git_dir).work_tree(self.folder).index(&self.index.0);
         without(&self.switched_off, call)
+    }
+
+    /// Whether a commit has this tree and this only parent.
+    async fn is_made_of(&self, commit: &str, tree: &str, parent: &str) -> Result<bool, WorktreeError> {
+        let words = ["rev-parse".to_owned(), format!("{commit}^{{tree}}"), format!("{commit}^@")];
+        Ok(self.call(words).text().await? == format!("{tree}\n{parent}"))
     }
 
     /// Where the agent's own commits ended.
@@ -168,7 +180,7 @@ impl<'a> Place<'a> {
     }
 }
 
-fn exclusion(path: &Path) -> std::ffi::OsString {
+pub(super) fn exclusion(path: &Path) -> std::ffi::OsString {
     let mut words = std::ffi::OsString::from(":(exclude,literal)");
     words.push(path);
     words

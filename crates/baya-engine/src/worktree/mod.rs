@@ -7,7 +7,9 @@
 //! files are committed to a ref of ours before anything is removed.
 
 mod awkward;
+pub mod dirty;
 mod executables;
+pub mod garbage;
 mod include;
 mod keep;
 mod measure;

@@ -137,7 +137,7 @@ impl Record {
 }
 
 /// Folders that may not be listed or changed by their owner cannot be removed.
-fn make_removable(folder: &Path) {
+pub(super) fn make_removable(folder: &Path) {
     let _ = std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700));
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {

@@ -41,6 +41,9 @@ pub struct Args {
     pub args: Option<String>,
     #[command(flatten)]
     pub drive: DriveFlags,
+    /// Worktrees of agents start with what is not committed yet, too; nothing of yours is changed
+    #[arg(long)]
+    pub snapshot_dirty: bool,
     /// Run in the background: print the run's id and return
     #[arg(long)]
     pub detach: bool,
@@ -106,6 +109,7 @@ async fn begin(
     let confines = Confines::new(folders, settings, &backends::environment()).await?;
     let backends = backends::build(choice, folders, settings, &confines).await?;
     let run = RunId::from_random(randomness::bits());
+    let base = base(args, &checked, &backends.surroundings(folders), folders, &run).await?;
     let journal = RunStore::new(&folders.state).create(&run).map_err(|error| of_journal(&error))?;
     if args.detached {
         detach::tell_parent(&run);
@@ -115,7 +119,6 @@ async fn begin(
     let strict = args.drive.strict || settings.strict;
     let watching = if args.detached { Watching::Nothing } else { drive::watching(args.drive.json) };
     let gates = gates::build(settings, folders, watching, args.drive.questions());
-    let base = host::base(folders).await;
     let bounds = Bounds { profile: backends.profile(), confines, gates: gates.clone() };
     let drive = Drive {
         run: run.clone(),
@@ -135,6 +138,35 @@ async fn begin(
         strictness: if strict { Strictness::Strict } else { Strictness::Lenient },
     };
     drive.go().await
+}
+
+/// Where worktrees start: at the commit that is checked out, or with all that is not committed yet.
+async fn base(
+    args: &Args,
+    checked: &Checked,
+    around: &Surroundings,
+    folders: &Folders,
+    run: &RunId,
+) -> Result<Option<String>, Failure> {
+    let (base, told) = match args.snapshot_dirty {
+        true => host::snapshot(folders, run).await?,
+        false => {
+            let isolates = !around.simulated && mentions_worktrees(checked, around);
+            (host::base(folders).await, if isolates { host::dirty_note(folders).await } else { Vec::new() })
+        }
+    };
+    told.iter().for_each(|line| output::talk(&crate::views::sanitise::line(&format!("note: {line}"))));
+    Ok(base)
+}
+
+/// An agent of this script may ask for a worktree: by the option, or by a type that has one.
+fn mentions_worktrees(checked: &Checked, around: &Surroundings) -> bool {
+    let words = around.agent_types_isolated.iter().map(String::as_str).chain(["worktree"]);
+    let mut words = words.map(|word| [format!("'{word}'"), format!("\"{word}\""), format!("`{word}`")]);
+    words.any(|quoted| {
+        let has = |text: &String| quoted.iter().any(|word| text.contains(word));
+        checked.script.sources.iter().any(|(_, text)| has(text))
+    })
 }
 
 /// Findings that do not keep the script from running.

@@ -7,7 +7,7 @@ use crate::folders::Folders;
 use crate::output;
 use crate::views::json::{Extent, event};
 use crate::views::palette::Palette;
-use crate::views::{flow, sanitise, show, words};
+use crate::views::{diff, flow, sanitise, show, words};
 use baya_core::event::Recorded;
 use baya_core::ids::AgentNumber;
 use baya_core::view::{AgentStory, Flow, RunState, RunView};
@@ -21,6 +21,9 @@ pub struct Args {
     /// One of its agents, by its number
     #[arg(value_name = "AGENT")]
     pub agent: Option<String>,
+    /// The patch of what the agent changed in its worktree
+    #[arg(long, requires = "agent", conflicts_with_all = ["events", "flow"])]
+    pub diff: bool,
     /// Every event of the journal
     #[arg(long, conflicts_with = "agent")]
     pub events: bool,
@@ -38,6 +41,7 @@ pub fn execute(args: &Args) -> Result<Exit, Failure> {
     let reader = store.read(&run).map_err(|error| of_journal(&error))?;
     let prefix = reader.prefix();
     match &args.agent {
+        Some(wanted) if args.diff => diff::tell(&story(&prefix.events, wanted)?, args.json)?,
         Some(wanted) => tell_agent(&prefix.events, wanted, args.json)?,
         None if args.events => tell_events(&prefix.events, args.json),
         None if args.flow => tell_flow(&prefix.events, args.json),
@@ -85,14 +89,18 @@ fn tell_flow(events: &[Recorded], as_json: bool) {
     output::data(&sanitise::json(&value.to_string()));
 }
 
-fn tell_agent(events: &[Recorded], wanted: &str, as_json: bool) -> Result<(), Failure> {
+fn story(events: &[Recorded], wanted: &str) -> Result<AgentStory, Failure> {
     let number: u32 = wanted.trim_start_matches('#').parse().map_err(|_| {
         Failure::usage(format!("`{wanted}` is not the number of an agent"))
             .hint("`baya show RUN` lists the agents")
     })?;
-    let story = AgentStory::collect(events, AgentNumber(number)).ok_or_else(|| {
+    AgentStory::collect(events, AgentNumber(number)).ok_or_else(|| {
         Failure::usage(format!("the run has no agent #{number}")).hint("`baya show RUN` lists the agents")
-    })?;
+    })
+}
+
+fn tell_agent(events: &[Recorded], wanted: &str, as_json: bool) -> Result<(), Failure> {
+    let story = story(events, wanted)?;
     match as_json {
         true => output::data(&sanitise::json(&json!(story).to_string())),
         false => show::agent(&story, Palette::of_stdout()).iter().for_each(|line| output::data(line)),

@@ -63,6 +63,7 @@ fn known(provider: &ProviderConfig, variable: &str) -> Finding {
         None => format!("no key, {address}"),
     };
     Finding::new(Area::Models, provider.name.clone(), State::Ok, what)
+        .works_as(&provider.name, Some(&address))
 }
 
 async fn ollama(patient: &Patient<'_>) -> Finding {
@@ -78,6 +79,7 @@ async fn ollama(patient: &Patient<'_>) -> Finding {
             let some =
                 if models.len() == 1 { "1 model".to_owned() } else { format!("{} models", models.len()) };
             Finding::new(Area::Models, name, State::Ok, format!("{some}, {address}"))
+                .works_as(name, Some(&address))
         }
     }
 }

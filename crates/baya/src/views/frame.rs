@@ -7,7 +7,9 @@ use super::words;
 use baya_core::agent::{Progress, Wait};
 use baya_core::approval::Patience;
 use baya_core::event::Event;
-use baya_core::view::{AgentCounts, AgentState, AgentView, GroupKind, GroupView, RunState, RunView};
+use baya_core::view::{
+    AgentCounts, AgentState, AgentView, GroupKind, GroupView, RunState, RunView, WorkView,
+};
 use std::collections::BTreeMap;
 
 /// The room there is, and when it is.
@@ -50,6 +52,7 @@ fn header(view: &RunView, canvas: Canvas) -> Vec<String> {
     let mut parts = vec![sanitise::line(&view.name), words::duration(elapsed)];
     parts.push(format!("{}/{}", counts.ended(), words::plural(counts.total().into(), "agent", "agents")));
     parts.push(words::tokens(&view.usage));
+    parts.extend(work_words(view));
     parts.extend(state_words(view, canvas.now_ms));
     if let Some(run) = &view.run {
         parts.push(run.to_string());
@@ -74,6 +77,16 @@ fn header(view: &RunView, canvas: Canvas) -> Vec<String> {
         lines.push(canvas.palette.warn(&words::fit(&text, canvas.columns)));
     }
     lines
+}
+
+/// `5 files +20 -3`: what agents that have ended changed in their worktrees.
+fn work_words(view: &RunView) -> Option<String> {
+    let works = view.present_agents().filter_map(|agent| agent.work.as_ref());
+    let add = |sum: (u64, u64, u64), work: &WorkView| {
+        (sum.0 + work.files_changed, sum.1 + work.lines_added, sum.2 + work.lines_removed)
+    };
+    let (files, added, removed) = works.fold((0, 0, 0), add);
+    (files > 0).then(|| words::change(files, added, removed))
 }
 
 fn state_words(view: &RunView, now_ms: i64) -> Option<String> {

@@ -42,7 +42,8 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
             };
             let served = view.agents.get(agent).filter(|agent| agent.was_served_by_another());
             let served = served.map(|agent| format!(", {}", show::served_words(agent))).unwrap_or_default();
-            vec![clean(&format!("{agent} {label}: {end}{served}"))]
+            let work = view.agents.get(agent).and_then(show::work_words).unwrap_or_default();
+            vec![clean(&format!("{agent} {label}: {end}{work}{served}"))]
         }
         Event::StepEnded { number, .. } => view.steps.get(number).map(step_line).into_iter().collect(),
         Event::Landing { record } => landing_line(record, view).into_iter().collect(),

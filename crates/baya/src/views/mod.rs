@@ -1,8 +1,10 @@
 //! Everything a person or a program sees of a run. Views change nothing: they fold events.
 
+pub mod diff;
 pub mod flow;
 pub mod frame;
 pub mod json;
+pub mod land;
 pub mod lines;
 pub mod palette;
 pub mod sanitise;
@@ -11,3 +13,4 @@ pub mod show;
 pub mod summary;
 pub mod watch;
 pub mod words;
+pub mod work;

@@ -9,11 +9,13 @@ use baya_core::agent::{Answer, AttemptEnd};
 use baya_core::ids::AgentNumber;
 use baya_core::taint::Tainted;
 use baya_core::view::{AgentState, AgentStory, AgentView, AttemptStory, RunView};
+use baya_core::work::FileWork;
 use serde_json::Value;
 
 /// Agents listed by default; `--json` has all.
 const AGENTS_SHOWN: usize = 200;
 const LOG_SHOWN: usize = 10;
+const FILES_SHOWN: usize = 20;
 
 /// The overview of a run.
 pub fn run(view: &RunView, palette: Palette) -> Vec<String> {
@@ -63,6 +65,7 @@ fn agent_line(agent: &AgentView, view: &RunView, palette: Palette) -> String {
         }
     };
     let mut text = format!("  {} {}: {state}", agent.agent, agent.label);
+    text.extend(work_words(agent));
     if agent.attempts > 1 {
         text.push_str(&format!(", {} attempts", agent.attempts));
     }
@@ -83,6 +86,12 @@ fn agent_line(agent: &AgentView, view: &RunView, palette: Palette) -> String {
     }
     let line = sanitise::line(&text);
     if agent.state == AgentState::Failed { palette.bad(&line) } else { line }
+}
+
+/// `, 2 files +5 -1`, if it changed anything in a worktree.
+pub fn work_words(agent: &AgentView) -> Option<String> {
+    let work = agent.work.as_ref().filter(|work| !work.is_empty())?;
+    Some(format!(", {}", words::change(work.files_changed, work.lines_added, work.lines_removed)))
 }
 
 /// `#1, #2 and 3 others`
@@ -141,6 +150,28 @@ pub fn agent(story: &AgentStory, palette: Palette) -> Vec<String> {
     }
     lines.extend(story.reused_by.iter().map(|generation| format!("reused by generation {generation}")));
     lines.extend(outcome(story, palette));
+    lines.extend(work(story));
+    lines
+}
+
+/// What it left in its worktree.
+fn work(story: &AgentStory) -> Vec<String> {
+    let Some(work) = &story.work else { return Vec::new() };
+    let mut lines = titled("work", true);
+    if work.is_empty() {
+        lines.push("  nothing changed".to_owned());
+        return lines;
+    }
+    lines.push(format!("  {}", words::change(work.files_changed, work.lines_added, work.lines_removed)));
+    lines.push(sanitise::line(&format!("  branch: {}, from {}", work.branch, work.base)));
+    let count = |lines: Option<u64>| lines.map_or_else(|| "?".to_owned(), |lines| lines.to_string());
+    let file = |file: &FileWork| {
+        sanitise::line(&format!("  {} +{} -{}", file.path, count(file.added), count(file.removed)))
+    };
+    lines.extend(work.files.iter().take(FILES_SHOWN).map(file));
+    if work.files.len() > FILES_SHOWN {
+        lines.push(format!("  … {} more", work.files.len() - FILES_SHOWN));
+    }
     lines
 }
 

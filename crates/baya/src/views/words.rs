@@ -31,6 +31,11 @@ pub fn plural(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
+/// `2 files +5 -1`
+pub fn change(files: u64, added: u64, removed: u64) -> String {
+    format!("{} +{added} -{removed}", plural(files, "file", "files"))
+}
+
 /// `12.3k in, 4.5k out`
 pub fn tokens(usage: &Usage) -> String {
     let input = usage.input + usage.cache_read + usage.cache_write;

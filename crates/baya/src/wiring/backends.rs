@@ -15,7 +15,7 @@ use crate::wiring::confines::Confines;
 use crate::wiring::gateway::{self, LazyGateway};
 use crate::wiring::limits::LimitsFile;
 use crate::wiring::{acp, bench, commands, outside};
-use baya_agents::acp::PREFIX;
+use baya_agents::acp::{PREFIX, PRESETS};
 use baya_agents::admission::Slots;
 use baya_agents::agent_types::{self, AgentType, AgentTypes};
 use baya_agents::api::{
@@ -34,10 +34,11 @@ use baya_core::event::Surroundings;
 use baya_core::run::options::only_looks;
 use baya_core::simulate::Rules;
 use baya_core::taint::TaintUse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub const SIMULATED: &str = "simulated";
 /// The backend that takes whichever provider is found.
@@ -124,18 +125,10 @@ pub async fn build(
     let gateway = Arc::new(LazyGateway::new(gateway::providers(settings), governor.clone()));
     let around =
         Around { choice: &choice, folders, settings, env: &env, found: &found, types: &types, gateway };
-    let mut default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
+    let default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
     let agents = around.add_programs(&mut by_name, &default)?;
-    let mut provider = found.iter().find(|provider| provider.name == default).cloned();
-    if !by_name.contains_key(&default) {
-        known_or_untrusted(&default, settings)?;
-        let providers = find_providers(&default, &env, &settings.providers).await;
-        let providers = providers.map_err(|error| none_usable(&error, &by_name))?;
-        provider = providers.first().cloned();
-        // By its own name, so that a resume asks the same one.
-        default = providers.first().map_or(default, |provider| provider.name.clone());
-        by_name.entry(default.clone()).or_insert_with(|| api(&default, providers));
-    }
+    let wanted = Wanted { default, settings, env: &env, found: &found };
+    let (default, provider) = wanted.settle(&mut by_name, &api).await?;
     provider.as_ref().map_or(Ok(()), check_address).map_err(|error| none_usable(&error, &by_name))?;
     let programs = settings.commands.keys().cloned().chain(agents).collect();
     let models_known = provider.map(|provider| models_known(provider.kind, settings)).unwrap_or_default();
@@ -186,6 +179,39 @@ impl Around<'_> {
     }
 }
 
+/// Makes the backend of this name out of providers, the preferred one first.
+type MakeApi<'a> = dyn Fn(&str, Vec<ProviderConfig>) -> Arc<dyn Backend> + 'a;
+
+/// The backend of agents that name none.
+struct Wanted<'a> {
+    default: String,
+    settings: &'a Settings,
+    env: &'a Environment,
+    found: &'a [ProviderConfig],
+}
+
+impl Wanted<'_> {
+    /// Its name, by which a resume asks the same one, and its provider if it is a model API.
+    async fn settle(
+        self,
+        by_name: &mut ByName,
+        api: &MakeApi<'_>,
+    ) -> Result<(String, Option<ProviderConfig>), Failure> {
+        let Wanted { default, settings, env, found } = self;
+        let provider = found.iter().find(|provider| provider.name == default).cloned();
+        if by_name.contains_key(&default) {
+            return Ok((default, provider));
+        }
+        known_or_untrusted(&default, settings)?;
+        let providers = find_providers(&default, env, &settings.providers).await;
+        let providers = providers.map_err(|error| none_usable(&error, by_name))?;
+        let provider = providers.first().cloned();
+        let default = providers.first().map_or(default, |provider| provider.name.clone());
+        by_name.entry(default.clone()).or_insert_with(|| api(&default, providers));
+        Ok((default, provider))
+    }
+}
+
 /// What a script may call a model of this provider without a warning.
 fn models_known(kind: ProviderKind, settings: &Settings) -> Vec<String> {
     let ids = known_beginnings(kind).iter().map(|id| (*id).to_owned());
@@ -203,6 +229,9 @@ fn governor_settings(requests: &RequestsSection) -> GovernorSettings {
         at_once_first: requests.at_once_first.map_or(default.at_once_first, |count| count.0),
         at_once_max: requests.at_once_max.map_or(default.at_once_max, |count| count.0),
         stagger: requests.stagger.unwrap_or(default.stagger),
+        wait_in_place: requests
+            .wait_in_place
+            .map_or(default.wait_in_place, |time| Duration::from_millis(time.0)),
         ..default
     }
 }
@@ -279,10 +308,18 @@ pub fn read_rules(path: Option<&Path>) -> Result<Rules, Failure> {
 fn none_usable(error: &SelectError, by_name: &ByName) -> Failure {
     let failure = match error {
         SelectError::Unknown { name, known } => {
-            let all: Vec<&str> = known.iter().chain(by_name.keys()).map(String::as_str).collect();
+            let mut all = known.clone();
+            all.extend(by_name.keys().cloned().chain(clis::names().map(str::to_owned)));
+            all.extend(PRESETS.iter().map(|preset| format!("{PREFIX}{}", preset.name)));
+            let mut seen = BTreeSet::new();
+            all.retain(|name| seen.insert(name.clone()));
+            let all: Vec<&str> = all.iter().map(String::as_str).collect();
+            let is_agent = |known: &&&str| known.strip_prefix(PREFIX) == Some(name);
+            let meant = all.iter().find(is_agent).map(|known| format!("did you mean `{known}`?"));
             return Failure::usage(format!("there is no backend `{name}`"))
-                .hint_if_some(near::did_you_mean(name, all.iter().copied()))
-                .hint(format!("there is {}", near::listed(all, 20)));
+                .hint_if_some(meant.or_else(|| near::did_you_mean(name, all.iter().copied())))
+                .hint(format!("there is {}", near::listed(all, 30)))
+                .hint(format!("any other program: `[commands.{name}]` with `argv` in the settings"));
         }
         SelectError::NoKey { .. }
         | SelectError::NoAddress { .. }

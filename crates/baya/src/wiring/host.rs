@@ -2,6 +2,7 @@
 //! agents, with the same environment, which names no secret; the policy is asked before.
 
 use super::confines::Confines;
+use crate::failure::Failure;
 use crate::folders::Folders;
 use baya_agents::backend::{Action, Deed};
 use baya_agents::policy::{Gates, Place, Ruling};
@@ -13,6 +14,7 @@ use baya_engine::git::{Git, Locks, Repository};
 use baya_engine::host_steps::{CommandRunner, LocalHost, Ran, StepGuard, Wish};
 use baya_engine::landing::{CheckEnd, CheckRunner};
 use baya_engine::workspace::GitWorktrees;
+use baya_engine::worktree::dirty;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -230,4 +232,32 @@ pub async fn base(folders: &Folders) -> Option<String> {
     folders.repository.as_ref()?;
     let repository = Repository::find(&git(), &folders.working).await.ok()?;
     repository.head().await.ok()
+}
+
+/// The user's state as a commit of ours, and what there is to say of it.
+pub async fn snapshot(folders: &Folders, run: &RunId) -> Result<(Option<String>, Vec<String>), Failure> {
+    let found = Repository::find(&git(), &folders.working).await;
+    let repository = found.map_err(|unfit| Failure::usage(unfit.to_string()).hint_if_some(unfit.hint()))?;
+    let cannot =
+        |error| Failure::outside("cannot commit what is not committed yet (`--snapshot-dirty`)", error);
+    match dirty::snapshot(&repository, &folders.state, run).await.map_err(cannot)? {
+        Some(snapshot) => {
+            let kept = format!("what you have not committed is kept as {}", dirty::kept_as(run));
+            Ok((Some(snapshot.commit), [kept].into_iter().chain(snapshot.notes).collect()))
+        }
+        None => Ok((repository.head().await.ok(), Vec::new())),
+    }
+}
+
+/// Said once by a run whose worktrees start at a commit that the checkout has left.
+pub async fn dirty_note(folders: &Folders) -> Vec<String> {
+    let Ok(repository) = Repository::find(&git(), &folders.working).await else { return Vec::new() };
+    match (dirty::is_dirty(&repository).await, repository.head().await) {
+        (Ok(true), Ok(head)) => vec![format!(
+            "worktrees start at the commit {}: your uncommitted changes are not in it; --snapshot-dirty takes \
+             them in",
+            head.get(..12).unwrap_or(&head)
+        )],
+        _ => Vec::new(),
+    }
 }

@@ -6,6 +6,7 @@ pub mod bench;
 pub mod clis;
 pub mod commands;
 pub mod confines;
+pub mod garbage;
 pub mod gates;
 pub mod gateway;
 pub mod host;

@@ -200,7 +200,7 @@ fn a_migration_that_is_killed_five_times_ends_the_same_and_buys_nobody_twice() {
 
 fn reached(baya: &Baya, moment: usize) -> bool {
     match moment {
-        LANDING.. => git(baya, &["for-each-ref", "refs/heads/baya/"]) != "",
+        LANDING.. => !git(baya, &["for-each-ref", "refs/heads/baya/"]).is_empty(),
         _ => noted(baya, "asked").len() >= moment,
     }
 }

@@ -51,6 +51,26 @@ async fn c71_everything_is_a_commit_before_the_worktree_goes() {
 }
 
 #[tokio::test]
+async fn c71_what_was_kept_once_is_the_same_commit_ever_after() {
+    let world = World::new();
+    let trees = world.worktrees().await;
+    let tree = open(&trees, 1).await;
+    write(&tree.record.folder.join("a.txt"), "left\n");
+    let work = trees.keep(&tree.record).await.expect("kept");
+    // As if it had been kept on another day.
+    let (tree_of, words) = (format!("{}^{{tree}}", work.head), ["-p", &work.base, "-m", "on another day"]);
+    let older = world.git(&[&["commit-tree", &tree_of], &words[..]].concat());
+    assert_ne!(older, work.head);
+    world.git(&["update-ref", &tree.record.kept_as(), &older]);
+    assert_eq!(trees.keep(&tree.record).await.expect("kept").head, older);
+    assert_eq!(trees.remove(&tree.record).await.expect("removed").head, older);
+    assert_eq!(
+        world.git(&["rev-parse", &tree.record.kept_as(), &tree.record.branch]),
+        format!("{older}\n{older}")
+    );
+}
+
+#[tokio::test]
 async fn c71_the_agents_own_commits_stay_below_what_it_left() {
     let world = World::new();
     let work = work_of(&world, |folder| {

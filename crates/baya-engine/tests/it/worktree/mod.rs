@@ -1,6 +1,7 @@
 //! Worktrees of agents: made, kept, removed, and what hostile or awkward contents do to them.
 
 mod awkward;
+mod dirty;
 mod hostile;
 mod kept;
 
