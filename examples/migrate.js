@@ -7,7 +7,7 @@
 export const meta = {
   name: 'migrate',
   description: 'Moves every caller of a function to another one, file by file, reviewed and landed under a check',
-  phases: ['Find', 'Change', 'Review', 'Land'],
+  phases: [{ title: 'Find' }, { title: 'Change' }, { title: 'Review' }, { title: 'Land' }],
   args: {
     type: 'object',
     properties: {
@@ -30,6 +30,7 @@ phase('Find')
 const found = await baya.exec(`git grep -l -w -e '${from}' -- src`)
 const files = found.stdout.split('\n').filter((line) => line !== '')
 log(`${files.length} files use ${from}`)
+if (files.length === 0) return { landed: 0, pieces: [], why: found.stderr || `nothing uses ${from}` }
 
 async function migrate(file) {
   let reason = ''
@@ -38,7 +39,7 @@ async function migrate(file) {
     const change = await agent(`Change ${from} to ${to} in ${file}, and nothing else.${before}`, {
       label: file, phase: 'Change', isolation: 'worktree', work: true,
     })
-    if (change === null) return { file, state: 'the agent failed' }
+    if (!change?.work) return { file, state: 'the agent failed, or was made up' }
     const verdict = await agent(
       `Refute that this change moves every use of ${from} in ${file} to ${to}, and does nothing else:\n` +
         change.work.patch,

@@ -7,32 +7,50 @@ use super::emit::Emitted;
 use super::link::{Given, LinkedFile};
 use super::lint;
 use super::parse::lower_first;
+use super::step_use::StepUse;
 use oxc_allocator::Allocator;
 use oxc_parser::Parser;
 use oxc_semantic::{Semantic, SemanticBuilder};
 use oxc_span::SourceType;
 use std::collections::BTreeSet;
 
-pub(super) fn examine(file: &LinkedFile, emitted: &Emitted, options: &Options) -> Vec<Diagnostic> {
+/// What was found in a file.
+#[derive(Default)]
+pub(super) struct Examined {
+    pub found: Vec<Diagnostic>,
+    pub steps: Vec<StepUse>,
+}
+
+impl Examined {
+    fn broken(findings: Findings<'_>) -> Examined {
+        Examined { found: findings.found, steps: Vec::new() }
+    }
+}
+
+pub(super) fn examine(file: &LinkedFile, emitted: &Emitted, options: &Options) -> Examined {
     let parsed = &file.parsed;
     let mut findings = Findings::new(&parsed.file.name, &parsed.text, &emitted.text, emitted.shift as u32);
     let allocator = Allocator::default();
     let tree = Parser::new(&allocator, &emitted.text, SourceType::script()).parse();
     syntax(tree.diagnostics.errors(), emitted, &mut findings);
     if findings.has_errors() || tree.panicked {
-        return findings.found;
+        return Examined::broken(findings);
     }
     let built =
         SemanticBuilder::new().with_build_nodes(true).with_check_syntax_error(true).build(&tree.program);
     syntax(built.diagnostics.errors(), emitted, &mut findings);
     if findings.has_errors() {
-        return findings.found;
+        return Examined::broken(findings);
     }
     undeclared_exports(file, &built.semantic, emitted, &mut findings);
     lint::lint(&built.semantic, emitted.body.clone(), parsed, options, &mut findings);
     let mut found = findings.found;
     found.sort_by_key(|finding| (finding.line, finding.column, finding.severity));
-    found
+    let mut uses = Findings::new(&parsed.file.name, &parsed.text, &emitted.text, emitted.shift as u32);
+    lint::step_uses(&built.semantic, emitted.body.clone(), &mut uses);
+    let mut steps: Vec<StepUse> = uses.found.into_iter().map(StepUse::of).collect();
+    steps.sort_by_key(|used| (used.line, used.column));
+    Examined { found, steps }
 }
 
 fn syntax<'d>(

@@ -22,6 +22,7 @@ mod nearest;
 mod parse;
 mod refuse;
 mod source;
+mod step_use;
 mod typescript;
 
 pub use diagnostic::{Diagnostic, Severity, render};
@@ -29,6 +30,7 @@ pub use link::Linked;
 pub use meta::{Meta, PhaseMeta};
 pub use parse::{ImportRequest, Parsed};
 pub use source::SourceFile;
+pub use step_use::StepUse;
 
 use crate::call::{Program, Unit};
 use crate::event::ScriptRecord;
@@ -54,6 +56,8 @@ pub struct Checked {
     pub script: ScriptRecord,
     pub warnings: Vec<Diagnostic>,
     pub meta: Meta,
+    /// What it has its host do, imports included.
+    pub steps: Vec<StepUse>,
 }
 
 /// One file on its own: everything that needs no other file.
@@ -75,13 +79,16 @@ pub fn check(
     depth::with_stack(|| {
         let linked = link::link(parse::parse_file(entry, Role::Entry, options)?, options, load)?;
         let units: Vec<Emitted> = linked.files.iter().map(emit::unit).collect();
-        let examined =
-            linked.files.iter().zip(&units).flat_map(|(file, unit)| examine::examine(file, unit, options));
-        let found: Vec<Diagnostic> = examined.collect();
+        let (mut found, mut steps) = (Vec::new(), Vec::new());
+        for (file, unit) in linked.files.iter().zip(&units) {
+            let examined = examine::examine(file, unit, options);
+            found.extend(examined.found);
+            steps.extend(examined.steps);
+        }
         if found.iter().any(|finding| finding.severity == Severity::Error) {
             return Err(found);
         }
-        record(linked, units, found)
+        Ok(Checked { steps, ..record(linked, units, found)? })
     })
 }
 
@@ -97,7 +104,7 @@ pub fn bundle(
         let broken: Vec<Diagnostic> = linked
             .files
             .iter()
-            .flat_map(|file| examine::examine(file, &emit::unit(file), options))
+            .flat_map(|file| examine::examine(file, &emit::unit(file), options).found)
             .filter(|finding| finding.severity == Severity::Error)
             .collect();
         if broken.is_empty() { Ok(bundle::bundle(&linked)) } else { Err(broken) }
@@ -133,7 +140,7 @@ fn record(
             .map(|file| (file.parsed.file.name, file.parsed.file.text))
             .collect(),
     };
-    Ok(Checked { script, warnings, meta })
+    Ok(Checked { script, warnings, meta, steps: Vec::new() })
 }
 
 /// Over the texts and who imports whom; where files are stored is no part of a script's identity.

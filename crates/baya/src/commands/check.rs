@@ -6,7 +6,7 @@ use crate::folders::Folders;
 use crate::output;
 use crate::views::{sanitise, words};
 use crate::wiring::scripts::{Workflows, rendered};
-use baya_core::script::{Diagnostic, Options, Severity};
+use baya_core::script::{Diagnostic, Options, Severity, StepUse};
 use serde_json::json;
 
 #[derive(Debug, clap::Args)]
@@ -29,6 +29,7 @@ pub struct Args {
 struct Found {
     target: String,
     findings: Vec<Diagnostic>,
+    steps: Vec<StepUse>,
     failure: Option<Failure>,
 }
 
@@ -51,14 +52,14 @@ pub fn execute(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn check(workflows: &Workflows, target: &str) -> Found {
-    let (findings, failure) = match workflows.open(target) {
-        Err(failure) => (Vec::new(), Some(failure)),
+    let (findings, steps, failure) = match workflows.open(target) {
+        Err(failure) => (Vec::new(), Vec::new(), Some(failure)),
         Ok(loading) => match workflows.check(&loading) {
-            Ok(checked) => (checked.warnings, None),
-            Err(findings) => (findings, None),
+            Ok(checked) => (checked.warnings, checked.steps, None),
+            Err(findings) => (findings, Vec::new(), None),
         },
     };
-    Found { target: target.to_owned(), findings, failure }
+    Found { target: target.to_owned(), findings, steps, failure }
 }
 
 impl Found {
@@ -88,10 +89,37 @@ impl Found {
             "{target}: {}",
             if text.is_empty() { "ok".to_owned() } else { text.join(", ") }
         ));
+        step_lines(&self.steps).iter().for_each(|line| output::data(&sanitise::line(line)));
     }
 
     fn to_json(&self) -> serde_json::Value {
         json!({"type": "checked", "target": self.target, "ok": !self.is_broken(), "findings": self.findings,
-            "error": self.failure.as_ref().map(Failure::to_json)})
+            "steps": self.steps, "error": self.failure.as_ref().map(Failure::to_json)})
     }
+}
+
+/// What the script does itself when it runs, by kind, with the places.
+fn step_lines(steps: &[StepUse]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (kind, names) in KINDS {
+        let of_kind = steps.iter().filter(|used| names.contains(&used.step));
+        let uses: Vec<String> = of_kind.map(in_words).collect();
+        if !uses.is_empty() {
+            lines.push(format!("  this script {kind}: {}", uses.join(", ")));
+        }
+    }
+    lines
+}
+
+const KINDS: [(&str, &[&str]); 5] = [
+    ("runs commands", &["baya.exec"]),
+    ("writes files", &["baya.writeFile"]),
+    ("reads files", &["baya.readFile", "baya.glob", "baya.git.changedFiles"]),
+    ("lands works", &["baya.land"]),
+    ("uses `baya` in a way that is not followed", &["baya"]),
+];
+
+fn in_words(used: &StepUse) -> String {
+    let place = format!("{}:{}:{}", used.file, used.line, used.column);
+    if used.about.is_empty() { place } else { format!("`{}` ({place})", used.about) }
 }

@@ -190,3 +190,29 @@ fn c61_a_step_that_may_be_repeated_is_after_kill_9() {
     let begun = std::fs::read_to_string(baya.work().join("begun.txt")).expect("there");
     assert_eq!(begun.lines().count(), 2);
 }
+
+#[test]
+fn c12_check_lists_the_host_steps_of_a_script() {
+    let baya = Baya::new();
+    let body = "const line = 'make test'
+        await baya.exec(line); await baya.exec(`echo ${args}`)
+        await baya.writeFile('out/a.txt', 'x'); await baya.git.changedFiles()
+        const { glob } = baya
+        const mine = { baya: { exec() {} } }; mine.baya.exec('not a step')
+        return [await glob('*'), await baya.work(agent('x')), await baya.land([], {check: 'make'})]";
+    script(&baya, body);
+    let output = baya.line("check steps.js").run().exits(0);
+    let lines: Vec<&str> = output.stdout.lines().filter(|line| line.starts_with("  this script")).collect();
+    let expected = [
+        "  this script runs commands: `make test` (steps.js:4:15), steps.js:4:38",
+        "  this script writes files: `out/a.txt` (steps.js:5:15)",
+        "  this script reads files: steps.js:5:55",
+        "  this script lands works: steps.js:8:69",
+        "  this script uses `baya` in a way that is not followed: steps.js:6:26",
+    ];
+    assert_eq!(lines, expected, "{}", output.stdout);
+    let checked = baya.line("check steps.js --json").run().exits(0).json_lines();
+    let first =
+        json!({"step": "baya.exec", "about": "make test", "file": "steps.js", "line": 4, "column": 15});
+    assert_eq!((&checked[0]["steps"][0], checked[0]["steps"].as_array().map(Vec::len)), (&first, Some(6)));
+}

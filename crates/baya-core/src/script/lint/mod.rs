@@ -5,6 +5,7 @@ mod calls;
 mod code_from_text;
 mod fan_out;
 mod globals;
+mod host_steps;
 mod loops;
 mod missing_await;
 mod options;
@@ -39,4 +40,9 @@ pub(super) fn lint(
         portable::file(parsed, findings);
         portable::body(&view, findings);
     }
+}
+
+/// What the script has its host do; see [`super::StepUse`].
+pub(super) fn step_uses(semantic: &Semantic<'_>, body: Range, uses: &mut Findings<'_>) {
+    host_steps::host_steps(&View::new(semantic, body), uses);
 }
