@@ -1,4 +1,4 @@
-//! The house's own chores: `cargo xtask ci | test | agents | tidy | sim SEED | bench`.
+//! The house's own chores: `cargo xtask ci | test | agents | tidy | sim SEED | bench | live`.
 //!
 //! Knows nothing of the house's crates: it runs cargo, reads sources as text, and drives the built
 //! binary from outside. What it prints is for people; what it ends with is an exit status.
@@ -7,6 +7,7 @@ mod agents;
 mod bench;
 mod chores;
 mod counts;
+mod live;
 mod shell;
 mod tidy;
 
@@ -19,7 +20,8 @@ usage: cargo xtask CHORE
   agents       installs the pinned agents that tests drive (npm); `ci` and `test` do it by themselves
   tidy         the rules that need no compiler: crate edges, licences, sizes, dead files, contract ids
   sim SEED     one seed of the crash simulator, with its whole story
-  bench        the numbers of docs/benchmarks.md, measured here (--quick: a tenth of the agents)";
+  bench        the numbers of docs/benchmarks.md, measured here (--quick: a tenth of the agents)
+  live         the examples that do real work, on every backend that works here; costs tokens, asks before";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         ["sim", seed] => chores::sim(seed),
         ["bench"] => bench::bench(bench::Size::Full),
         ["bench", "--quick"] => bench::bench(bench::Size::Quick),
+        ["live", words @ ..] => live::live(words),
         _ => Err(USAGE.to_owned()),
     };
     match done {

@@ -351,6 +351,9 @@ pub struct AgentProcess {
     /// Stands in the environment of all that the process started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<String>,
+    /// It may serve other agents after this one, and so be there when this one is finished.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
 }
 
 /// What is known of a running attempt before it ends; shown, not journaled.

@@ -38,6 +38,21 @@ pub trait CommandRunner: Send + Sync {
     fn run<'a>(&'a self, line: &'a str, folder: &'a Path, limit: Duration) -> Boxed<'a, Result<Ran, String>>;
 }
 
+/// Asked before a step touches anything outside; answers why it may not. What holds for agents holds for
+/// scripts, too.
+pub trait StepGuard: Send + Sync {
+    fn may(&self, name: &str, wish: Wish<'_>) -> Result<(), String>;
+}
+
+/// What a step is about to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish<'a> {
+    Run(&'a str),
+    /// Behind all links.
+    Read(&'a Path),
+    Write(&'a Path),
+}
+
 /// What came of a shell line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ran {
@@ -57,6 +72,7 @@ pub struct LocalHost {
     pub logs: PathBuf,
     pub git: Git,
     pub locks: Locks,
+    pub guard: Arc<dyn StepGuard>,
     pub commands: Arc<dyn CommandRunner>,
     pub checks: Arc<dyn CheckRunner>,
     /// What earlier landings of the run have recorded.
@@ -85,19 +101,32 @@ impl HostSteps for LocalHost {
 
 impl LocalHost {
     async fn done(&self, order: StepOrder, records: LandingRecords) -> Result<Value, String> {
+        let name = order.step.name();
         match order.step {
             HostStep::Exec { command, cwd, timeout_ms, .. } => {
+                self.guard.may(name, Wish::Run(&command))?;
                 self.exec(&command, cwd.as_deref(), timeout_ms).await
             }
-            HostStep::ReadFile { path } => on_disk(self.inside(&path)?, read_file).await,
+            HostStep::ReadFile { path } => {
+                let path = self.inside(&path)?;
+                self.guard.may(name, Wish::Read(&path))?;
+                on_disk(path, read_file).await
+            }
             HostStep::WriteFile { path, text } => {
-                on_disk(self.inside(&path)?, move |path| write_file(path, &text)).await
+                let path = self.inside(&path)?;
+                self.guard.may(name, Wish::Write(&path))?;
+                on_disk(path, move |path| write_file(path, &text)).await
             }
             HostStep::Glob { pattern } => {
                 on_disk(self.folder.clone(), move |base| glob(base, &pattern)).await
             }
             HostStep::ChangedFiles { base } => self.changed_files(base.as_deref()).await,
-            HostStep::Land { options, .. } => self.land(order.pieces, options, records).await,
+            HostStep::Land { options, .. } => {
+                if let Some(check) = &options.check {
+                    self.guard.may(name, Wish::Run(check))?;
+                }
+                self.land(order.pieces, options, records).await
+            }
         }
     }
 

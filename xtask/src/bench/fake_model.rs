@@ -19,6 +19,8 @@ pub struct Request {
     /// Milliseconds since the Unix epoch.
     pub at_ms: f64,
     pub prompt: String,
+    /// Of its body.
+    pub bytes: f64,
 }
 
 impl FakeModel {
@@ -78,7 +80,11 @@ fn read_log(path: &Path) -> Vec<Request> {
 fn request(line: &str) -> Option<Request> {
     let value: Value = serde_json::from_str(line).ok()?;
     let received = value["event"] == "received";
-    received.then_some(Request { at_ms: value["ms"].as_f64()?, prompt: value["prompt"].as_str()?.to_owned() })
+    received.then_some(Request {
+        at_ms: value["ms"].as_f64()?,
+        prompt: value["prompt"].as_str()?.to_owned(),
+        bytes: value["bytes"].as_f64()?,
+    })
 }
 
 /// The address in a line as `export ANTHROPIC_BASE_URL=http://127.0.0.1:8080 …`.
@@ -93,8 +99,8 @@ mod tests {
 
     #[test]
     fn a_request_is_counted_when_it_is_received() {
-        let asked = request(r#"{"event": "received", "n": 1, "ms": 12, "prompt": "task 1."}"#);
-        assert_eq!(asked, Some(Request { at_ms: 12.0, prompt: "task 1.".to_owned() }));
+        let asked = request(r#"{"event": "received", "n": 1, "ms": 12, "prompt": "task 1.", "bytes": 9}"#);
+        assert_eq!(asked, Some(Request { at_ms: 12.0, prompt: "task 1.".to_owned(), bytes: 9.0 }));
         assert_eq!(request(r#"{"event": "ended", "n": 1, "ms": 13, "status": 200}"#), None);
     }
 }

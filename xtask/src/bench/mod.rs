@@ -13,6 +13,7 @@ mod process;
 mod scripts;
 mod stopwatch;
 mod table;
+mod workers;
 mod world;
 
 use crate::shell::{cargo, run};
@@ -58,7 +59,7 @@ pub fn bench(size: Size) -> Result<(), String> {
     Ok(())
 }
 
-const CASES: [(&str, Case); 9] = [
+const CASES: [(&str, Case); 12] = [
     ("start", cases::start),
     ("trivial agents", cases::trivial_agents),
     ("makespan, 2 at once", cases::makespan_narrow),
@@ -68,4 +69,7 @@ const CASES: [(&str, Case); 9] = [
     ("resume", cases::resume),
     ("bought again", again::all),
     ("metering", metering::all),
+    ("agents with tools", workers::turns),
+    ("sandbox", workers::sandbox_start),
+    ("stop", workers::stop),
 ];

@@ -225,6 +225,7 @@ impl AcpBackend {
             name: task.label.clone(),
             provider: plan.chosen.as_ref().map(|chosen| chosen.provider.clone()),
             model: plan.chosen.as_ref().map(|chosen| chosen.model.clone()),
+            answer_tokens_max: task.options.max_tokens,
             agent: Some(task.agent),
             ..Admission::default()
         }

@@ -8,7 +8,7 @@ use super::told::{Abilities, Told, Unanswered};
 use super::wire::{self, Wire};
 use crate::backend::Attempt;
 use crate::gateway::Grant;
-use crate::program::{self, Ended, Errors, Launch, Running};
+use crate::program::{self, Ended, Errors, Launch, NotStarted, Running};
 use crate::sandbox::{Profile, Sandbox};
 use baya_core::agent::{AgentProcess, AgentTask, AttemptEnd, Progress, Wait};
 use std::collections::BTreeMap;
@@ -69,8 +69,7 @@ impl Process {
             folder: &attempt.folder,
             sandbox: Some(&laid.sandbox),
         };
-        let started = program::start(&launch, attempt).await;
-        let mut running = started.map_err(|why| (Fault::NotStarted(why), None))?;
+        let mut running = started(&launch, attempt).await.map_err(|why| (Fault::NotStarted(why), None))?;
         let errors = running.errors();
         let pipes = running.take_stdin().zip(running.take_stdout());
         let connected = match pipes {
@@ -126,6 +125,15 @@ impl Process {
         }
         broken
     }
+}
+
+/// At work, and known to the journal as one that outlives its agent.
+async fn started(words: &Launch<'_>, attempt: &Attempt) -> Result<Running, NotStarted> {
+    let mut running = program::launch(words).await?;
+    running.keep();
+    program::record(running.process(), attempt).await?;
+    running.begin().await;
+    Ok(running)
 }
 
 /// A process that is over, and what it said.

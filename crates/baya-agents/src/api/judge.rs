@@ -3,7 +3,6 @@
 use super::classify::{self, Asked, Verdict};
 use super::wire::{Failure, inside, refused};
 use baya_core::agent::{AttemptEnd, Cause, CauseKind};
-use baya_core::limits::WAIT_IN_PLACE_MS;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
@@ -24,6 +23,8 @@ pub(crate) struct Question<'a> {
     pub address: &'a str,
     pub model: &'a str,
     pub tries: u32,
+    /// The longest pause that is waited for.
+    pub wait_ms_max: u64,
 }
 
 /// A refusal with a status.
@@ -38,9 +39,9 @@ pub(crate) fn judge_inside(error: &Value, question: &Question<'_>) -> Cause {
 
 fn judged(failure: &Failure, question: &Question<'_>) -> Judged {
     let now = SystemTime::now();
-    let Question { provider, address, model, tries } = *question;
+    let Question { provider, address, model, tries, wait_ms_max } = *question;
     let asked = Asked { provider, address: address.to_owned(), model };
-    let (again, after_ms) = match classify::verdict(failure, WAIT_IN_PLACE_MS, now) {
+    let (again, after_ms) = match classify::verdict(failure, wait_ms_max, now) {
         Verdict::Retry { after_ms } | Verdict::Limited { after_ms } => (true, after_ms),
         Verdict::Reset => {
             return Judged { again: false, after: None, cause: classify::reset(failure, &asked, now) };

@@ -68,7 +68,8 @@ impl Uplink {
             name: task.label.clone(),
             provider: self.provider.clone(),
             model: model.map(str::to_owned),
-            tokens_max: task.options.max_tokens,
+            tokens_max: None,
+            answer_tokens_max: task.options.max_tokens,
             agent: Some(task.agent),
         })
     }

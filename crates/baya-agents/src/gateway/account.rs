@@ -21,6 +21,8 @@ pub struct Admission {
     pub model: Option<String>,
     /// Tokens of all classes; once they are spent, no further request begins.
     pub tokens_max: Option<u64>,
+    /// Tokens that one answer of a model may have.
+    pub answer_tokens_max: Option<u64>,
     pub agent: Option<AgentNumber>,
 }
 

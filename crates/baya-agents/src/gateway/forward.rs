@@ -10,7 +10,7 @@ use super::grant::Door;
 use super::refusal::Refusal;
 use super::upstream::Upstream;
 use crate::api::judge::{Judged, Question, judge};
-use crate::governor::Ask;
+use crate::governor::{self, Ask, Pass};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use baya_core::agent::Cause;
@@ -58,20 +58,20 @@ impl Forward<'_> {
             tries += 1;
             match self.ask(body, tries).await? {
                 Try::Answered(answer) => return Ok(answer),
-                Try::NoRoom(_, judged) if judged.again && tries < GATEWAY_TRIES => {
-                    if let Some(pass) = self.exchange.came_back() {
-                        pass.limited(judged.after);
+                Try::NoRoom(answer, judged) if judged.again => {
+                    let refused = self.exchange.came_back().map(|pass| pass.refused(judged.after));
+                    // Where there are only too many, nothing was tried but to get in.
+                    tries -= u32::from(refused == Some(governor::Refusal::Crowded));
+                    if tries >= GATEWAY_TRIES {
+                        return Ok(Answer { failure: Some(judged.cause), ..not_again(answer) });
                     }
                 }
                 Try::NoRoom(answer, judged) => {
                     let reset_ms = judged.cause.retry_at_ms;
-                    self.exchange.came_back().into_iter().for_each(|pass| match (judged.again, reset_ms) {
-                        (true, _) => {
-                            pass.limited(judged.after);
-                        }
+                    self.exchange.came_back().into_iter().for_each(|pass| match reset_ms {
                         // Agents of this process need not find it out one by one.
-                        (false, Some(_)) => pass.used_up(judged.cause.clone()),
-                        (false, None) => pass.failed(),
+                        Some(_) => pass.used_up(judged.cause.clone()),
+                        None => pass.failed(),
                     });
                     return Ok(Answer { failure: Some(judged.cause), ..not_again(answer) });
                 }
@@ -90,11 +90,7 @@ impl Forward<'_> {
     }
 
     async fn ask(&self, body: &Bytes, tries: u32) -> Result<Try, Refusal> {
-        let pass = {
-            let _held = self.door.hold();
-            let ask = Ask { agent: self.agent, prefix: self.agent.and_then(|_| self.asked.prefix()) };
-            self.upstream.lane.enter(ask, &|wait| self.door.tell(wait)).await
-        };
+        let pass = self.enter().await?;
         self.exchange.goes_out(pass, self.asked.model());
         let request = self.upstream.client.request(self.asked.method.clone(), &self.upstream.url);
         let request = request.headers(self.upstream.headers.clone()).body(body.clone());
@@ -111,13 +107,27 @@ impl Forward<'_> {
         self.refused(answer, tries).await
     }
 
+    /// Waits for a place in the lane; whose limit is used up for long is not asked.
+    async fn enter(&self) -> Result<Pass, Refusal> {
+        let _held = self.door.hold();
+        let ask = Ask { agent: self.agent, prefix: self.agent.and_then(|_| self.asked.prefix()) };
+        let tell = |wait| self.door.tell(wait);
+        tokio::select! {
+            biased;
+            cause = self.upstream.lane.used_up() => Err(Refusal::UsedUp(cause)),
+            pass = self.upstream.lane.enter(ask, &tell) => Ok(pass),
+        }
+    }
+
     async fn refused(&self, answer: reqwest::Response, tries: u32) -> Result<Try, Refusal> {
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = self.without_key(text_of(answer).await);
         let Upstream { name, address, .. } = self.upstream;
         let model = self.asked.model().unwrap_or("the model");
-        let judged =
-            judge(status.as_u16(), &body, &headers, &Question { provider: name, address, model, tries });
+        let patience = self.upstream.lane.wait_in_place().as_millis();
+        let wait_ms_max = u64::try_from(patience).unwrap_or(u64::MAX);
+        let question = Question { provider: name, address, model, tries, wait_ms_max };
+        let judged = judge(status.as_u16(), &body, &headers, &question);
         let body = futures_util::stream::once(async move { Ok(Bytes::from(body)) }).boxed();
         let answer = Answer { status, headers: without_length(headers), body, failure: None };
         Ok(match status.as_u16() {

@@ -10,7 +10,7 @@ use super::route::Dialect;
 use super::sieve::{Sieve, data};
 use crate::api::judge::{Question, judge_inside};
 use baya_core::agent::{Cause, CauseKind, Usage, UsageSource};
-use baya_core::limits::ANSWER_BYTES_MAX;
+use baya_core::limits::{ANSWER_BYTES_MAX, WAIT_IN_PLACE_MS};
 use serde_json::Value;
 
 /// Bytes of text that make about one token.
@@ -125,7 +125,10 @@ impl Said {
             return Some(Cause::new(CauseKind::Api, message).hint("check the address of the provider"));
         }
         let model = self.served.as_deref().unwrap_or("the model");
-        Some(judge_inside(self.error.as_ref()?, &Question { provider, address, model, tries: 1 }))
+        Some(judge_inside(
+            self.error.as_ref()?,
+            &Question { provider, address, model, tries: 1, wait_ms_max: WAIT_IN_PLACE_MS },
+        ))
     }
 
     /// What was spent: the provider's count, or an estimate where it gave none or was cut short.

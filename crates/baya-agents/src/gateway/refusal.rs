@@ -46,6 +46,8 @@ pub(super) enum Refusal {
         provider: String,
         dialect: Dialect,
     },
+    /// The provider's limit is used up, as an earlier request found out.
+    UsedUp(Cause),
     Unreachable {
         provider: String,
         address: String,
@@ -68,6 +70,7 @@ impl Refusal {
             Refusal::Packed { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Refusal::Unreadable(_)
             | Refusal::Spent { .. }
+            | Refusal::UsedUp(_)
             | Refusal::UnknownProvider { .. }
             | Refusal::OtherWire { .. } => StatusCode::BAD_REQUEST,
             Refusal::Unreachable { .. } => StatusCode::BAD_GATEWAY,
@@ -103,6 +106,7 @@ impl Refusal {
                 "baya gateway: `{name}` has spent the {tokens_max} tokens it may spend; no further request \
                 is let through, trying again does not help"
             ),
+            Refusal::UsedUp(cause) => format!("baya gateway: {}", cause.message),
             Refusal::UnknownProvider { name } => {
                 format!("baya gateway: no provider is called `{name}`")
             }
@@ -119,7 +123,8 @@ impl Refusal {
     /// What the agent's report may say of it; refusals of strangers are nobody's failure.
     pub fn cause(&self) -> Option<Cause> {
         let (kind, hint) = match self {
-            Refusal::Spent { .. } => (CauseKind::Limit, Some("`maxTokens` allows more")),
+            Refusal::UsedUp(cause) => return Some(cause.clone()),
+            Refusal::Spent { .. } => (CauseKind::Limit, None),
             Refusal::Unreachable { .. } => {
                 (CauseKind::ProviderDown, Some("check the address and the network, then resume the run"))
             }
@@ -183,6 +188,7 @@ impl Refusal {
     fn code(&self) -> &'static str {
         match self {
             Refusal::Spent { .. } => "baya_tokens_spent",
+            Refusal::UsedUp(_) => "baya_limit_used_up",
             Refusal::NotRecorded(_) => "baya_not_recorded",
             Refusal::NoToken | Refusal::UnknownToken | Refusal::ForeignKey | Refusal::Over { .. } => {
                 "baya_token_refused"

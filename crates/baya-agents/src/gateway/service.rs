@@ -135,7 +135,8 @@ impl House {
             return Ok(passage.into_response(&asked));
         }
         let upstream = self.upstreams.of(&account.admission, &asked, token)?;
-        let outgoing = asked.outgoing(room, upstream.cap);
+        let answer_max = account.admission.answer_tokens_max;
+        let outgoing = asked.outgoing(room.into_iter().chain(answer_max).min(), upstream.cap);
         let recording = match &self.deck {
             Deck::Record(recorder) => Some(recorder.begin(&asked, &self.secrets(&asked, token))),
             Deck::None | Deck::Replay(_) => None,

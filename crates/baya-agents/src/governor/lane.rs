@@ -17,6 +17,7 @@ pub struct Lane {
 
 struct Shared {
     provider: String,
+    wait_in_place: Duration,
     began: Instant,
     state: Mutex<State>,
     /// What the waiting ones wait for may have changed.
@@ -49,7 +50,8 @@ impl Lane {
     pub(super) fn new(provider: String, settings: &GovernorSettings, known: Option<RememberedLimit>) -> Lane {
         let queue = Queue::new(settings, known);
         let state = Mutex::new(State { queue, go: BTreeMap::new(), used_up: None });
-        let shared = Shared { provider, began: Instant::now(), state, changed: Notify::new() };
+        let wait_in_place = settings.wait_in_place;
+        let shared = Shared { provider, wait_in_place, began: Instant::now(), state, changed: Notify::new() };
         Lane { shared: Arc::new(shared) }
     }
 
@@ -95,6 +97,11 @@ impl Lane {
             }
             changed.await;
         }
+    }
+
+    /// The longest pause of the provider that is waited for here.
+    pub fn wait_in_place(&self) -> Duration {
+        self.shared.wait_in_place
     }
 
     pub(super) fn remembered(&self) -> Option<RememberedLimit> {

@@ -21,6 +21,7 @@ pub use queue::Refusal;
 use crate::api::ProviderConfig;
 use crate::api::provider::key_hash;
 use baya_core::ids::AgentNumber;
+use baya_core::limits::WAIT_IN_PLACE_MS;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,6 +39,8 @@ pub struct GovernorSettings {
     /// How long a lane tries nothing new after a refusal; doubles while nothing is accepted.
     pub pause: Duration,
     pub pause_max: Duration,
+    /// A pause that a provider asks for is waited for in the lane up to here; a longer one is told.
+    pub wait_in_place: Duration,
 }
 
 impl Default for GovernorSettings {
@@ -48,6 +51,7 @@ impl Default for GovernorSettings {
             stagger: true,
             pause: Duration::from_millis(500),
             pause_max: Duration::from_secs(30),
+            wait_in_place: Duration::from_millis(WAIT_IN_PLACE_MS),
         }
     }
 }

@@ -21,6 +21,13 @@ impl Group {
         test_kill_process_group(self.pid).is_ok() && kernel::runs(self.leader)
     }
 
+    /// Whether this process is in it.
+    #[cfg(target_os = "linux")]
+    pub fn has(&self, pid: i32) -> bool {
+        let folder = std::path::PathBuf::from(format!("/proc/{pid}"));
+        kernel::stat(&folder).is_some_and(|stat| stat.group == self.leader)
+    }
+
     pub fn signal(&self, signal: Signal) {
         // An error says that nobody is there any more, which is what was wanted.
         let _ = kill_process_group(self.pid, signal);

@@ -10,7 +10,7 @@ const PATIENCE: Duration = Duration::from_millis(800);
 
 /// The running process with this pid, as it is recorded.
 pub(super) fn identify(pid: u32) -> Option<AgentProcess> {
-    Some(AgentProcess { pid, started: kernel::started(pid)?, boot: kernel::boot(), mark: None })
+    Some(AgentProcess { pid, started: kernel::started(pid)?, boot: kernel::boot(), mark: None, kept: false })
 }
 
 /// Ends what an earlier driver left at work for an agent; says whether there was anything. Its process

@@ -80,6 +80,11 @@ impl Running {
         &self.process
     }
 
+    /// It may serve other agents after its first: to be said before it is recorded.
+    pub fn keep(&mut self) {
+        self.process.kept = true;
+    }
+
     /// Opens the gate: the process becomes the program. Call it once, when the process is recorded.
     pub async fn begin(&mut self) {
         if let Some(stdin) = &mut self.stdin {

@@ -121,8 +121,12 @@ impl Tree {
         let Some(held) = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else {
             return false;
         };
-        self.is_marked(pid)
-            && signal.is_none_or(|signal| pidfd_send_signal(&held, signal) != Err(Errno::SRCH))
+        if !self.is_marked(pid) {
+            return false;
+        }
+        // Once is enough: many programs take a second TERM as an order to drop everything.
+        let of_group = self.group.filter(Group::runs).is_some_and(|group| group.has(pid));
+        of_group || signal.is_none_or(|signal| pidfd_send_signal(&held, signal) != Err(Errno::SRCH))
     }
 
     #[cfg(target_os = "linux")]

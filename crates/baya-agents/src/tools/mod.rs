@@ -36,8 +36,10 @@ use memory::Memory;
 use processes::Background;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;
 
 pub trait Tool: Send + Sync {
@@ -87,6 +89,8 @@ pub struct ToolRoom {
     /// What heavy commands wait for; none: nothing.
     pub slots: Option<Arc<Slots>>,
     background: Background,
+    /// The room's own folders are there.
+    prepared: Arc<OnceLock<()>>,
 }
 
 impl ToolRoom {
@@ -103,7 +107,26 @@ impl ToolRoom {
             pass: None,
             gate: Arc::new(OpenGate),
             slots: None,
+            prepared: Arc::default(),
         }
+    }
+
+    /// Makes the folders that tools need beside the agent's own. Most agents call no tool and get none.
+    pub fn prepare(&self) -> Result<(), String> {
+        if self.prepared.get().is_some() {
+            return Ok(());
+        }
+        for folder in [&self.sandbox.temporary, &self.kept] {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            made.map_err(|error| format!("cannot make the folder `{}`: {error}", folder.display()))?;
+        }
+        self.prepared.get_or_init(|| ());
+        Ok(())
+    }
+
+    /// Whether a tool was called here.
+    pub fn is_prepared(&self) -> bool {
+        self.prepared.get().is_some()
     }
 
     /// Numbers what is kept of outputs; the same number never comes twice for one agent.

@@ -37,7 +37,7 @@ fn bad_ends() -> Vec<Fault> {
             "say \"$SESSION\"; say \"$TOOL\"; kill -KILL $$",
             NONE,
             Failed(&["Program", "`NAME` was ended by signal 9"]),
-            Failed(&["Program", "signal 9"]),
+            Failed(&["Program", "`prog` was killed from outside (SIGKILL)", "--concurrency"]),
         ),
         (
             "returns garbage",

@@ -5,6 +5,7 @@ use crate::acp::Place;
 use crate::api::canned;
 use crate::api::server::{Reply, Server};
 use crate::attempts;
+use crate::standin::{Kind, Stage, no_rules};
 use baya_agents::api::ProviderKind;
 use baya_agents::command::{Command, CommandConfig};
 use baya_core::agent::{AgentOptions, AgentTask, Answer, AttemptEnd, AttemptReport, CauseKind};
@@ -49,7 +50,8 @@ pub struct Row {
 
 fn rows() -> Vec<Row> {
     let api = ProviderKind::ALL.into_iter().map(api_row);
-    api.chain([command_row(), acp_row("tool"), acp_row("text")]).collect()
+    let programs = [cli_row(Kind::Codex), cli_row(Kind::Claude), command_row()];
+    api.chain(programs).chain([acp_row("tool"), acp_row("text")]).collect()
 }
 
 pub fn asked() -> AgentTask {
@@ -79,6 +81,38 @@ fn api_row(kind: ProviderKind) -> Row {
         rung: if is_native { "native" } else { "tool" },
         run: Box::new(run),
     }
+}
+
+/// `codex` and `claude`, each run of which writes the next answer, the last one again and again.
+fn cli_row(kind: Kind) -> Row {
+    let script = "n=$(ls -d asked* 2>/dev/null | wc -l | tr -d ' '); mkdir asked$n; say \"$SESSION\"; \
+                  [ -e $n ] && cat $n || cat $(ls [0-9]* | tail -1)";
+    let run = move |gives: &'static [Gives]| {
+        async move {
+            let stage = Stage::new(no_rules()).await;
+            for (at, gives) in gives.iter().enumerate() {
+                std::fs::write(stage.folder().join(at.to_string()), ending(kind, *gives)).expect("a file");
+            }
+            let mut task = asked();
+            // What the names of its models mean is another test's.
+            task.options.model = None;
+            stage.run_task(&stage.cli(kind, stage.program(kind, script)), &task).await.0
+        }
+        .boxed()
+    };
+    Row { name: format!("{kind:?}").to_lowercase(), rung: "native", run: Box::new(run) }
+}
+
+/// The last lines of a run of `codex` or `claude` that was asked for its own structured output.
+fn ending(kind: Kind, gives: Gives) -> String {
+    if kind == Kind::Claude {
+        let mut line = json!({"type": "result", "subtype": "success", "is_error": false, "session_id": "s-1",
+            "result": gives.text()});
+        gives.json().into_iter().for_each(|value| line["structured_output"] = value);
+        return format!("{line}\n");
+    }
+    let message = json!({"type": "agent_message", "text": gives.text()});
+    format!("{}\n{}\n", json!({"type": "item.completed", "item": message}), json!({"type": "turn.completed"}))
 }
 
 fn command_row() -> Row {

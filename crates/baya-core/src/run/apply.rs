@@ -93,6 +93,8 @@ impl State {
             Event::DriverStarted { fence, surroundings, pid: _ } => {
                 self.fence = *fence;
                 self.surroundings = surroundings.clone();
+                // Whoever drives ended them before it wrote this.
+                self.kept.clear();
                 self.requeue_lost();
             }
             Event::LimitsChanged { limits } => self.limits = limits.clone(),
@@ -213,6 +215,9 @@ impl State {
                 }
             }
             Event::AgentProcessStarted { agent, process: started, .. } => {
+                if started.kept && !self.kept.contains(started) {
+                    self.kept.push(started.clone());
+                }
                 if let Some(AgentState::Running { process, .. }) =
                     self.agent_mut(*agent).map(|a| &mut a.state)
                 {

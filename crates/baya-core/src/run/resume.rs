@@ -125,10 +125,10 @@ impl Run {
     /// Processes that an earlier driver may have left at work; to be ended before [`Run::resume`].
     pub fn survivors(&self) -> Vec<AgentProcess> {
         let processes = self.state.agents.iter().filter_map(|agent| match &agent.state {
-            AgentState::Running { process, .. } => process.clone(),
+            AgentState::Running { process, .. } => process.clone().filter(|process| !process.kept),
             AgentState::Queued | AgentState::Finished(_) | AgentState::Dropped => None,
         });
-        processes.collect()
+        processes.chain(self.state.kept.iter().cloned()).collect()
     }
 
     fn begin_generation(&mut self, script: Option<ScriptRecord>, args: Option<Value>) {

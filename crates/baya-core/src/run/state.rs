@@ -168,6 +168,9 @@ pub struct State {
 
     pub steps: Steps,
 
+    /// Processes of this driver that serve one agent after the other.
+    pub kept: Vec<AgentProcess>,
+
     // --- the current generation
     pub calls: BTreeMap<CallId, CallFate>,
     /// Calls up to this one are decided.
@@ -222,6 +225,7 @@ impl Default for State {
             warned: BTreeSet::new(),
             approvals: Approvals::default(),
             steps: Steps::default(),
+            kept: Vec::new(),
             calls: BTreeMap::new(),
             calls_seen: 0,
             agent_of_call: BTreeMap::new(),

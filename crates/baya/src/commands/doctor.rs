@@ -8,9 +8,16 @@ use crate::folders::Folders;
 use crate::output;
 use crate::settings::Settings;
 use crate::views::palette::Palette;
-use crate::views::sanitise;
+use crate::views::screen::size;
+use crate::views::{sanitise, words};
 use crate::wiring::backends;
 use serde_json::json;
+
+/// Columns before a name and after it.
+const INDENT: usize = 9;
+/// For what was found, however narrow the terminal is.
+const COLUMNS_MIN: usize = 30;
+const HINT: &str = "hint: ";
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -41,19 +48,20 @@ pub fn execute(args: &Args) -> Result<Exit, Failure> {
         }
         output::data(&json!({"type": "doctor", "run_could_start": starts}).to_string());
     } else {
-        let lines = shown(&findings, Palette::of_stdout());
+        let columns = if output::stdout_is_terminal() { size().0 } else { usize::MAX };
+        let lines = shown(&findings, columns, Palette::of_stdout());
         lines.iter().for_each(|line| output::data(line));
     }
     Ok(if starts { Exit::Done } else { Exit::NoBackend })
 }
 
-fn shown(findings: &[Finding], palette: Palette) -> Vec<String> {
+fn shown(findings: &[Finding], columns: usize, palette: Palette) -> Vec<String> {
     let width = findings.iter().map(|finding| finding.name.chars().count()).max().unwrap_or(0);
     let mut lines = Vec::new();
     for area in [Area::Models, Area::Programs, Area::Sandbox, Area::Machine] {
         lines.push(palette.bold(area.title()));
         for finding in findings.iter().filter(|finding| finding.area == area) {
-            lines.extend(entry(finding, width, palette));
+            lines.extend(entry(finding, width, columns, palette));
         }
         lines.push(String::new());
     }
@@ -66,8 +74,8 @@ fn shown(findings: &[Finding], palette: Palette) -> Vec<String> {
     lines
 }
 
-/// A line for what was found, and further ones below it.
-fn entry(finding: &Finding, width: usize, palette: Palette) -> Vec<String> {
+/// What was found, and what follows from it below; broken into the terminal's columns, if there is one.
+fn entry(finding: &Finding, width: usize, columns: usize, palette: Palette) -> Vec<String> {
     let word = format!("{:<4}", finding.state.word());
     let word = match finding.state {
         State::Ok => palette.good(&word),
@@ -75,17 +83,40 @@ fn entry(finding: &Finding, width: usize, palette: Palette) -> Vec<String> {
         State::Warn => palette.warn(&word),
         State::Bad => palette.bad(&word),
     };
-    let (name, what) = (sanitise::line(&finding.name), sanitise::line(&finding.what));
-    let indent = " ".repeat(width + 9);
+    let room = columns.saturating_sub(width + INDENT).max(COLUMNS_MIN);
+    let parts = |text: &str| broken(&sanitise::line(text), room);
+    let mut lines = Vec::new();
     if finding.state == State::Off {
-        let hints: Vec<String> = finding.hints.iter().map(|hint| sanitise::line(hint)).collect();
-        let what = std::iter::once(what).chain(hints).collect::<Vec<_>>().join(": ");
-        return vec![format!("  {word} {name:<width$}  {}", palette.dim(&what))];
+        let what = std::iter::once(&finding.what).chain(&finding.hints).cloned().collect::<Vec<_>>();
+        lines.extend(parts(&what.join(": ")).iter().map(|part| palette.dim(part)));
+    } else {
+        lines.extend(parts(&finding.what));
+        let notes = finding.notes.iter().flat_map(|note| parts(note));
+        lines.extend(notes.map(|part| palette.dim(&part)));
+        for hint in &finding.hints {
+            let hint = parts(&format!("{HINT}{hint}")).join("\n");
+            let hint = hint.replacen(HINT.trim_end(), &palette.bold(HINT.trim_end()), 1);
+            lines.extend(hint.lines().map(str::to_owned));
+        }
     }
-    let mut lines = vec![format!("  {word} {name:<width$}  {what}")];
-    let notes = finding.notes.iter().map(|note| format!("{indent}{}", palette.dim(&sanitise::line(note))));
-    lines.extend(notes);
-    let hints = finding.hints.iter();
-    lines.extend(hints.map(|hint| format!("{indent}{} {}", palette.bold("hint:"), sanitise::line(hint))));
+    let name = sanitise::line(&finding.name);
+    let margin = " ".repeat(width + INDENT);
+    let first = format!("  {word} {name:<width$}  ");
+    let heads = std::iter::once(first).chain(std::iter::repeat(margin));
+    heads.zip(lines).map(|(head, line)| head + &line).collect()
+}
+
+/// Broken at spaces; a word that is too long stays whole, so that it can be copied.
+fn broken(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if words::width(line) + 1 + words::width(word) <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
     lines
 }

@@ -11,6 +11,8 @@ use crate::script_args::{self, Given};
 use crate::settings::Settings;
 use crate::trust::Trust;
 use crate::wiring::backends::{self, Choice};
+use crate::wiring::confines::Confines;
+use crate::wiring::host::Bounds;
 use crate::wiring::pool::LocalPool;
 use crate::wiring::scripts::Workflows;
 use crate::wiring::{bench, gates, host, outside};
@@ -73,11 +75,13 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
     let script_args = new_args(args, script.as_deref(), &events)?;
     tell_folder(&view, folders);
     end_servers(&folders.state, &run).await;
+    host::end_left(&folders.state, &run).await;
     let choice = Choice { trust, ..choice(args, settings, &view) };
-    let backends = backends::build(choice, folders, settings).await?;
+    let confines = Confines::new(folders, settings, &backends::environment()).await?;
+    let backends = backends::build(choice, folders, settings, &confines).await?;
     let strict = args.drive.strict || settings.strict;
     let limits = new_limits(args, &view.limits);
-    let (run_id, profile) = (run.clone(), backends.profile());
+    let run_id = run.clone();
     let watching = drive::watching(args.drive.json);
     let gates = gates::build(settings, folders, watching, args.drive.questions());
     // Worktrees start where they did, whatever is checked out by now.
@@ -85,12 +89,13 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
         Some(base) => Some(base),
         None => host::base(folders).await,
     };
+    let bounds = Bounds { profile: backends.profile(), confines, gates: gates.clone() };
     let workspace = host::workspace(&run_id, folders, base.clone());
     workspace.clear_left(|agent| is_over(&view, agent)).await;
     let drive = Drive {
         run,
         journal: Box::new(journal),
-        steps: Arc::new(host::build(&run_id, profile, folders, &events)?),
+        steps: Arc::new(host::build(&run_id, bounds, folders, &events)),
         surroundings: Surroundings { base, ..backends.surroundings(folders) },
         pool: Arc::new(
             LocalPool::new(backends, folders.working.clone())

@@ -11,7 +11,8 @@ use crate::quantity;
 use crate::script_args::{self, Given};
 use crate::settings::Settings;
 use crate::views::watch::Watching;
-use crate::wiring::host;
+use crate::wiring::confines::Confines;
+use crate::wiring::host::{self, Bounds};
 use crate::wiring::scripts::{self, Workflows};
 use crate::wiring::{backends, gates, pool::LocalPool, randomness};
 use baya_agents::admission::Admission;
@@ -105,7 +106,8 @@ async fn begin(
     folders: &Folders,
     settings: &Settings,
 ) -> Result<Exit, Failure> {
-    let backends = backends::build(choice, folders, settings).await?;
+    let confines = Confines::new(folders, settings, &backends::environment()).await?;
+    let backends = backends::build(choice, folders, settings, &confines).await?;
     let run = RunId::from_random(randomness::bits());
     let base = base(args, &checked, &backends.surroundings(folders), folders, &run).await?;
     let journal = RunStore::new(&folders.state).create(&run).map_err(|error| of_journal(&error))?;
@@ -117,10 +119,11 @@ async fn begin(
     let strict = args.drive.strict || settings.strict;
     let watching = if args.detached { Watching::Nothing } else { drive::watching(args.drive.json) };
     let gates = gates::build(settings, folders, watching, args.drive.questions());
+    let bounds = Bounds { profile: backends.profile(), confines, gates: gates.clone() };
     let drive = Drive {
         run: run.clone(),
         journal: Box::new(journal),
-        steps: Arc::new(host::build(&run, backends.profile(), folders, &[])?),
+        steps: Arc::new(host::build(&run, bounds, folders, &[])),
         surroundings: Surroundings { base: base.clone(), ..backends.surroundings(folders) },
         pool: Arc::new(
             LocalPool::new(backends, folders.working.clone())

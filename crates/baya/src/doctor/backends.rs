@@ -3,6 +3,7 @@
 use super::{Area, Finding, Patient, State};
 use crate::exit::Exit;
 use crate::wiring::backends::{self, Choice};
+use crate::wiring::confines::Confines;
 use baya_agents::api::{
     ProviderConfig, ProviderKind, ProviderSettings, Reached, discover, ollama_models, reach, select,
     variables,
@@ -62,6 +63,7 @@ fn known(provider: &ProviderConfig, variable: &str) -> Finding {
         None => format!("no key, {address}"),
     };
     Finding::new(Area::Models, provider.name.clone(), State::Ok, what)
+        .works_as(&provider.name, Some(&address))
 }
 
 async fn ollama(patient: &Patient<'_>) -> Finding {
@@ -77,6 +79,7 @@ async fn ollama(patient: &Patient<'_>) -> Finding {
             let some =
                 if models.len() == 1 { "1 model".to_owned() } else { format!("{} models", models.len()) };
             Finding::new(Area::Models, name, State::Ok, format!("{some}, {address}"))
+                .works_as(name, Some(&address))
         }
     }
 }
@@ -122,7 +125,11 @@ async fn taken(patient: &Patient<'_>) -> Finding {
         sandbox: settings.sandbox,
         ..Choice::default()
     };
-    match backends::build(choice, patient.folders, settings).await {
+    let built = async {
+        let confines = Confines::new(patient.folders, settings, &backends::environment()).await?;
+        backends::build(choice, patient.folders, settings, &confines).await
+    };
+    match built.await {
         Ok(built) => {
             let name = built.surroundings(patient.folders).backend;
             Finding::new(Area::Models, "default", State::Ok, format!("`baya run` takes `{name}`"))

@@ -25,6 +25,12 @@ pub struct Finding {
     pub notes: Vec<String>,
     /// What mends it.
     pub hints: Vec<String>,
+    /// As `--backend` names it, if it works here and somebody is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backend: Option<String>,
+    /// Whom that backend asks: the address of a model API, or its own login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asks: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -72,7 +78,22 @@ pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
 
 impl Finding {
     fn new(area: Area, name: impl Into<String>, state: State, what: impl Into<String>) -> Finding {
-        Finding { area, name: name.into(), state, what: what.into(), notes: Vec::new(), hints: Vec::new() }
+        Finding {
+            area,
+            name: name.into(),
+            state,
+            what: what.into(),
+            notes: Vec::new(),
+            hints: Vec::new(),
+            backend: None,
+            asks: None,
+        }
+    }
+
+    fn works_as(mut self, backend: &str, asks: Option<&str>) -> Finding {
+        self.backend = Some(backend.to_owned());
+        self.asks = asks.map(str::to_owned);
+        self
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Finding {

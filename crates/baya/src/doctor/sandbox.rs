@@ -13,7 +13,7 @@ const BROUGHT: [(i64, &str); 3] =
 
 pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
     let profile = patient.settings.sandbox.unwrap_or_default();
-    let name = bench::profile_name(profile);
+    let name = bench::in_force(profile, patient.settings.best_effort);
     let tried = tried(patient, profile).await;
     let mut findings = vec![match tried {
         Ok(()) => {
@@ -23,6 +23,10 @@ pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
             "a kernel of version 5.13 or newer with landlock, or `--sandbox full`, which seals nothing in",
         ),
     }];
+    if patient.settings.best_effort && profile != Profile::Full {
+        let note = "your settings say so: commands run even where this system cannot enforce all of it";
+        findings[0].notes.push(note.to_owned());
+    }
     if cfg!(target_os = "linux") {
         findings.push(kernel());
     }
@@ -61,6 +65,7 @@ async fn start(patient: &Patient<'_>, profile: Profile, temporary: &Path) -> Res
     let mut sandbox =
         Sandbox::new(profile, &patient.folders.working, temporary).with_home(&patient.folders.home);
     let all = patient.environment.iter().map(|(name, value)| (name.clone(), value.clone()));
+    sandbox.best_effort = patient.settings.best_effort;
     sandbox.environment = bench::plain_environment(all);
     sandbox.applier = vec![program.display().to_string(), crate::SANDBOX_WORD.to_owned()];
     let mut command = sandbox.command(&["true"], &patient.folders.working);

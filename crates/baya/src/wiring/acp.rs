@@ -101,19 +101,29 @@ fn check_program(
             None => failure.hint("check `argv` of it in the settings"),
         });
     }
+    reaches_model(name, program, around.providers, around.choice.sandbox).map(drop)
+}
+
+/// Whose models it asks; nobody's that we know of where it is the settings' own or on its own login.
+pub fn reaches_model<'a>(
+    name: &str,
+    program: &AcpProgram,
+    providers: &'a [ProviderConfig],
+    profile: Option<Profile>,
+) -> Result<Option<&'a ProviderConfig>, Failure> {
+    let provider = providers.iter().find(|provider| program.speaks_with(provider.kind));
     let is_preset = matches!(program, AcpProgram::Preset(_));
-    let kinds = around.providers.iter().map(|provider| provider.kind);
-    let reaches = kinds.into_iter().any(|kind| program.speaks_with(kind));
-    if is_preset && !reaches && around.choice.sandbox != Some(Profile::Full) {
+    if is_preset && provider.is_none() && profile != Some(Profile::Full) {
         let said = format!("`{name}` reaches no model: there is no key of a provider that it can speak with");
         return Err(Failure::new(Exit::NoBackend, said)
             .hint(program.wanted_keys())
             .hint("`--sandbox full` lets it use its own login, and whatever else it likes"));
     }
-    Ok(())
+    Ok(provider)
 }
 
-fn own(section: &AcpSection, env: &Environment) -> AcpProgram {
+/// An agent of the settings.
+pub fn own(section: &AcpSection, env: &Environment) -> AcpProgram {
     let variable = |variable: &String| match variable.split_once('=') {
         Some((name, value)) => Some((name.to_owned(), value.to_owned())),
         None => Some((variable.clone(), env.get(variable)?.clone())),

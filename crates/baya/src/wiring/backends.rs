@@ -38,6 +38,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub const SIMULATED: &str = "simulated";
 /// The backend that takes whichever provider is found.
@@ -95,16 +96,20 @@ pub(super) type ByName = BTreeMap<String, Arc<dyn Backend>>;
 pub(super) type Environment = BTreeMap<String, String>;
 
 /// Finds and builds them.
-pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Result<Backends, Failure> {
+pub async fn build(
+    choice: Choice,
+    folders: &Folders,
+    settings: &Settings,
+    confines: &Arc<Confines>,
+) -> Result<Backends, Failure> {
     let env = environment();
     let types = Arc::new(find_types(folders));
     let governor = Governor::new(governor_settings(&settings.requests));
     let limits = Some(LimitsFile::open(&folders.state, governor.clone()));
     let slots = Slots::new(settings.slots(folders));
     let profile = choice.sandbox.unwrap_or_default();
-    let confines = Confines::new(folders, settings, &env).await?;
-    let bench = bench::build(profile, folders, &confines, slots);
-    let outside = outside::build(folders, settings, &types, &choice.trust, profile, &confines, &env);
+    let bench = bench::build(profile, folders, confines, slots);
+    let outside = outside::build(folders, settings, &types, &choice.trust, profile, confines, &env);
     let api = |name: &str, providers| -> Arc<dyn Backend> {
         let settings = api_settings(&choice, settings);
         let backend = ApiBackend::new(name, providers, settings, types.clone()).governed_by(&governor);
@@ -120,18 +125,10 @@ pub async fn build(choice: Choice, folders: &Folders, settings: &Settings) -> Re
     let gateway = Arc::new(LazyGateway::new(gateway::providers(settings), governor.clone()));
     let around =
         Around { choice: &choice, folders, settings, env: &env, found: &found, types: &types, gateway };
-    let mut default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
+    let default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
     let agents = around.add_programs(&mut by_name, &default)?;
-    let mut provider = found.iter().find(|provider| provider.name == default).cloned();
-    if !by_name.contains_key(&default) {
-        known_or_untrusted(&default, settings)?;
-        let providers = find_providers(&default, &env, &settings.providers).await;
-        let providers = providers.map_err(|error| none_usable(&error, &by_name))?;
-        provider = providers.first().cloned();
-        // By its own name, so that a resume asks the same one.
-        default = providers.first().map_or(default, |provider| provider.name.clone());
-        by_name.entry(default.clone()).or_insert_with(|| api(&default, providers));
-    }
+    let wanted = Wanted { default, settings, env: &env, found: &found };
+    let (default, provider) = wanted.settle(&mut by_name, &api).await?;
     provider.as_ref().map_or(Ok(()), check_address).map_err(|error| none_usable(&error, &by_name))?;
     let programs = settings.commands.keys().cloned().chain(agents).collect();
     let models_known = provider.map(|provider| models_known(provider.kind, settings)).unwrap_or_default();
@@ -182,6 +179,39 @@ impl Around<'_> {
     }
 }
 
+/// Makes the backend of this name out of providers, the preferred one first.
+type MakeApi<'a> = dyn Fn(&str, Vec<ProviderConfig>) -> Arc<dyn Backend> + 'a;
+
+/// The backend of agents that name none.
+struct Wanted<'a> {
+    default: String,
+    settings: &'a Settings,
+    env: &'a Environment,
+    found: &'a [ProviderConfig],
+}
+
+impl Wanted<'_> {
+    /// Its name, by which a resume asks the same one, and its provider if it is a model API.
+    async fn settle(
+        self,
+        by_name: &mut ByName,
+        api: &MakeApi<'_>,
+    ) -> Result<(String, Option<ProviderConfig>), Failure> {
+        let Wanted { default, settings, env, found } = self;
+        let provider = found.iter().find(|provider| provider.name == default).cloned();
+        if by_name.contains_key(&default) {
+            return Ok((default, provider));
+        }
+        known_or_untrusted(&default, settings)?;
+        let providers = find_providers(&default, env, &settings.providers).await;
+        let providers = providers.map_err(|error| none_usable(&error, by_name))?;
+        let provider = providers.first().cloned();
+        let default = providers.first().map_or(default, |provider| provider.name.clone());
+        by_name.entry(default.clone()).or_insert_with(|| api(&default, providers));
+        Ok((default, provider))
+    }
+}
+
 /// What a script may call a model of this provider without a warning.
 fn models_known(kind: ProviderKind, settings: &Settings) -> Vec<String> {
     let ids = known_beginnings(kind).iter().map(|id| (*id).to_owned());
@@ -199,6 +229,9 @@ fn governor_settings(requests: &RequestsSection) -> GovernorSettings {
         at_once_first: requests.at_once_first.map_or(default.at_once_first, |count| count.0),
         at_once_max: requests.at_once_max.map_or(default.at_once_max, |count| count.0),
         stagger: requests.stagger.unwrap_or(default.stagger),
+        wait_in_place: requests
+            .wait_in_place
+            .map_or(default.wait_in_place, |time| Duration::from_millis(time.0)),
         ..default
     }
 }

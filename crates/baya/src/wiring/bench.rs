@@ -93,12 +93,12 @@ pub fn build(
     confines: &Arc<Confines>,
     slots: Arc<Slots>,
 ) -> Arc<Workbench> {
-    let (state, confines) = (folders.state.clone(), confines.clone());
+    // Its folders are made at the first tool call: their path has to be the real one before.
+    let state = folders.state.canonicalize().unwrap_or_else(|_| folders.state.clone());
+    let confines = confines.clone();
     let open: OpenRoom = Arc::new(move |task: &AgentTask, attempt: &Attempt, profile: Profile| {
         let own = state.join("agents").join(task.run.as_str()).join(task.agent.0.to_string());
         let (temporary, kept) = (own.join("tmp"), own.join("kept"));
-        private_folder(&temporary)?;
-        private_folder(&kept)?;
         let mut sandbox = confines.sandbox(profile, &attempt.folder, &temporary);
         if task.options.quarantine {
             sandbox = sandbox.quarantined();

@@ -35,9 +35,10 @@ pub struct Clis<'a> {
 }
 
 /// One of the programs.
-struct Program {
-    name: &'static str,
-    install: &'static str,
+pub struct Program {
+    pub name: &'static str,
+    /// What a person types to get it.
+    pub install: &'static str,
     /// Who speaks its wire, best first.
     kinds: &'static [ProviderKind],
     /// The variable with a key that needs no login.
@@ -48,7 +49,8 @@ struct Program {
     refused: &'static [&'static str],
 }
 
-const PROGRAMS: [Program; 2] = [
+/// All of them.
+pub const PROGRAMS: [Program; 2] = [
     Program {
         name: codex::NAME,
         install: "npm install -g @openai/codex",
@@ -68,10 +70,56 @@ const PROGRAMS: [Program; 2] = [
 ];
 
 /// Whose models a program asks.
-enum Way {
+pub enum Way {
     Provider(ProviderConfig),
     /// Its own login, in this file.
     Login(PathBuf),
+}
+
+impl Program {
+    /// The program's file, or its name where the settings say nothing else.
+    pub fn word<'a>(&self, section: &'a BackendSection) -> &'a str
+    where
+        'static: 'a,
+    {
+        section.program.as_deref().unwrap_or(self.name)
+    }
+
+    /// How it comes to a model: by the provider that the settings name, by one with a key, by its login.
+    pub fn way(
+        &self,
+        section: &BackendSection,
+        providers: &[ProviderConfig],
+        environment: &BTreeMap<String, String>,
+        home: &Path,
+    ) -> Result<Way, Failure> {
+        let name = self.name;
+        if let Some(wanted) = &section.provider {
+            let found = providers.iter().find(|provider| provider.name == *wanted);
+            return found.cloned().map(Way::Provider).ok_or_else(|| {
+                let message =
+                    format!("`[backends.{name}]` asks the provider `{wanted}`, which is not set up");
+                Failure::new(Exit::NoBackend, message).hint(format!("name it as `[providers.{wanted}]`"))
+            });
+        }
+        let of_kind = |kind: &ProviderKind| providers.iter().find(|provider| provider.kind == *kind);
+        if let Some(provider) = self.kinds.iter().find_map(of_kind) {
+            return Ok(Way::Provider(provider.clone()));
+        }
+        self.login(environment, home).map(Way::Login).ok_or_else(|| {
+            let message = format!("`{name}` has no key and no login");
+            Failure::new(Exit::NoBackend, message)
+                .hint(format!("export {}=…", self.key))
+                .hint(format!("or log in once with `{name}`"))
+        })
+    }
+
+    fn login(&self, environment: &BTreeMap<String, String>, home: &Path) -> Option<PathBuf> {
+        let (variable, folder, file) = self.login;
+        let named = environment.get(variable).filter(|named| !named.is_empty()).map(PathBuf::from);
+        let folder = named.unwrap_or_else(|| home.join(folder));
+        Some(folder.join(file)).filter(|file| file.is_file())
+    }
 }
 
 /// The names that these backends have.
@@ -100,7 +148,7 @@ impl Clis<'_> {
     fn one(&self, program: &Program) -> Result<Arc<dyn Backend>, Failure> {
         let section = self.settings.backends.get(program.name).cloned().unwrap_or_default();
         let path = self.find(program, &section)?;
-        let way = self.way(program, &section)?;
+        let way = program.way(&section, self.providers, self.environment, &self.folders.home)?;
         let (provider, login, known) = match way {
             Way::Provider(provider) => {
                 let row = provider.models.clone().or(default_row(provider.kind));
@@ -131,7 +179,7 @@ impl Clis<'_> {
     }
 
     fn find(&self, program: &Program, section: &BackendSection) -> Result<PathBuf, Failure> {
-        let word = section.program.as_deref().unwrap_or(program.name);
+        let word = program.word(section);
         let path = self.environment.get("PATH").map(String::as_str).unwrap_or_default();
         find(word, path).ok_or_else(|| {
             let (name, install) = (program.name, program.install);
@@ -139,36 +187,6 @@ impl Clis<'_> {
                 .hint(install)
                 .hint(format!("or name it in the settings: `[backends.{name}]` with `program = \"…\"`"))
         })
-    }
-
-    fn way(&self, program: &Program, section: &BackendSection) -> Result<Way, Failure> {
-        let name = program.name;
-        if let Some(wanted) = &section.provider {
-            let found = self.providers.iter().find(|provider| provider.name == *wanted);
-            return found.cloned().map(Way::Provider).ok_or_else(|| {
-                let message =
-                    format!("`[backends.{name}]` asks the provider `{wanted}`, which is not set up");
-                Failure::new(Exit::NoBackend, message).hint(format!("name it as `[providers.{wanted}]`"))
-            });
-        }
-        let of_kind = |kind: &ProviderKind| self.providers.iter().find(|provider| provider.kind == *kind);
-        if let Some(provider) = program.kinds.iter().find_map(of_kind) {
-            return Ok(Way::Provider(provider.clone()));
-        }
-        let login = self.login(program);
-        login.map(Way::Login).ok_or_else(|| {
-            let message = format!("`{name}` has no key and no login");
-            Failure::new(Exit::NoBackend, message)
-                .hint(format!("export {}=…", program.key))
-                .hint(format!("or log in once with `{name}`"))
-        })
-    }
-
-    fn login(&self, program: &Program) -> Option<PathBuf> {
-        let (variable, folder, file) = program.login;
-        let named = self.environment.get(variable).filter(|named| !named.is_empty()).map(PathBuf::from);
-        let folder = named.unwrap_or_else(|| self.folders.home.join(folder));
-        Some(folder.join(file)).filter(|file| file.is_file())
     }
 
     fn variables(&self, section: &BackendSection) -> BTreeMap<String, String> {

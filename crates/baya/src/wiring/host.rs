@@ -1,19 +1,21 @@
 //! The host of scripts: `baya.exec` and the checks of landings run behind the same walls as the tools of
-//! agents, with the same environment, which names no secret.
+//! agents, with the same environment, which names no secret; the policy is asked before.
 
-use super::bench::plain_environment;
+use super::confines::Confines;
 use crate::failure::Failure;
 use crate::folders::Folders;
-use baya_agents::program::{Launch, launch};
+use baya_agents::backend::{Action, Deed};
+use baya_agents::policy::{Gates, Place, Ruling};
+use baya_agents::program::{Launch, end_survivor, launch};
 use baya_agents::sandbox::{Profile, Sandbox};
+use baya_core::agent::AgentProcess;
 use baya_core::event::{Event, Recorded};
 use baya_core::ids::RunId;
 use baya_engine::git::{Git, Locks, Repository};
-use baya_engine::host_steps::{CommandRunner, LocalHost, Ran};
+use baya_engine::host_steps::{CommandRunner, LocalHost, Ran, StepGuard, Wish};
 use baya_engine::landing::{CheckEnd, CheckRunner};
 use baya_engine::workspace::GitWorktrees;
 use baya_engine::worktree::dirty;
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -33,30 +35,29 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 #[derive(Clone)]
 pub struct Walled {
     profile: Profile,
-    folders: Folders,
+    confines: Arc<Confines>,
     temporary: PathBuf,
-    environment: BTreeMap<String, String>,
-    applier: Vec<String>,
+    /// Where it is written down what is at work; no command sees it.
+    notes: PathBuf,
 }
 
 impl Walled {
-    pub fn new(profile: Profile, folders: &Folders, temporary: PathBuf) -> Result<Walled, Failure> {
-        let program = std::env::current_exe()
-            .map_err(|error| Failure::outside("cannot find our own program", error))?;
-        let applier = vec![program.display().to_string(), crate::SANDBOX_WORD.to_owned()];
-        let environment = plain_environment(own_environment().into_iter());
-        Ok(Walled { profile, folders: folders.clone(), temporary, environment, applier })
+    pub fn new(profile: Profile, confines: Arc<Confines>, state: &Path, run: &RunId) -> Walled {
+        let temporary = state.join("steps").join(run.as_str());
+        Walled { profile, confines, temporary, notes: notes(state, run) }
     }
 
     fn sandbox(&self, folder: &Path) -> Sandbox {
-        let mut sandbox = Sandbox::new(self.profile, folder, &self.temporary).with_home(&self.folders.home);
-        let hidden = [&self.folders.config, &self.folders.data];
-        sandbox.hidden.extend(hidden.into_iter().cloned());
-        // What is ours is no script's; the checkout of a landing stands in there.
-        sandbox.hidden.extend(["runs", "agents"].map(|name| self.folders.state.join(name)));
-        sandbox.environment.clone_from(&self.environment);
-        sandbox.applier.clone_from(&self.applier);
-        sandbox
+        self.confines.sandbox(self.profile, folder, &self.temporary)
+    }
+
+    /// Written down before it runs: if we are killed, the next process of ours ends it.
+    fn note(&self, process: &AgentProcess) -> PathBuf {
+        let note = self.notes.join(process.pid.to_string());
+        // One that is not written costs no more than a command that is not ended after a crash.
+        let _ = std::fs::create_dir_all(&self.notes);
+        let _ = std::fs::write(&note, serde_json::to_vec(process).unwrap_or_default());
+        note
     }
 
     /// `errors` is where the standard error goes; absent: to the standard output.
@@ -74,9 +75,13 @@ impl Walled {
                 .map(str::to_owned),
             None => ["sh", "-c", "{ eval \"$1\"; } 2>&1", "check", line].map(str::to_owned),
         };
-        let sandbox = self.sandbox(folder);
-        let words = Launch { argv: &words, environment: &self.environment, folder, sandbox: Some(&sandbox) };
+        let mut sandbox = self.sandbox(folder);
+        // What is on its way out goes on as long as the command does.
+        let _pass = self.confines.let_out(&mut sandbox)?;
+        let environment = &sandbox.environment;
+        let words = Launch { argv: &words, environment, folder, sandbox: Some(&sandbox) };
         let mut running = launch(&words).await.map_err(|error| error.to_string())?;
+        let note = self.note(running.process());
         running.begin().await;
         drop(running.take_stdin());
         let mut stdout = running.take_stdout();
@@ -107,6 +112,7 @@ impl Walled {
         if !ended.over {
             return Err("it cannot be ended: something it started withstands KILL".to_owned());
         }
+        let _ = std::fs::remove_file(note);
         Ok(Ran {
             code: status.as_ref().ok().and_then(|status| status.as_ref().ok()?.code()),
             stdout: String::from_utf8_lossy(&output.lock().unwrap_or_else(PoisonError::into_inner))
@@ -160,6 +166,26 @@ impl CheckRunner for Walled {
     }
 }
 
+fn notes(state: &Path, run: &RunId) -> PathBuf {
+    state.join("runs").join(run.as_str()).join("at-work")
+}
+
+/// Ends commands of a run that outlived the process of ours that had started them.
+pub async fn end_left(state: &Path, run: &RunId) {
+    let folder = notes(state, run);
+    let end = move || {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let note = std::fs::read(entry.path()).ok();
+            if let Some(process) = note.and_then(|note| serde_json::from_slice::<AgentProcess>(&note).ok()) {
+                end_survivor(&process);
+            }
+            let _ = std::fs::remove_file(entry.path());
+        }
+    };
+    // A task that breaks has ended nothing, as if there had been nothing to read.
+    let _ = tokio::task::spawn_blocking(end).await;
+}
+
 /// Git with the person's own environment.
 pub fn git() -> Git {
     Git::new(&own_environment().into_iter().collect())
@@ -170,30 +196,64 @@ pub fn logs(folders: &Folders, run: &RunId) -> PathBuf {
     folders.state.join("runs").join(run.as_str()).join("landing")
 }
 
+/// Policy and walls, for what scripts do themselves.
+struct Guard {
+    gates: Arc<Gates>,
+    walled: Arc<Walled>,
+    folder: PathBuf,
+}
+
+impl StepGuard for Guard {
+    fn may(&self, name: &str, wish: Wish<'_>) -> Result<(), String> {
+        let sandbox = self.walled.sandbox(&self.folder);
+        let (what, walls) = match wish {
+            Wish::Run(line) => (Deed::Command(line.to_owned()), Ok(())),
+            Wish::Read(path) => (Deed::Read(path.to_owned()), sandbox.may_read(path).map(drop)),
+            Wish::Write(path) => (Deed::Write(path.to_owned()), sandbox.may_write(path).map(drop)),
+        };
+        walls.map_err(|refusal| refusal.to_string())?;
+        let action = Action { tool: name.to_owned(), what };
+        let place = Place { folder: &sandbox.folder, home: &self.gates.home };
+        let judgement = self.gates.policy.judge(&action, place);
+        match judgement.ruling {
+            Ruling::Allow => Ok(()),
+            Ruling::Deny => Err(format!("the policy denies it: {}", judgement.why)),
+            Ruling::Ask => Err(format!(
+                "it needs a person's word ({}), and for what scripts do themselves nobody is asked; \
+                 hint: allow it in the policy",
+                judgement.why
+            )),
+        }
+    }
+}
+
+/// Behind which walls a run's host works, and under which policy.
+pub struct Bounds {
+    pub profile: Profile,
+    pub confines: Arc<Confines>,
+    pub gates: Arc<Gates>,
+}
+
 /// The host of one run; `past` is its journal so far.
-pub fn build(
-    run: &RunId,
-    profile: Profile,
-    folders: &Folders,
-    past: &[Recorded],
-) -> Result<LocalHost, Failure> {
-    let temporary = folders.state.join("steps").join(run.as_str());
-    let walled = Arc::new(Walled::new(profile, folders, temporary)?);
+pub fn build(run: &RunId, bounds: Bounds, folders: &Folders, past: &[Recorded]) -> LocalHost {
+    let walled = Arc::new(Walled::new(bounds.profile, bounds.confines, &folders.state, run));
     let landings = past.iter().filter_map(|recorded| match &recorded.event {
         Event::Landing { record } => Some(record.clone()),
         _ => None,
     });
-    Ok(LocalHost {
+    let guard = Guard { gates: bounds.gates, walled: walled.clone(), folder: folders.working.clone() };
+    LocalHost {
         run: run.clone(),
         folder: folders.working.clone(),
         state: folders.state.clone(),
         logs: logs(folders, run),
         git: git(),
         locks: Locks::new(&folders.state),
+        guard: Arc::new(guard),
         commands: walled.clone(),
         checks: walled,
         landings: Mutex::new(landings.collect()),
-    })
+    }
 }
 
 /// Where the agents of a run work; `base` is where their worktrees start.

@@ -114,6 +114,16 @@ fn c61_a_command_that_was_at_work_when_we_died_is_told_as_unknown() {
 }
 
 #[test]
+fn c70_an_agent_without_a_worktree_is_not_started_elsewhere() {
+    let baya = Baya::new();
+    std::fs::create_dir(baya.work().join(".git")).expect("a folder");
+    script(&baya, "{ isolation: 'worktree' }");
+    let model = FakeModel::start(&rules(json!([{"text": "done"}])));
+    with_model(&baya, &model, "run w.js").run().exits(3).says("no worktree: ");
+    assert!(model.received().is_empty());
+}
+
+#[test]
 fn c27_agents_are_listed_with_origin_and_effective_tools() {
     let baya = Baya::new();
     baya.write(

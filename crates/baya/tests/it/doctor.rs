@@ -44,7 +44,8 @@ fn without_a_model_no_run_starts_and_what_helps_is_said() {
         "no provider found",
         "hint: export ANTHROPIC_API_KEY=…",
         "  off  openai            `OPENAI_API_KEY` is not set: export OPENAI_API_KEY=…",
-        "  off  claude            not found on `PATH`",
+        "  off  claude            not found on `PATH`: npm install -g @anthropic-ai/claude-code",
+        "  off  qwen              not found on `PATH`: npm install -g @qwen-code/qwen-code",
         "  ok   simulated ",
         "no run could start",
     ] {
@@ -99,13 +100,51 @@ fn programs_are_told_with_version_backend_and_their_way_to_a_model() {
     let call = || doctor(&baya, "--json");
     check(call(), "codex", "warn", "export OPENAI_API_KEY=…");
     check(call().env("OPENAI_API_KEY", "k"), "codex", "ok", "codex-cli 1.2.3");
-    check(call().env("OPENAI_API_KEY", "k"), "codex", "ok", "asks `openai` through the gateway");
+    check(call().env("OPENAI_API_KEY", "k"), "codex", "ok", "asks `openai-responses` through the gateway");
     check(call().env("ANTHROPIC_API_KEY", "k"), "codex", "warn", "`--backend codex`");
     std::fs::create_dir(baya.home().join(".codex")).expect("a folder");
     std::fs::write(baya.home().join(".codex/auth.json"), "not for anybody's eyes").expect("a file");
     let output = check(call(), "codex", "ok", "its own login");
     assert!(!output.stdout.contains("anybody's eyes"));
     check(call(), "opencode", "warn", "`--version` failed: exit status: 3");
+}
+
+/// What a script needs to try every backend that works here: its name, and whom it asks.
+#[test]
+fn backends_that_work_are_named_with_whom_they_ask() {
+    let baya = Baya::new();
+    program(&baya, "codex", "#!/bin/sh\necho codex-cli 1.2.3\n");
+    program(&baya, "opencode", "#!/bin/sh\necho 1.0\n");
+    program(&baya, "gemini", "#!/bin/sh\necho 1.0\n");
+    program(&baya, "ours", "#!/bin/sh\necho 1.0\n");
+    let named = |call: Call<'_>| -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let lines = call.run().json_lines();
+        let with = lines.iter().filter(|line| line.get("backend").is_some());
+        with.map(|line| (text(&line["backend"]), text(&line["asks"]))).collect()
+    };
+    assert_eq!(named(doctor(&baya, "--json")), []);
+    let openai = "http://127.0.0.1:9/v1";
+    let call = || doctor(&baya, "--json").env("OPENAI_API_KEY", "k").env("OPENAI_BASE_URL", openai);
+    let expected = ["openai", "codex", "acp:opencode"].map(|name| (name.to_owned(), openai.to_owned()));
+    assert_eq!(named(call()), expected, "gemini has a login at most, and not in this sandbox");
+    let folder = baya.home().join(".config/baya");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let settings =
+        "sandbox = \"full\"\n[acp.ours]\nargv = [\"ours\"]\n[backends.codex]\nprogram = \"./bin/nobody\"\n";
+    std::fs::write(folder.join("config.toml"), settings).expect("settings");
+    let names: Vec<String> = named(call()).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["openai", "acp:gemini", "acp:opencode", "acp:ours"]);
+}
+
+#[test]
+fn best_effort_is_told() {
+    let baya = Baya::new();
+    let folder = baya.home().join(".config/baya");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("config.toml"), "sandbox = \"best-effort\"\n").expect("settings");
+    let call = doctor(&baya, "--json").env("ANTHROPIC_API_KEY", "k");
+    check(call, "profile", "ok", "`workspace, best-effort`");
 }
 
 #[test]

@@ -86,8 +86,8 @@ exec 2>/dev/null
 for pid in $(cat pids); do
   grep -q '^State:.[^ZX]' "/proc/$pid/status" && echo "$pid" >> overlap
 done
-echo "$$" >> pids
 trap 'echo TERM >> terms' TERM
+echo "$$" >> pids
 read -r prompt
 if [ "$(wc -l < pids)" -eq 1 ]; then
   while :; do sleep 1; done
@@ -166,4 +166,40 @@ fn c61_a_survivor_is_not_forgotten_by_a_resume_that_is_killed() {
     second.kill();
     assert!(survivor.runs(), "it withstands a TERM");
     check_resumed(&baya, &survivor);
+}
+
+/// An agent of the Agent Client Protocol that answers at once, and that neither a TERM nor the end of its
+/// input ends.
+const STUBBORN: &str = r#"
+echo $$ >> stubborn
+trap '' TERM
+while read -r line; do
+  id=$(printf '%s' "$line" | sed 's/.*"id":\("[^"]*"\|[0-9]*\).*/\1/')
+  case $line in
+    *'"initialize"'*) result='{"protocolVersion":1,"agentCapabilities":{}}' ;;
+    *'"session/new"'*) result='{"sessionId":"s"}' ;;
+    *'"session/prompt"'*)
+      update='{"sessionUpdate":"agent_message_chunk","content":{"type":"text","text":"said"}}'
+      echo '{"jsonrpc":"2.0","method":"session/update","params":{"sessionId":"s","update":'"$update"'}}'
+      result='{"stopReason":"end_turn"}' ;;
+    *) continue ;;
+  esac
+  echo '{"jsonrpc":"2.0","id":'"$id"',"result":'"$result"'}'
+done
+while :; do sleep 1; done
+"#;
+
+#[test]
+fn c61_a_process_that_waited_for_its_next_agent_is_ended_too() {
+    let baya = home_of_worker();
+    baya.write("stubborn.sh", STUBBORN);
+    baya.write("baya.toml", "[commands.worker]\nargv = [\"/bin/sh\", \"worker.sh\"]\n\n[acp.stubborn]\nargv = [\"/bin/sh\", \"stubborn.sh\"]\n");
+    let body = "const said = await agent('one', { backend: 'acp:stubborn' })\nreturn `${said}, ${await agent('work')}`";
+    baya.write("x.js", &format!("export const meta = {{ name: 'x', description: 'd' }}\n{body}\n"));
+    let worker = leave_survivor(&baya);
+    let idle = Survivor(read(&baya, "stubborn").trim().parse().expect("a pid"));
+    assert!(idle.runs(), "the end of its input does not end it");
+    baya.line("resume last").run().exits(0).prints("said, did work\n");
+    assert!(!idle.runs() && !worker.runs(), "both are ended");
+    assert_eq!(lines(&baya, "stubborn"), 1, "and nothing is asked again");
 }

@@ -32,15 +32,59 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     ("baya answer RUN", "baya answer \"$LIVE\" 2>&1 | grep 'no question waits'"),
     ("baya policy check CMD…", "baya policy check git push | grep allow"),
+    ("baya work RUN", WORK),
+    (
+        "baya land RUN [--check CMD] [--into BRANCH]",
+        "cd shop && baya land last --check 'grep -q hello new.txt' --into kept && git show kept:new.txt | grep hello",
+    ),
     ("baya stop RUN", "baya stop \"$LIVE\" && baya show \"$LIVE\" | grep -i stopped"),
     ("baya run … --detach", "baya run examples/tour.js --backend simulated --detach | grep '^wf_'"),
+    ("baya gc [--dry-run] [--yes]", "baya gc --dry-run 2>&1 | grep 'has landed'"),
     ("baya doctor [--online] [--json]", "baya doctor --online | grep 'a run could start'"),
     ("baya fake-model --rules FILE", FAKE_MODEL),
+    ("baya gateway [--record DIR] [--replay DIR]", GATEWAY),
     ("baya completions SHELL", "baya completions bash | grep fake-model"),
 ];
 
 const FAKE_MODEL: &str = "baya fake-model --rules rules.json > fake.out &
     until grep -q ANTHROPIC_BASE_URL fake.out; do sleep 0.02; done; kill $!; wait $!";
+
+/// An agent that writes a file, in a repository of its own.
+const WORK: &str = "mkdir -p shop ~/.config/baya && cd shop && git init -q . && git branch -m main
+    git -c user.name=t -c user.email=t@t commit -q --allow-empty -m shop && git branch kept
+    printf '[commands.writer]\nargv = [\"sh\", \"-c\", \"cat > new.txt\"]\n' > ~/.config/baya/config.toml
+    echo \"export const meta = { name: 'w', description: 'd' }
+        return await agent('hello', { isolation: 'worktree' })\" > w.js
+    baya run w.js --backend writer && baya work last | grep 'not landed'";
+
+const GATEWAY: &str = "baya gateway --record tape > gateway.out 2> gateway.err &
+    until grep -q OPENAI_BASE_URL gateway.out; do sleep 0.02; done; kill $!; wait $!";
+
+/// The backends of the table, by the beginning of their cells, each with tests that run them.
+const BACKENDS: &[(&str, &[&str])] = &[
+    ("`anthropic`, `openai`, `openai-responses`, `gemini`, `openrouter`", &PROVIDERS),
+    (
+        "`[providers.NAME]`",
+        &["the_providers_of_the_readme_are_asked", "providers_of_the_settings_are_looked_at"],
+    ),
+    ("`ollama`", &["review_runs_on_an_ollama_that_is_found"]),
+    (
+        "`codex`",
+        &["codex_fixes_three_failing_tests", "c29_what_codex_cannot_be_held_to_is_refused_at_the_call"],
+    ),
+    ("`claude`", &["c20_claude_is_told_its_task_and_its_limits_and_finds_no_key"]),
+    ("`acp:opencode`, `acp:codex-acp`", &["opencode_fixes_three_failing_tests", "each_reviews_a_text"]),
+    ("`[commands.NAME]`", &["a_program_reads_the_prompt_and_its_output_is_the_answer"]),
+    ("`simulated`", &["every_shell_block_of_the_readme_runs"]),
+];
+
+const PROVIDERS: [&str; 5] = [
+    "review_runs_on_anthropic_messages",
+    "review_runs_on_openai_chat",
+    "review_runs_on_openai_responses",
+    "review_runs_on_gemini",
+    "c22_a_text_answer_comes_back_untrimmed_on_every_wire",
+];
 
 /// The exit codes of the table, each with the test that proves it.
 const EXIT_CODES: &[(&str, &str)] = &[
@@ -210,6 +254,32 @@ fn every_exit_code_of_the_readme_has_a_test() {
     let known: BTreeSet<&str> = proven.chain(EXIT_CODES_RESERVED.iter().copied()).collect();
     let listed = table("exit code");
     assert_eq!(listed.iter().map(String::as_str).collect::<BTreeSet<_>>(), known);
+}
+
+#[test]
+fn every_backend_of_the_readme_has_a_test() {
+    let crates = root().join("crates");
+    let tests = ["baya", "baya-agents"].map(|name| sources(&crates.join(name).join("tests/it"))).concat();
+    let text = readme();
+    let rows = text.lines().skip_while(|line| !line.starts_with("| backend |")).skip(2);
+    let rows: Vec<&str> = rows.map_while(|row| row.strip_prefix("| ")).collect();
+    assert_eq!(rows.len(), BACKENDS.len(), "{rows:?}");
+    for (row, (backend, names)) in rows.iter().zip(BACKENDS) {
+        assert!(row.starts_with(backend), "{row} is not about {backend}");
+        for name in *names {
+            assert!(tests.contains(&format!("fn {name}()")), "{backend}: there is no test `{name}`");
+        }
+    }
+}
+
+/// All files below a folder, as one text.
+fn sources(folder: &Path) -> String {
+    let entries = std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
+    let text = |path: PathBuf| match path.is_dir() {
+        true => sources(&path),
+        false => std::fs::read_to_string(path).unwrap_or_default(),
+    };
+    entries.map(text).collect()
 }
 
 /// The settings it shows are read and mean what their comments say.

@@ -29,6 +29,8 @@ const OPENCODE: Agent = Agent {
     command: |line| json!({"name": "bash", "input": {"command": line, "description": "work"}}),
 };
 
+const CODEX_ACP: Agent = Agent { backend: "acp:codex-acp", program: "codex-acp", ..CODEX };
+
 /// One that neither knows: models they know are offered other tools.
 const MODEL: &str = "test-model";
 
@@ -203,8 +205,8 @@ fn codex_fixes_three_failing_tests() {
 }
 
 #[test]
-fn both_review_a_text() {
-    for agent in [&CODEX, &OPENCODE] {
+fn each_reviews_a_text() {
+    for agent in [&CODEX, &CODEX_ACP, &OPENCODE] {
         if !agent.is_here() {
             continue;
         }

@@ -82,6 +82,27 @@ async fn a_request_may_not_ask_for_more_than_there_is_room_for() {
 }
 
 #[tokio::test]
+async fn c29_the_longest_answer_of_an_agent_is_asked_for_in_each_request() {
+    for (dialect, name) in [
+        (Dialect::Anthropic, "max_tokens"),
+        (Dialect::OpenAiChat, "max_completion_tokens"),
+        (Dialect::OpenAiResponses, "max_output_tokens"),
+    ] {
+        let server = server([small_answer(dialect), small_answer(dialect)]).await;
+        let gateway = gateway_to(&server.address).await;
+        // What is left of a cap may be less; here it is after the first answer.
+        let admitted = Admission { answer_tokens_max: Some(60), tokens_max: Some(65), ..admission(dialect) };
+        let grant = gateway.admit(admitted);
+        for _ in 0..2 {
+            assert_eq!(ask(&grant, dialect, &body(dialect, "p", false)).await.status, 200);
+        }
+        let asked: Vec<Value> =
+            server.requests().into_iter().map(|request| request.body[name].clone()).collect();
+        assert_eq!(asked, [json!(60), json!(58)], "{dialect:?}");
+    }
+}
+
+#[tokio::test]
 async fn thinking_that_has_no_room_left_is_off() {
     let dialect = Dialect::Anthropic;
     let server = server([small_answer(dialect)]).await;

@@ -60,6 +60,80 @@ async fn a_limit_that_lasts_is_not_waited_for() {
     assert_eq!(failure.kind, CauseKind::Credit);
     assert!(failure.retry_at_ms.is_some(), "so that the run can wake up by itself");
     assert_eq!(server.requests().len(), 1);
+    // Nor does another agent have to find it out.
+    let other = gateway.admit(admission(dialect));
+    let got = ask(&other, dialect, &body(dialect, "p", false)).await;
+    assert_eq!(got.status, 400, "no client tries that again");
+    assert!(got.error(dialect).contains("limit"), "{got:?}");
+    let told = other.finish();
+    assert_eq!((told.requests, told.last_failure), (0, Some(failure)));
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn how_long_a_pause_is_waited_for_is_the_governors_to_say() {
+    let dialect = Dialect::OpenAiChat;
+    let server = server([refused(429, "slow down").header("retry-after", "3")]).await;
+    let wait_in_place = Duration::from_secs(2);
+    let governor = Governor::new(GovernorSettings { wait_in_place, ..GovernorSettings::default() });
+    let config = GatewayConfig { providers: providers(&server.address), governor, tape: Tape::None };
+    let gateway = Gateway::start(config).await.expect("a gateway");
+    let grant = gateway.admit(admission(dialect));
+    assert_eq!(ask(&grant, dialect, &body(dialect, "p", false)).await.status, 429);
+    assert!(grant.finish().last_failure.expect("a failure").retry_at_ms.is_some());
+}
+
+/// Refuses `one` eight times, each time after it has served another `two`.
+async fn crowded() -> String {
+    let (news, _) = tokio::sync::watch::channel((0_u32, 0_u32));
+    let handler = move |body: String| {
+        let news = news.clone();
+        async move {
+            let mut heard = news.subscribe();
+            if body.contains("two") {
+                let refused = heard.borrow().0;
+                news.send_modify(|(_, came)| *came += 1);
+                // Held until the other one is refused, or in.
+                let _ = heard.wait_for(|(now, _)| *now > refused).await;
+                return (axum::http::StatusCode::OK, SERVED);
+            }
+            let _ = heard.wait_for(|(refused, came)| came > refused).await;
+            news.send_modify(|(refused, _)| *refused += 1);
+            match news.borrow().0 {
+                ..=8 => (axum::http::StatusCode::TOO_MANY_REQUESTS, r#"{"error": {"message": "busy"}}"#),
+                _ => (axum::http::StatusCode::OK, SERVED),
+            }
+        }
+    };
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let router = axum::Router::new().fallback(handler);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}")
+}
+
+const SERVED: &str = r#"{"model": "m", "choices": [{"message": {"content": "x"}}],
+    "usage": {"prompt_tokens": 3, "completion_tokens": 4}}"#;
+
+#[tokio::test]
+async fn a_provider_that_serves_others_meanwhile_is_asked_for_as_long_as_it_takes() {
+    let dialect = Dialect::OpenAiChat;
+    let gateway = gateway_to(&crowded().await).await;
+    let agent = |number| Admission { agent: Some(AgentNumber(number)), ..admission(dialect) };
+    let (one, two) = (gateway.admit(agent(1)), gateway.admit(agent(2)));
+    let (first, second) = (body(dialect, "one", false), body(dialect, "two", false));
+    let others = async {
+        loop {
+            ask(&two, dialect, &second).await;
+        }
+    };
+    let got = tokio::select! {
+        got = ask(&one, dialect, &first) => got,
+        () = others => unreachable!("it goes on"),
+        () = tokio::time::sleep(Duration::from_secs(30)) => panic!("never"),
+    };
+    assert_eq!(got.status, 200, "{got:?}");
+    assert_eq!(one.finish().requests, 9);
 }
 
 #[tokio::test]

@@ -197,10 +197,21 @@ async fn every_attempt_is_refused() {
             );
             continue;
         }
-        for profile in [Profile::Workspace, Profile::ReadOnly] {
+        type Policy = fn(&Place) -> Sandbox;
+        let policies: [(&str, Policy); 3] = [
+            ("workspace", |place| place.sandbox(Profile::Workspace)),
+            ("read-only", |place| place.sandbox(Profile::ReadOnly)),
+            ("quarantine", |place| {
+                let (program, mut sandbox) = (env!("CARGO_BIN_EXE_sandbox"), place.sandbox(Profile::Full));
+                sandbox = sandbox.quarantined();
+                sandbox.let_read(&[program.into()]);
+                sandbox
+            }),
+        ];
+        for (profile, policy) in policies {
             let target = Target::new();
-            let (status, said) = target.attempt(&target.place.sandbox(profile), words).await;
-            assert_eq!(status, Some(1), "{name}, {profile:?}: {said}");
+            let (status, said) = target.attempt(&policy(&target.place), words).await;
+            assert_eq!(status, Some(1), "{name}, {profile}: {said}");
         }
         refused += 1;
     }

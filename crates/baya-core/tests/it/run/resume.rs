@@ -161,9 +161,23 @@ fn c61_a_run_knows_the_survivors_of_a_dead_driver_until_it_is_resumed() {
     let mut hand = Hand::new();
     hand.step(0, vec![agent(1, "a")]);
     assert_eq!(hand.run.survivors(), []);
-    let process = baya_core::agent::AgentProcess { pid: 77, started: 5, boot: "b".to_owned(), mark: None };
-    hand.input(Input::AgentProcessStarted { agent: AgentNumber(1), attempt: 1, process: process.clone() });
+    let boot = || "b".to_owned();
+    let process =
+        baya_core::agent::AgentProcess { pid: 77, started: 5, boot: boot(), mark: None, kept: false };
+    let started = |agent, process: &baya_core::agent::AgentProcess| Input::AgentProcessStarted {
+        agent: AgentNumber(agent),
+        attempt: 1,
+        process: process.clone(),
+    };
+    hand.input(started(1, &process));
     assert_eq!(Run::load(&hand.journal).survivors(), [process]);
+    // One that serves several agents is there when they are finished.
+    let shared = baya_core::agent::AgentProcess { pid: 78, started: 6, boot: boot(), mark: None, kept: true };
+    hand.input(started(1, &shared));
+    hand.answer(1, "done");
+    hand.step(0, vec![agent(2, "b")]);
+    hand.input(started(2, &shared));
+    assert_eq!(Run::load(&hand.journal).survivors(), [shared]);
     let resumed = Hand::resumed(&hand.journal, Resumption::default());
     assert_eq!(resumed.run.survivors(), []);
 }

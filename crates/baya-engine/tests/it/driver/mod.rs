@@ -231,7 +231,7 @@ async fn c61_survivors_are_ended_before_a_new_driver_writes_anything() {
     let mut events = run.events();
     let started = events.iter().position(|r| matches!(r.event, Event::AgentStarted { .. })).unwrap();
     events.truncate(started + 1);
-    let process = AgentProcess { pid: 77, started: 5, boot: "b".to_owned(), mark: None };
+    let process = AgentProcess { pid: 77, started: 5, boot: "b".to_owned(), mark: None, kept: false };
     let event = Event::AgentProcessStarted { agent: AgentNumber(1), attempt: 1, process: process.clone() };
     let (seq, at_ms) = (events.len() as u64 + 1, events[started].at_ms);
     events.push(Recorded { seq, at_ms, event });

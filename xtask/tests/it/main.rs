@@ -1,0 +1,3 @@
+//! The chores as a person calls them.
+
+mod live;
