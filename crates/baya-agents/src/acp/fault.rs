@@ -22,6 +22,12 @@ pub(super) enum Fault {
     Stalled {
         after_ms: u64,
     },
+    /// All the time it may take is over.
+    TookTooLong {
+        after_ms: u64,
+    },
+    /// Something of it waits for a terminal.
+    AtTerminal,
     /// A request got no answer.
     Unanswered(Unanswered),
     /// Its turn ended otherwise than by an answer.
@@ -65,6 +71,8 @@ impl Fault {
             | Fault::NoPlace(_)
             | Fault::SlowStart { .. }
             | Fault::Stalled { .. }
+            | Fault::TookTooLong { .. }
+            | Fault::AtTerminal
             | Fault::Unanswered(_)
             | Fault::TooMuch { .. } => true,
         }
@@ -89,6 +97,16 @@ impl Fault {
             Fault::Stalled { after_ms } => {
                 let said = format!("`{name}` did nothing for {after_ms} ms{}", scene.said());
                 AttemptEnd::Failed(Cause::new(CauseKind::Stalled, said).hint("raise `stallMs`"))
+            }
+            Fault::TookTooLong { after_ms } => {
+                let said = format!("`{name}` had no result after {after_ms} ms{}", scene.said());
+                let cause = Cause::new(CauseKind::Timeout, said);
+                AttemptEnd::Failed(cause.hint("`timeoutMs` of the call sets the time"))
+            }
+            Fault::AtTerminal => {
+                let said = format!("`{name}` asks at the terminal, and agents have none{}", scene.said());
+                let hint = format!("run `{name}` once by hand and answer it, then resume the run");
+                AttemptEnd::Unusable(Cause::new(CauseKind::Program, said).hint(hint))
             }
             Fault::Unanswered(why) => unanswered(why, scene),
             Fault::Stopped(stop) => stopped(stop, name),

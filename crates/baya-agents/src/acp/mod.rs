@@ -36,6 +36,7 @@ use crate::sandbox::Profile;
 use baya_core::agent::{
     AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind, Effort, Progress, Wait,
 };
+use baya_core::limits::AGENT_WALL_MS_MAX;
 use baya_core::schema::Schema;
 use baya_core::turn::TurnRecord;
 use conversation::Conversation;
@@ -91,7 +92,7 @@ impl AcpBackend {
     }
 
     async fn attempt(&self, task: &AgentTask, attempt: &Attempt) -> AttemptReport {
-        let mut ledger = Ledger::default();
+        let (mut ledger, began) = (Ledger::default(), tokio::time::Instant::now());
         let plan = match self.plan(task, &mut ledger) {
             Ok(plan) => plan,
             Err(end) => return ledger.into_report(end),
@@ -103,7 +104,15 @@ impl AcpBackend {
                 return ledger.into_report(explain(fault, broken.as_ref(), &self.config));
             }
         };
-        let answered = self.work(&plan, task, attempt, &mut process, &mut ledger).await;
+        let (pid, wall) = (process.process().pid, task.options.timeout_ms.unwrap_or(AGENT_WALL_MS_MAX));
+        let answered = tokio::select! {
+            biased;
+            answered = self.work(&plan, task, attempt, &mut process, &mut ledger) => answered,
+            () = program::asks_at_terminal(pid) => Err(Fault::AtTerminal),
+            () = tokio::time::sleep_until(began + Duration::from_millis(wall)) => {
+                Err(Fault::TookTooLong { after_ms: wall })
+            }
+        };
         if let Some(grant) = &process.grant {
             ledger.close(grant);
         }
@@ -183,6 +192,8 @@ impl AcpBackend {
             model: plan.chosen.as_ref().map(|chosen| chosen.model.clone()),
         };
         let admission = self.admission(plan, task);
+        // Also for a process that waits: it would ask one that is gone.
+        let gateway = self.gateway().await.map_err(|fault| (fault, None))?;
         let earlier = self.earlier(task);
         let waiting = match &earlier {
             Some(earlier) => self.pool.take_with(&earlier.private, &made_for),
@@ -197,7 +208,6 @@ impl AcpBackend {
             }
             return Ok(heard_by(process, attempt));
         }
-        let gateway = self.gateway().await.map_err(|fault| (fault, None))?;
         let grant = gateway.as_ref().map(|gateway| gateway.admit(admission));
         let port = gateway.map(|gateway| gateway.port());
         let models = plan.chosen.as_ref().zip(grant.as_ref()).map(|(chosen, grant)| Models {
@@ -216,7 +226,11 @@ impl AcpBackend {
     async fn gateway(&self) -> Result<Option<Arc<Gateway>>, Fault> {
         match &self.config.gateway {
             None => Ok(None),
-            Some(open) => open().await.map(Some).map_err(Fault::NoPlace),
+            Some(open) => {
+                let gateway = open().await.map_err(Fault::NoPlace)?;
+                gateway.check().map_err(Fault::Model)?;
+                Ok(Some(gateway))
+            }
         }
     }
 

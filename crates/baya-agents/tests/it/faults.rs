@@ -4,7 +4,7 @@
 use crate::attempts::{attempt, task};
 use crate::command::written;
 use crate::standin::{Kind, Stage, no_rules};
-use baya_core::agent::{AgentOptions, Answer, AttemptEnd};
+use baya_core::agent::{AgentOptions, Answer, AttemptEnd, CauseKind};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -37,7 +37,7 @@ fn bad_ends() -> Vec<Fault> {
             "say \"$SESSION\"; say \"$TOOL\"; kill -KILL $$",
             NONE,
             Failed(&["Program", "`NAME` was ended by signal 9"]),
-            Failed(&["Program", "`prog` was killed from outside (SIGKILL)", "--concurrency"]),
+            Failed(&["Program", "signal 9"]),
         ),
         (
             "returns garbage",
@@ -241,6 +241,20 @@ async fn a_program_that_is_not_there_is_told_before_anything_is_done() {
         let AttemptEnd::Unusable(cause) = &report.end else { panic!("{report:?}") };
         assert!(cause.message.contains("there is no program `/no/such/program`"), "{}", cause.message);
         assert!(cause.hint.as_ref().is_some_and(|hint| hint.contains("npm install")), "{cause:?}");
+        assert!(told.processes.lock().expect("lock").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn with_a_gateway_that_is_gone_no_program_is_started() {
+    for kind in [Kind::Codex, Kind::Claude] {
+        let stage = Stage::new(no_rules()).await;
+        let backend = stage.backend(kind, stage.program(kind, GOOD));
+        stage.gateway.stop().await;
+        let (report, told) = stage.run(&*backend, AgentOptions::default()).await;
+        let AttemptEnd::Unusable(cause) = &report.end else { panic!("{report:?}") };
+        assert_eq!(cause.kind, CauseKind::ProviderDown, "{cause:?}");
+        assert!(cause.message.contains("has stopped") && cause.hint.is_some(), "{cause:?}");
         assert!(told.processes.lock().expect("lock").is_empty());
     }
 }

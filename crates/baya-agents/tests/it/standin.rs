@@ -78,7 +78,7 @@ fn claude_lines() -> [Value; 5] {
 /// Where program agents work.
 pub struct Stage {
     root: TempDir,
-    gateway: Arc<Gateway>,
+    pub gateway: Arc<Gateway>,
     /// Whoever answers behind the gateway.
     pub model: Handle,
 }

@@ -15,7 +15,7 @@ use crate::wiring::confines::Confines;
 use crate::wiring::gateway::{self, LazyGateway};
 use crate::wiring::limits::LimitsFile;
 use crate::wiring::{acp, bench, commands, outside};
-use baya_agents::acp::PREFIX;
+use baya_agents::acp::{PREFIX, PRESETS};
 use baya_agents::admission::Slots;
 use baya_agents::agent_types::{self, AgentType, AgentTypes};
 use baya_agents::api::{
@@ -34,7 +34,7 @@ use baya_core::event::Surroundings;
 use baya_core::run::options::only_looks;
 use baya_core::simulate::Rules;
 use baya_core::taint::TaintUse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -308,10 +308,18 @@ pub fn read_rules(path: Option<&Path>) -> Result<Rules, Failure> {
 fn none_usable(error: &SelectError, by_name: &ByName) -> Failure {
     let failure = match error {
         SelectError::Unknown { name, known } => {
-            let all: Vec<&str> = known.iter().chain(by_name.keys()).map(String::as_str).collect();
+            let mut all = known.clone();
+            all.extend(by_name.keys().cloned().chain(clis::names().map(str::to_owned)));
+            all.extend(PRESETS.iter().map(|preset| format!("{PREFIX}{}", preset.name)));
+            let mut seen = BTreeSet::new();
+            all.retain(|name| seen.insert(name.clone()));
+            let all: Vec<&str> = all.iter().map(String::as_str).collect();
+            let is_agent = |known: &&&str| known.strip_prefix(PREFIX) == Some(name);
+            let meant = all.iter().find(is_agent).map(|known| format!("did you mean `{known}`?"));
             return Failure::usage(format!("there is no backend `{name}`"))
-                .hint_if_some(near::did_you_mean(name, all.iter().copied()))
-                .hint(format!("there is {}", near::listed(all, 20)));
+                .hint_if_some(meant.or_else(|| near::did_you_mean(name, all.iter().copied())))
+                .hint(format!("there is {}", near::listed(all, 30)))
+                .hint(format!("any other program: `[commands.{name}]` with `argv` in the settings"));
         }
         SelectError::NoKey { .. }
         | SelectError::NoAddress { .. }

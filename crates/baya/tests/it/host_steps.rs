@@ -35,9 +35,13 @@ fn check_refused(baya: &Baya, step: &str, flags: &[&str], parts: &[&str]) {
 
 #[test]
 fn c10_exec_tells_code_outputs_and_time_out() {
-    let ran = |code: Value, stdout, stderr, late| {
-        let said = json!({"code": code, "stdout": stdout, "stderr": stderr, "timedOut": late});
-        said
+    let ran = |code, stdout, stderr, late| {
+        Value::from_iter([
+            ("code", code),
+            ("stdout", json!(stdout)),
+            ("stderr", json!(stderr)),
+            ("timedOut", json!(late)),
+        ])
     };
     check("return baya.exec('echo out; echo err >&2; exit 3')", &ran(json!(3), "out\n", "err\n", false));
     let slow = "return baya.exec('echo begun; sleep 600', {timeoutMs: 300})";

@@ -193,7 +193,10 @@ while :; do sleep 1; done
 fn c61_a_process_that_waited_for_its_next_agent_is_ended_too() {
     let baya = home_of_worker();
     baya.write("stubborn.sh", STUBBORN);
-    baya.write("baya.toml", "[commands.worker]\nargv = [\"/bin/sh\", \"worker.sh\"]\n\n[acp.stubborn]\nargv = [\"/bin/sh\", \"stubborn.sh\"]\n");
+    let argv = |file: &str| format!("argv = [\"/bin/sh\", \"{file}\"]\n");
+    let sections = [("commands.worker", "worker.sh"), ("acp.stubborn", "stubborn.sh")];
+    let settings = sections.map(|(name, file)| format!("[{name}]\n{}\n", argv(file)));
+    baya.write("baya.toml", &settings.concat());
     let body = "const said = await agent('one', { backend: 'acp:stubborn' })\nreturn `${said}, ${await agent('work')}`";
     baya.write("x.js", &format!("export const meta = {{ name: 'x', description: 'd' }}\n{body}\n"));
     let worker = leave_survivor(&baya);

@@ -21,6 +21,7 @@ mod killed_children;
 mod killed_process;
 mod land;
 mod lease;
+mod migrate;
 mod policy;
 mod pool;
 mod providers;

@@ -66,6 +66,11 @@ fn backends_and_rules_that_are_not_there_are_refused() {
         2,
         &["there is no backend `simluated`", "did you mean `simulated`?"],
     );
+    check(
+        "run ok.js --backend opencode",
+        2,
+        &["did you mean `acp:opencode`?", "`codex`", "[commands.opencode]"],
+    );
     check("run ok.js --backend anthropic", 6, &["ANTHROPIC_API_KEY"]);
     check("run ok.js --backend simulated --rules gone.json", 2, &["cannot read `gone.json`", "no such file"]);
     check("run ok.js --backend simulated --rules list.json", 2, &["rules `list.json`"]);

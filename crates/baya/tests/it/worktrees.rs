@@ -49,13 +49,15 @@ fn c70_base_of_a_call_is_where_its_worktree_starts() {
 
 #[test]
 fn c71_an_unchanged_worktree_goes_with_its_branch() {
-    let baya = repository(&one_commit(), "echo x > ignored.log; printf nothing");
+    let baya = repository(&one_commit(), "echo x > ignored.log; echo \"$1\" > \"$NOTES/prompt\"");
     let ended = run(&baya, "return (await agent('look', {isolation: 'worktree', work: true})).work").exits(0);
     let work = &ended.run_ended()["result"];
     assert_eq!((&work["changed"], &work["filesChanged"]), (&json!(false), &json!(0)));
     assert_eq!(worktrees(&baya), 0);
     let refs = git(&baya, &["for-each-ref", "--format=%(refname)"]);
     assert_eq!(refs, "refs/heads/main", "no branch and no ref for nothing");
+    let told = noted(&baya, "prompt").join("\n");
+    assert!(told.starts_with("look\n") && told.contains("do not read or change anything there"), "{told}");
 }
 
 #[test]

@@ -159,6 +159,15 @@ impl Agent {
             "flood" => loop {
                 self.raw(what.as_str().unwrap_or_default().repeat(4096).as_bytes());
             },
+            "trickle" => loop {
+                self.text(".", None);
+                std::thread::sleep(Duration::from_millis(20));
+            },
+            // As the kernel does with whoever reads a terminal that is not its own.
+            "terminal" => {
+                let pid = std::process::id().to_string();
+                Command::new("kill").args(["-TTIN", &pid]).status().expect("kill");
+            }
             "daemon" => self.daemon(what.as_str().unwrap_or_default()),
             other => panic!("no step `{other}`"),
         }

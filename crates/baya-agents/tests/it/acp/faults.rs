@@ -111,6 +111,20 @@ async fn an_agent_that_waits_for_ever_is_given_up() {
 }
 
 #[tokio::test]
+async fn an_agent_that_trickles_is_given_up_when_its_time_is_over() {
+    let options = AgentOptions { timeout_ms: Some(700), ..AgentOptions::default() };
+    let words =
+        ["failed Timeout `acp:stand-in` had no result after 700 ms", "`timeoutMs` of the call sets the time"];
+    check("trickles", turn(json!([{"trickle": 1}])), &crate::attempts::task("p", options), &words).await;
+}
+
+#[tokio::test]
+async fn an_agent_that_asks_at_the_terminal_parks_the_run() {
+    let words = ["unusable Program `acp:stand-in` asks at the terminal", "once by hand"];
+    check("asks", turn(json!([{"text": "half"}, {"terminal": 1}, {"hang": 1}])), &task(), &words).await;
+}
+
+#[tokio::test]
 async fn an_agent_that_no_agent_can_use_parks_the_run() {
     let rows: [(&str, Value, &[&str]); 2] = [
         (

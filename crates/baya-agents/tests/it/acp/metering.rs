@@ -100,6 +100,22 @@ async fn the_gateways_cause_goes_before_what_the_agent_makes_of_it() {
 }
 
 #[tokio::test]
+async fn with_a_gateway_that_is_gone_nobody_is_asked_not_even_a_process_that_waits() {
+    let place = Place::new();
+    let script = json!({"turns": [[{"model": "a"}, {"text": "1"}]]});
+    let (agent, (gateway, _model)) = agent(&place, &script, r#"{"rules": [{"text": "x"}]}"#).await;
+    let (report, _) = place.run(&agent, &task()).await;
+    assert_eq!(text(&report), "1");
+    gateway.stop().await;
+    let (report, told) = place.run(&agent, &task()).await;
+    let AttemptEnd::Unusable(cause) = &report.end else { panic!("{report:?}") };
+    assert_eq!(cause.kind, CauseKind::ProviderDown, "{cause:?}");
+    assert!(cause.message.contains("has stopped") && cause.hint.is_some(), "{cause:?}");
+    assert_eq!(told.pids(), Vec::<u32>::new());
+    agent.close().await;
+}
+
+#[tokio::test]
 async fn the_real_key_is_nowhere_in_the_agents_reach() {
     let place = Place::new();
     let script = json!({"turns": [[{"environment": "MODEL_KEY"}]]});
