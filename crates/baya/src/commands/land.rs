@@ -182,12 +182,12 @@ impl Field {
         if self.pieces.is_empty() {
             return Ok(self.tell_nothing(args.json));
         }
+        host::end_left(&self.folders.state, &self.run).await;
         let past: Vec<LandingRecord> = events.iter().filter_map(landing_of).cloned().collect();
         let profile = self.view.sandbox.as_deref().and_then(bench::profile_in_force).unwrap_or_default();
-        let temporary = self.folders.state.join("steps").join(self.run.as_str());
         let settings = Settings::load(&self.folders)?;
         let confines = Confines::new(&self.folders, &settings, &backends::environment()).await?;
-        let runner = host::Walled::new(profile, confines, temporary);
+        let runner = host::Walled::new(profile, confines, &self.folders.state, &self.run);
         let locks = Locks::new(&self.folders.state);
         let landing = Landing {
             repository: &self.repository,

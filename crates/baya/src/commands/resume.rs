@@ -75,6 +75,7 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
     let script_args = new_args(args, script.as_deref(), &events)?;
     tell_folder(&view, folders);
     end_servers(&folders.state, &run).await;
+    host::end_left(&folders.state, &run).await;
     let choice = Choice { trust, ..choice(args, settings, &view) };
     let confines = Confines::new(folders, settings, &backends::environment()).await?;
     let backends = backends::build(choice, folders, settings, &confines).await?;

@@ -73,6 +73,7 @@ impl Garbage {
             Err(JournalError::UnknownRun { .. }) => None,
             Err(error) => return Err(error.to_string()),
         };
+        host::end_left(state, &self.run).await;
         if let (Thing::Worktree(..) | Thing::LandingRoom(..), Some(pid)) =
             (&self.thing, worker_in(Path::new(&self.what())))
         {

@@ -6,8 +6,9 @@ use crate::failure::Failure;
 use crate::folders::Folders;
 use baya_agents::backend::{Action, Deed};
 use baya_agents::policy::{Gates, Place, Ruling};
-use baya_agents::program::{Launch, launch};
+use baya_agents::program::{Launch, end_survivor, launch};
 use baya_agents::sandbox::{Profile, Sandbox};
+use baya_core::agent::AgentProcess;
 use baya_core::event::{Event, Recorded};
 use baya_core::ids::RunId;
 use baya_engine::git::{Git, Locks, Repository};
@@ -36,15 +37,27 @@ pub struct Walled {
     profile: Profile,
     confines: Arc<Confines>,
     temporary: PathBuf,
+    /// Where it is written down what is at work; no command sees it.
+    notes: PathBuf,
 }
 
 impl Walled {
-    pub fn new(profile: Profile, confines: Arc<Confines>, temporary: PathBuf) -> Walled {
-        Walled { profile, confines, temporary }
+    pub fn new(profile: Profile, confines: Arc<Confines>, state: &Path, run: &RunId) -> Walled {
+        let temporary = state.join("steps").join(run.as_str());
+        Walled { profile, confines, temporary, notes: notes(state, run) }
     }
 
     fn sandbox(&self, folder: &Path) -> Sandbox {
         self.confines.sandbox(self.profile, folder, &self.temporary)
+    }
+
+    /// Written down before it runs: if we are killed, the next process of ours ends it.
+    fn note(&self, process: &AgentProcess) -> PathBuf {
+        let note = self.notes.join(process.pid.to_string());
+        // One that is not written costs no more than a command that is not ended after a crash.
+        let _ = std::fs::create_dir_all(&self.notes);
+        let _ = std::fs::write(&note, serde_json::to_vec(process).unwrap_or_default());
+        note
     }
 
     /// `errors` is where the standard error goes; absent: to the standard output.
@@ -68,6 +81,7 @@ impl Walled {
         let environment = &sandbox.environment;
         let words = Launch { argv: &words, environment, folder, sandbox: Some(&sandbox) };
         let mut running = launch(&words).await.map_err(|error| error.to_string())?;
+        let note = self.note(running.process());
         running.begin().await;
         drop(running.take_stdin());
         let mut stdout = running.take_stdout();
@@ -98,6 +112,7 @@ impl Walled {
         if !ended.over {
             return Err("it cannot be ended: something it started withstands KILL".to_owned());
         }
+        let _ = std::fs::remove_file(note);
         Ok(Ran {
             code: status.as_ref().ok().and_then(|status| status.as_ref().ok()?.code()),
             stdout: String::from_utf8_lossy(&output.lock().unwrap_or_else(PoisonError::into_inner))
@@ -151,6 +166,26 @@ impl CheckRunner for Walled {
     }
 }
 
+fn notes(state: &Path, run: &RunId) -> PathBuf {
+    state.join("runs").join(run.as_str()).join("at-work")
+}
+
+/// Ends commands of a run that outlived the process of ours that had started them.
+pub async fn end_left(state: &Path, run: &RunId) {
+    let folder = notes(state, run);
+    let end = move || {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let note = std::fs::read(entry.path()).ok();
+            if let Some(process) = note.and_then(|note| serde_json::from_slice::<AgentProcess>(&note).ok()) {
+                end_survivor(&process);
+            }
+            let _ = std::fs::remove_file(entry.path());
+        }
+    };
+    // A task that breaks has ended nothing, as if there had been nothing to read.
+    let _ = tokio::task::spawn_blocking(end).await;
+}
+
 /// Git with the person's own environment.
 pub fn git() -> Git {
     Git::new(&own_environment().into_iter().collect())
@@ -201,8 +236,7 @@ pub struct Bounds {
 
 /// The host of one run; `past` is its journal so far.
 pub fn build(run: &RunId, bounds: Bounds, folders: &Folders, past: &[Recorded]) -> LocalHost {
-    let temporary = folders.state.join("steps").join(run.as_str());
-    let walled = Arc::new(Walled::new(bounds.profile, bounds.confines, temporary));
+    let walled = Arc::new(Walled::new(bounds.profile, bounds.confines, &folders.state, run));
     let landings = past.iter().filter_map(|recorded| match &recorded.event {
         Event::Landing { record } => Some(record.clone()),
         _ => None,

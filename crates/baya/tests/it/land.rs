@@ -216,8 +216,8 @@ fn check_goes_on(signal: Signal) {
     let run = repo.run(&works);
     let hold = repo.baya.home().join("hold");
     std::fs::write(&hold, "").expect("a file");
-    let waits =
-        "if test -e two.txt; then touch begun; while test -e ../../../../../../hold; do sleep 0.02; done; fi";
+    let waits = "if test -e two.txt && test -e ../../../../../../hold; then touch begun; while :; do sleep 0.02; \
+        done; fi";
     let line = format!("{waits}; {}", CHECK[1]);
     let words = ["land", "last", "--batch", "1", "--check", &line];
     let mut child = repo.baya.args(words).spawn();
@@ -239,6 +239,14 @@ fn check_goes_on(signal: Signal) {
     let begun = records.iter().filter(|record| matches!(record, LandingRecord::Begun { .. })).count();
     assert_eq!(begun, 1, "it went on, and did not begin anew");
     assert!(!repo.git(&["worktree", "list"]).contains("landing"));
+    assert_eq!(at_work_in(&format!("{run}.landing")), 0, "the check that never ends was ended");
+}
+
+/// Processes in a folder of this name, there or gone.
+fn at_work_in(name: &str) -> usize {
+    let processes = std::fs::read_dir("/proc").expect("processes").flatten();
+    let places = processes.filter_map(|entry| std::fs::read_link(entry.path().join("cwd")).ok());
+    places.filter(|place| place.to_string_lossy().contains(name)).count()
 }
 
 #[test]

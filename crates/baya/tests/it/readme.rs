@@ -39,6 +39,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     ("baya stop RUN", "baya stop \"$LIVE\" && baya show \"$LIVE\" | grep -i stopped"),
     ("baya run … --detach", "baya run examples/tour.js --backend simulated --detach | grep '^wf_'"),
+    ("baya gc [--dry-run] [--yes]", "baya gc --dry-run 2>&1 | grep 'has landed'"),
     ("baya doctor [--online] [--json]", "baya doctor --online | grep 'a run could start'"),
     ("baya fake-model --rules FILE", FAKE_MODEL),
     ("baya gateway [--record DIR] [--replay DIR]", GATEWAY),
