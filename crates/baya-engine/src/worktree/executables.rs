@@ -4,12 +4,14 @@
 //! later may be an agent's: it is switched off for every call of ours.
 
 use crate::git::{Call, GitError, Repository};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Names of settings that name programs.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Executables(BTreeSet<String>);
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Executables(BTreeSet<String>);
 
 impl Executables {
     /// Those that hold for calls with this git folder.

@@ -70,7 +70,12 @@ impl Worktrees {
         state: &Path,
         run: &RunId,
     ) -> Result<Worktrees, GitError> {
-        let known = Executables::read(&repository, &repository.common).await?;
+        // What a process before us found: an agent may have planted something since.
+        let earlier = leftovers(state).into_iter().find(|record| record.run == *run && record.ready);
+        let known = match earlier {
+            Some(record) => record.programs,
+            None => Executables::read(&repository, &repository.common).await?,
+        };
         let folder = state.join("worktrees").join(run.as_str());
         Ok(Worktrees { repository, locks, folder, run: run.clone(), known })
     }
@@ -89,7 +94,7 @@ impl Worktrees {
         }
         let base = self.repository.commit(base).await?;
         let base = base.ok_or_else(|| WorktreeError::NoBase(record.base.clone()))?;
-        let record = Record { base, ..record };
+        let record = Record { base, programs: self.known.clone(), ..record };
         record.write()?;
         self.add(&record).await?;
         let mut notes = self.check_out(&record).await?;
@@ -124,7 +129,7 @@ impl Worktrees {
 
     /// Commits all that is in the worktree to a ref of ours. The worktree stays as it is.
     pub async fn keep(&self, record: &Record) -> Result<Work, WorktreeError> {
-        let head = keep::commit(&self.repository, record, &self.known).await?;
+        let head = keep::commit(&self.repository, record, &record.programs).await?;
         if head != record.base {
             self.repository.set_ref(&record.kept_as(), &head).await?;
         }

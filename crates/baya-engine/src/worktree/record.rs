@@ -1,6 +1,7 @@
 //! What is written down of a worktree before it is made, and the names that follow from it.
 
 use super::WorktreeError;
+use super::executables::Executables;
 use crate::git::Repository;
 use baya_core::ids::{AgentNumber, RunId};
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,9 @@ pub struct Record {
     /// The commit it starts from.
     pub base: String,
     pub branch: String,
+    /// What the repository's configuration could run before any agent of the run had a worktree.
+    #[serde(default)]
+    pub(super) programs: Executables,
     /// It was made whole: from here on its files are an agent's work.
     pub ready: bool,
 }
@@ -48,6 +52,7 @@ impl Record {
             entry: repository.common.join("worktrees").join(&name),
             base: base.to_owned(),
             branch: format!("baya-work/{run}/{}", agent.0),
+            programs: Executables::default(),
             ready: false,
         }
     }

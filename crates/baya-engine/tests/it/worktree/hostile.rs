@@ -74,6 +74,8 @@ async fn nothing_that_an_agent_planted_is_executed() {
     }
     write(&tree.record.folder.join(".gitattributes"), "* filter=evil diff=evil\n");
     write(&tree.record.folder.join("a.txt"), "changed\n");
+    // A process after us believes it no more than we do.
+    let trees = world.worktrees().await;
     let work = trees.remove(&tree.record).await.expect("removed");
     assert_eq!(work.files_changed, 2, "{work:?}");
     assert!(!witness.exists(), "a program that an agent planted was executed");
