@@ -133,7 +133,7 @@ async fn measure(field: &Field) -> Outcome<()> {
         Landing { repository: &repository, locks: &locks, state, logs: &logs, run, runner: &runner };
     let options = LandingOptions { check: Some("true".to_owned()), ..LandingOptions::default() };
     let since = Instant::now();
-    let landed = landing.land(pieces, options, &field.base, 0, &[], &mut Silent).await?;
+    let landed = landing.land(pieces, options, &field.base, 1_700_000_000, &[], &mut Silent).await?;
     let ours = since.elapsed();
     println!("landing {} pieces: {:.1} s, {} checks", landed.fates.len(), ours.as_secs_f64(), landed.checks);
     println!("landing: {:.2} x as many git merge-tree", ours.as_secs_f64() / plain.as_secs_f64());
