@@ -147,6 +147,16 @@ pub enum AttemptEnd {
     Cancelled,
 }
 
+impl AttemptEnd {
+    /// The end that a cause makes: of this agent alone, or of all for now.
+    pub fn of(cause: Cause) -> AttemptEnd {
+        match cause.kind.concerns_all() {
+            true => AttemptEnd::Unusable(cause),
+            false => AttemptEnd::Failed(cause),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AttemptReport {
     pub end: AttemptEnd,
@@ -254,6 +264,24 @@ impl CauseKind {
     /// Whether the run, and not only the backend, tries again when the call's `retries` allow it.
     pub fn is_retried_by_run(self) -> bool {
         matches!(self, CauseKind::Program | CauseKind::Timeout | CauseKind::Panic)
+    }
+
+    /// Whether every agent would meet the same: the run parks then.
+    pub fn concerns_all(self) -> bool {
+        match self {
+            CauseKind::Key | CauseKind::Credit | CauseKind::UnknownModel | CauseKind::ProviderDown => true,
+            CauseKind::Api
+            | CauseKind::Network
+            | CauseKind::Refused
+            | CauseKind::Limit
+            | CauseKind::Timeout
+            | CauseKind::Stalled
+            | CauseKind::SchemaUnmet
+            | CauseKind::Program
+            | CauseKind::Panic
+            | CauseKind::Skipped
+            | CauseKind::Vetoed => false,
+        }
     }
 
     /// Two or three words for a summary that counts causes.

@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod approval;
+pub mod calendar;
 pub mod call;
 pub mod event;
 pub mod ids;

@@ -79,7 +79,7 @@ pub struct LocalHost {
     pub landings: Mutex<Vec<LandingRecord>>,
 }
 
-/// A host that does nothing: for runs of simulated agents, and for tests.
+/// A host that does nothing, for embedders and tests.
 pub struct NoHost;
 
 impl HostSteps for NoHost {

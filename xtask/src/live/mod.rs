@@ -38,7 +38,7 @@ pub fn live(words: &[&str]) -> Result<(), String> {
     }
     println!("{}\n", table::render(&outcomes));
     outcomes.iter().filter_map(table::failure).for_each(|line| println!("{line}"));
-    println!("{}", table::dated(&day::today(), &backends, &outcomes));
+    println!("{}", table::dated(&day::today()?, &backends, &outcomes));
     match outcomes.iter().filter(|outcome| outcome.failure.is_some()).count() {
         0 => Ok(()),
         failed => Err(format!("{failed} of {} trials failed", outcomes.len())),

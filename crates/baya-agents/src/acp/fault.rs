@@ -119,7 +119,7 @@ impl Fault {
                     "`baya show` has all that the agent wrote; a looser schema or a larger model may help";
                 AttemptEnd::Failed(Cause::new(CauseKind::SchemaUnmet, said).hint(hint))
             }
-            Fault::Model(cause) => of_model(cause),
+            Fault::Model(cause) => AttemptEnd::of(cause),
         }
     }
 }
@@ -202,25 +202,5 @@ fn stopped(stop: Stop, name: &str) -> AttemptEnd {
         Stop::Done | Stop::Unknown => {
             failed(CauseKind::Program, format!("`{name}` ended its turn with a word that is not known"))
         }
-    }
-}
-
-/// A cause that would hit every agent parks the run, as for agents of ours.
-fn of_model(cause: Cause) -> AttemptEnd {
-    match cause.kind {
-        CauseKind::Key | CauseKind::Credit | CauseKind::UnknownModel | CauseKind::ProviderDown => {
-            AttemptEnd::Unusable(cause)
-        }
-        CauseKind::Api
-        | CauseKind::Network
-        | CauseKind::Refused
-        | CauseKind::Limit
-        | CauseKind::Timeout
-        | CauseKind::Stalled
-        | CauseKind::SchemaUnmet
-        | CauseKind::Program
-        | CauseKind::Panic
-        | CauseKind::Vetoed
-        | CauseKind::Skipped => AttemptEnd::Failed(cause),
     }
 }

@@ -57,12 +57,12 @@ pub(super) fn without_result(heard: &Heard, failure: Option<Cause>, about: &Abou
         return AttemptEnd::Failed(Cause::new(CauseKind::Limit, which.clone()).hint(hint));
     }
     if let Some(cause) = failure {
-        return by_kind(cause);
+        return AttemptEnd::of(cause);
     }
     let name = about.name;
     match &heard.failed {
-        Some(said) => by_kind(cause_of(said, about)),
-        None if is_login(&heard.said) => by_kind(cause_of(&heard.said, about)),
+        Some(said) => AttemptEnd::of(cause_of(said, about)),
+        None if is_login(&heard.said) => AttemptEnd::of(cause_of(&heard.said, about)),
         None => {
             let message = format!("`{name}` {}{}", how(heard), said(&heard.said));
             AttemptEnd::Failed(Cause::new(CauseKind::Program, message))
@@ -86,25 +86,6 @@ pub(super) fn is_about_schema(said: &str) -> bool {
     ["schema", "response_format", "text.format", "output_config", "output_format"]
         .iter()
         .any(|word| said.contains(word))
-}
-
-fn by_kind(cause: Cause) -> AttemptEnd {
-    match cause.kind {
-        CauseKind::Key | CauseKind::Credit | CauseKind::UnknownModel | CauseKind::ProviderDown => {
-            AttemptEnd::Unusable(cause)
-        }
-        CauseKind::Api
-        | CauseKind::Network
-        | CauseKind::Refused
-        | CauseKind::Limit
-        | CauseKind::Timeout
-        | CauseKind::Stalled
-        | CauseKind::SchemaUnmet
-        | CauseKind::Program
-        | CauseKind::Panic
-        | CauseKind::Vetoed
-        | CauseKind::Skipped => AttemptEnd::Failed(cause),
-    }
 }
 
 /// Words of failures, as programs and providers say them, and what they mean; the first that fits counts.

@@ -32,12 +32,6 @@ pub async fn merge(
     }
 }
 
-/// The tree of a merge that failed, with both sides marked in its files.
-pub async fn conflict_tree(repository: &Repository, tip: &str, head: &str) -> Result<String, GitError> {
-    let said = merge_tree(repository, tip, head).await?;
-    Ok(said.tree)
-}
-
 struct Hand<'a> {
     repository: &'a Repository,
     run: &'a RunId,

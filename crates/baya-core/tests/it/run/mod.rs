@@ -7,6 +7,7 @@ mod limits;
 mod options;
 mod parked;
 mod resume;
+mod steps;
 mod stop;
 mod taint;
 mod turns;
