@@ -282,6 +282,7 @@ fn usage(task: &AgentTask, decision: &Decision) -> Usage {
             cache_write: rule.cache_write,
             reasoning: 0,
             source: UsageSource::Simulated,
+            ..Usage::default()
         },
     }
 }

@@ -2,6 +2,7 @@
 //! [`AttemptReport`]; the run decides what the script hears of it.
 
 use crate::ids::{AgentNumber, RunId};
+use crate::money::{NanoUsd, Price};
 use crate::turn::TurnRecord;
 use crate::work::Work;
 use serde::{Deserialize, Serialize};
@@ -251,6 +252,8 @@ pub enum CauseKind {
     Skipped,
     /// A hook of the user did not let it begin.
     Vetoed,
+    /// A cap of the run, of its phase or of its own is reached.
+    Budget,
     /// The key is missing or refused.
     Key,
     /// No credit, or a usage limit that lasts.
@@ -280,7 +283,8 @@ impl CauseKind {
             | CauseKind::Program
             | CauseKind::Panic
             | CauseKind::Skipped
-            | CauseKind::Vetoed => false,
+            | CauseKind::Vetoed
+            | CauseKind::Budget => false,
         }
     }
 
@@ -298,6 +302,7 @@ impl CauseKind {
             CauseKind::Panic => "backend panicked",
             CauseKind::Skipped => "skipped by a person",
             CauseKind::Vetoed => "vetoed by a hook",
+            CauseKind::Budget => "budget reached",
             CauseKind::Key => "key refused",
             CauseKind::Credit => "no credit",
             CauseKind::UnknownModel => "unknown model",
@@ -320,6 +325,16 @@ pub struct Usage {
     #[serde(skip_serializing_if = "is_zero")]
     pub reasoning: u64,
     pub source: UsageSource,
+    /// What the tokens with a known price cost, by the prices of that day.
+    #[serde(skip_serializing_if = "is_free")]
+    pub cost: NanoUsd,
+    /// Tokens of models nobody has a price for.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unpriced: u64,
+}
+
+fn is_free(cost: &NanoUsd) -> bool {
+    *cost == NanoUsd::default()
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -365,6 +380,19 @@ impl Usage {
         self.cache_write += other.cache_write;
         self.reasoning += other.reasoning;
         self.source = self.source.max(other.source);
+        self.cost += other.cost;
+        self.unpriced += other.unpriced;
+    }
+
+    /// Puts the price on tokens that have none yet; without a price they are unpriced, never free.
+    pub fn charge(&mut self, price: Option<&Price>) {
+        if matches!(self.source, UsageSource::None | UsageSource::Simulated) {
+            return;
+        }
+        match price {
+            Some(price) => self.cost = price.of(self),
+            None => self.unpriced = self.total(),
+        }
     }
 }
 
@@ -418,6 +446,8 @@ pub enum Wait {
     Memory { free_bytes: u64 },
     /// A person has to answer this question.
     Approval { id: String, question: String },
+    /// What is left of a cap is held by requests that are out.
+    Budget { cap: String },
     /// A program is being started; what for.
     Start { program: String },
 }

@@ -6,13 +6,17 @@
 
 pub mod agent;
 pub mod approval;
+pub mod budget;
 pub mod calendar;
 pub mod call;
 pub mod event;
+pub mod history;
 pub mod ids;
 pub mod landing;
 pub mod limits;
+pub mod money;
 pub mod op;
+pub mod rehearsal;
 pub mod run;
 pub mod schema;
 pub mod script;

@@ -97,6 +97,7 @@ fn usage_of(usage: &Value) -> Usage {
         cache_write: count("cache_creation_input_tokens"),
         reasoning: 0,
         source: UsageSource::Reported,
+        ..Usage::default()
     }
 }
 

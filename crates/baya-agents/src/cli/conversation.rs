@@ -396,6 +396,7 @@ fn less(all: &Usage, known: &Usage) -> Usage {
         cache_write: all.cache_write.saturating_sub(known.cache_write),
         reasoning: all.reasoning.saturating_sub(known.reasoning),
         source: UsageSource::Reported,
+        ..Usage::default()
     }
 }
 

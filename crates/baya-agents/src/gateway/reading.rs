@@ -274,7 +274,15 @@ impl Said {
 impl Counts {
     fn usage(self, source: UsageSource) -> Usage {
         let Counts { input, output, cache_read, cache_write, reasoning } = self;
-        Usage { input, output: output.max(reasoning), cache_read, cache_write, reasoning, source }
+        Usage {
+            input,
+            output: output.max(reasoning),
+            cache_read,
+            cache_write,
+            reasoning,
+            source,
+            ..Usage::default()
+        }
     }
 }
 

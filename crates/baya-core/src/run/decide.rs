@@ -405,6 +405,7 @@ fn throw_of(on_failure: OnFailure, cause: &Cause) -> Option<ThrowKind> {
     match cause.kind {
         CauseKind::SchemaUnmet => Some(ThrowKind::SchemaUnmet),
         CauseKind::Stalled => Some(ThrowKind::Stalled),
+        CauseKind::Budget => Some(ThrowKind::Budget),
         CauseKind::Api
         | CauseKind::Network
         | CauseKind::Refused

@@ -28,6 +28,7 @@ pub use state::{Agent, AgentState, CallFate, Life, RunEnd, State};
 
 use crate::agent::{AgentProcess, AgentTask, AttemptReport};
 use crate::approval::{ApprovalRequest, Told};
+use crate::budget::PurseState;
 use crate::call::{Delivery, ScriptError, Start, Step, WorkflowTarget};
 use crate::event::{Event, Recorded, ScriptRecord};
 use crate::ids::{AgentNumber, ApprovalId, CallId};
@@ -134,6 +135,8 @@ pub enum Effect {
         told: Told,
     },
     PerformStep(Box<StepOrder>),
+    /// From here on requests are held to these caps.
+    OpenPurse(Box<PurseState>),
     /// Say when this time has come, by the clock on the wall.
     Wake {
         at_ms: i64,

@@ -179,7 +179,8 @@ pub fn of_progress(agent: AgentNumber, progress: &Progress, view: &RunView) -> O
         Progress::Reasking { .. } => true,
         Progress::Waiting { wait } => match wait {
             Wait::Pause { .. } | Wait::Memory { .. } | Wait::Approval { .. } => true,
-            Wait::Provider { .. } | Wait::Prefix { .. } | Wait::Slot { .. } | Wait::Start { .. } => false,
+            Wait::Provider { .. } | Wait::Prefix { .. } | Wait::Slot { .. } => false,
+            Wait::Budget { .. } | Wait::Start { .. } => false,
         },
         Progress::Asked | Progress::Streaming { .. } | Progress::Using { .. } => false,
     };

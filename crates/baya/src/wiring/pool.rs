@@ -6,6 +6,7 @@ use baya_agents::admission::{Admission, Admitted, MemoryKills};
 use baya_agents::backend::{Attempt, Backend, Gatekeeper, OpenGate, Signal};
 use baya_agents::policy::{Gates, Guarded};
 use baya_core::agent::{AgentProcess, AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind, Progress};
+use baya_core::budget::PurseState;
 use baya_core::ids::AgentNumber;
 use baya_engine::runner::{AgentRunner, Report, Reports};
 use baya_engine::workspace::{InPlace, Opened, Workspace};
@@ -179,6 +180,8 @@ impl AgentRunner for LocalPool {
         working.clearing.retain(|clearing| !clearing.is_finished());
         working.clearing.push(clearing);
     }
+
+    fn open_purse(&self, _purse: PurseState) {}
 
     fn end_survivors(&self, processes: &[AgentProcess]) {
         self.backends.end_survivors(processes);

@@ -317,6 +317,7 @@ fn usage_of(reported: &genai::chat::Usage) -> Option<Usage> {
         cache_write,
         reasoning,
         source: UsageSource::Reported,
+        ..Usage::default()
     };
     (usage.total() > 0).then_some(usage)
 }

@@ -70,7 +70,15 @@ const STREAM: &str = "text/event-stream";
 const JSON: &str = "application/json";
 
 fn reported(input: u64, output: u64, cache_read: u64, cache_write: u64, reasoning: u64) -> Usage {
-    Usage { input, output, cache_read, cache_write, reasoning, source: UsageSource::Reported }
+    Usage {
+        input,
+        output,
+        cache_read,
+        cache_write,
+        reasoning,
+        source: UsageSource::Reported,
+        ..Usage::default()
+    }
 }
 
 #[tokio::test]

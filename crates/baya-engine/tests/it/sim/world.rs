@@ -199,7 +199,7 @@ impl<'a> World<'a> {
                     self.at(after, Due::Agent { agent: task.agent, attempt: task.attempt, report });
                 }
             }
-            Effect::ClearWorkspace { .. } => {}
+            Effect::ClearWorkspace { .. } | Effect::OpenPurse(_) => {}
             Effect::CancelAgent { agent, attempt } => {
                 let report = Box::new(AttemptReport::new(AttemptEnd::Cancelled));
                 self.at(1, Due::Agent { agent, attempt, report });
