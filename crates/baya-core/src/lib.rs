@@ -9,6 +9,7 @@ pub mod approval;
 pub mod budget;
 pub mod calendar;
 pub mod call;
+pub mod cassette;
 pub mod event;
 pub mod history;
 pub mod ids;

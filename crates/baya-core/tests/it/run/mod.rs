@@ -2,6 +2,7 @@
 
 mod agents;
 mod approvals;
+mod cassette;
 mod children;
 mod limits;
 mod options;
