@@ -18,6 +18,7 @@ pub mod limits;
 pub mod money;
 pub mod op;
 pub mod rehearsal;
+pub mod reuse;
 pub mod run;
 pub mod schema;
 pub mod script;

@@ -10,6 +10,7 @@ pub mod journal;
 pub mod landing;
 pub mod loader;
 pub mod registry;
+pub mod reuse;
 pub mod runner;
 pub mod runs;
 pub mod workspace;

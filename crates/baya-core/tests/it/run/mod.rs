@@ -8,6 +8,7 @@ mod limits;
 mod options;
 mod parked;
 mod resume;
+mod reuse;
 mod steps;
 mod stop;
 mod taint;
@@ -68,6 +69,7 @@ impl Hand {
             seed: 1,
             limits,
             surroundings,
+            offers: Default::default(),
             fence: 1,
             pid: 1,
         };
