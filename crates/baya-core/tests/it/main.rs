@@ -2,6 +2,7 @@
 
 mod calendar;
 mod flow;
+mod money;
 mod run;
 mod schema;
 mod script;
