@@ -4,6 +4,7 @@
 pub mod driver;
 mod effects;
 pub mod git;
+pub mod history;
 pub mod host_steps;
 pub mod isolate_host;
 pub mod journal;
