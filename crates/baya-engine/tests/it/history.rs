@@ -116,6 +116,7 @@ fn finished(number: u32, outcome: Outcome, output: u64) -> Event {
         drafts: Vec::new(),
         notes: Vec::new(),
         duration_ms: 2_000,
+        borrowed: None,
         work: None,
     }
 }
