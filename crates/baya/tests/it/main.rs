@@ -22,6 +22,7 @@ mod killed_process;
 mod land;
 mod lease;
 mod migrate;
+mod plan_rules;
 mod policy;
 mod pool;
 mod providers;
