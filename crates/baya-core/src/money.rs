@@ -86,7 +86,8 @@ impl Price {
 }
 
 /// Prices by model, as of a date.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct PriceTable {
     /// `provider/model` or a bare model id, lower case.
     pub rows: BTreeMap<String, Price>,

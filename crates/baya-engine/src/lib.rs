@@ -10,6 +10,7 @@ pub mod journal;
 pub mod landing;
 pub mod loader;
 pub mod registry;
+pub mod rehearsal;
 pub mod runner;
 pub mod runs;
 pub mod workspace;

@@ -5,6 +5,7 @@ mod journal;
 mod landing;
 mod loader;
 mod registry;
+mod rehearsal;
 mod runs;
 mod sim;
 mod worktree;
