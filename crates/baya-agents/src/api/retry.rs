@@ -11,7 +11,7 @@ use super::ApiSettings;
 use super::bound::Counted;
 use super::classify::{self, Asked, Verdict};
 use super::going_on::Pieces;
-use super::ledger::{LastAnswer, Ledger};
+use super::ledger::{LastAnswer, Ledger, Till};
 use super::tape::NotWritten;
 use super::wire::{Failure, Partial, Replay, Request, Stop, Turn, Wire};
 use crate::backend::Attempt;
@@ -74,7 +74,7 @@ impl Asker<'_> {
             let (usage, served) = (Some(old.cost.usage), old.cost.model_served);
             return Ok(pieces.whole(Turn { stop: Stop::Done, usage, served, replay }, partial));
         }
-        ledger.written(self.attempt).await.map_err(|NotWritten| NoTurn::End(AttemptEnd::Cancelled))?;
+        ledger.written(self.attempt).await.map_err(|NotWritten| not_written())?;
         let (turn, partial) = self.whole(request, pieces, ledger).await?;
         ledger.last = Some(LastAnswer { model, content: turn.replay.to_value(), is_cut: false });
         Ok((turn, partial))
@@ -129,7 +129,7 @@ impl Asker<'_> {
             ledger.note("an answer was cut off by a cap where nothing goes on; it was asked for again");
             ledger.write_spent(self.attempt);
         }
-        ledger.written(self.attempt).await.map_err(|NotWritten| NoTurn::End(AttemptEnd::Cancelled))
+        ledger.written(self.attempt).await.map_err(|NotWritten| not_written())
     }
 
     async fn ask_model(
@@ -141,9 +141,12 @@ impl Asker<'_> {
         let retries = self.task.options.retries.unwrap_or(REQUEST_RETRIES);
         let mut delays = self.delays();
         let mut tries = 0;
+        let (provider, model) = (self.wire.config.name.clone(), request.model.to_owned());
+        ledger.till = Some(Till { purse: self.attempt.purse.clone(), provider, model });
         loop {
             let mut held = self.hold(request, wanted, ledger).await?;
             let pass = self.enter(request).await?;
+            ledger.write_holding(&held, self.attempt).await.map_err(|NotWritten| not_written())?;
             tries += 1;
             let failure = match self.send(request, &mut held, &pass, ledger).await {
                 Ok(turn) => {
@@ -270,6 +273,10 @@ impl Asker<'_> {
     fn asked<'b>(&'b self, model: &'b str) -> Asked<'b> {
         Asked { provider: &self.wire.config.name, address: self.wire.config.shown_address(), model }
     }
+}
+
+fn not_written() -> NoTurn {
+    NoTurn::End(AttemptEnd::Cancelled)
 }
 
 /// Whether it was a cap of ours that cut the answer off, and not what the call or the model allows.

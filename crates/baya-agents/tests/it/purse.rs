@@ -9,7 +9,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::sync::{Arc, Mutex};
 
-const PRICE: Price = Price { input: 1_000_000_000, output: 1_000_000_000, cache_read: 0, cache_write: 0 };
+const PRICE: Price =
+    Price { input: 1_000_000_000, output: 1_000_000_000, cache_read: 0, cache_write: 0, cache_write_long: 0 };
 
 fn ask(agent: u32, input_most: u64, output: u64) -> Ask {
     Ask {
@@ -38,8 +39,10 @@ fn used(input: u64, output: u64) -> Usage {
     Usage { input, output, source: UsageSource::Reported, ..Usage::default() }
 }
 
+type Hold<'a> = BoxFuture<'a, Result<Held, Cause>>;
+
 /// A request that waits, as its owner polls it.
-fn waiting(purse: &SharedPurse, ask: Ask) -> (BoxFuture<'_, Result<Held, Cause>>, Arc<Mutex<Vec<Wait>>>) {
+fn waiting(purse: &SharedPurse, ask: Ask) -> (Hold<'_>, Arc<Mutex<Vec<Wait>>>) {
     let waits = Arc::new(Mutex::new(Vec::new()));
     let heard = waits.clone();
     let hold = async move { purse.hold(ask, &move |wait| heard.lock().expect("waits").push(wait)).await };
@@ -50,7 +53,7 @@ async fn held(purse: &SharedPurse, ask: Ask) -> Held {
     purse.hold(ask, &|_| {}).await.expect("there is room")
 }
 
-fn is_pending(hold: &mut BoxFuture<'_, Result<Held, Cause>>) -> bool {
+fn is_pending(hold: &mut Hold<'_>) -> bool {
     hold.as_mut().now_or_never().is_none()
 }
 
