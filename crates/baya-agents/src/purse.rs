@@ -285,24 +285,30 @@ fn reached(cap: &str, ask: &Ask, readings: &[Reading]) -> Cause {
         return Cause::new(CauseKind::Budget, format!("{cap} cannot be kept{UNPRICED}{why}"));
     }
     let reading = readings.iter().find(|reading| cap.starts_with(&words(reading)));
-    let spent = reading.map(|reading| spent(reading, ask)).unwrap_or_default();
-    Cause::new(CauseKind::Budget, format!("{cap} is reached{spent}"))
+    let message = match reading {
+        None => format!("{cap} has no room for another request"),
+        Some(reading) if reading.spent == 0 => {
+            format!("{cap} is less than one request may take{}", sends(reading, ask))
+        }
+        Some(reading) => {
+            let spent = reading.currency.amount(reading.spent);
+            format!("{cap} has no room for another request: {spent} spent{}", sends(reading, ask))
+        }
+    };
+    Cause::new(CauseKind::Budget, message)
 }
 
 fn words(reading: &Reading) -> String {
     format!("the budget of {}{}", reading.currency.amount(reading.cap), reading.whose)
 }
 
-fn spent(reading: &Reading, ask: &Ask) -> String {
-    let spent = reading.currency.amount(reading.spent);
-    let request = match reading.currency {
+/// What it may send, where that counts.
+fn sends(reading: &Reading, ask: &Ask) -> String {
+    let between = if reading.spent == 0 { ":" } else { "," };
+    match reading.currency {
         Currency::Output => String::new(),
         Currency::Tokens | Currency::Input | Currency::Cache | Currency::Cost => {
-            format!(" of up to {} input tokens", ask.input_most)
+            format!("{between} it sends up to {} tokens", ask.input_most)
         }
-    };
-    match reading.spent {
-        0 => format!(": it is less than one request{request} may take"),
-        _ => format!(": {spent} spent, and the rest is too little for a request{request}"),
     }
 }

@@ -46,6 +46,7 @@ use crate::tools::ToolRoom;
 use baya_core::agent::{AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind, Effort, Progress};
 use baya_core::ids::RunId;
 use baya_core::limits::{ANSWER_BYTES_MAX, WAIT_IN_PLACE_MS};
+use bound::Beginnings;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use job::Job;
@@ -132,6 +133,7 @@ pub struct ApiBackend {
     bench: Option<Arc<Workbench>>,
     outside: Outside,
     memory: Mutex<Option<Remembered>>,
+    beginnings: Beginnings,
 }
 
 /// The memory files as one run read them last.
@@ -182,6 +184,7 @@ impl ApiBackend {
             bench: None,
             outside: Outside::default(),
             memory,
+            beginnings: Beginnings::default(),
         }
     }
 
@@ -248,7 +251,8 @@ impl ApiBackend {
         };
         memory.notes.iter().for_each(|note| ledger.note(note.as_str()));
         let (wire, lane) = (&self.wires[chosen.provider], &*self.lanes[chosen.provider]);
-        let asker = Asker { wire, lane, task, attempt, settings: &self.settings };
+        let (settings, beginnings) = (&self.settings, &self.beginnings);
+        let asker = Asker { wire, lane, task, attempt, settings, beginnings };
         let parts = [memory.text.clone(), task.data_rule().unwrap_or_default()];
         let background = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
         let job = Job {

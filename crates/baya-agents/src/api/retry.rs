@@ -8,7 +8,7 @@
 //! the lane with all others, not on its own.
 
 use super::ApiSettings;
-use super::bound::Counted;
+use super::bound::{Beginnings, Counted};
 use super::classify::{self, Asked, Verdict};
 use super::going_on::Pieces;
 use super::ledger::{LastAnswer, Ledger, Till};
@@ -38,6 +38,8 @@ pub(super) struct Asker<'a> {
     pub task: &'a AgentTask,
     pub attempt: &'a Attempt,
     pub settings: &'a ApiSettings,
+    /// Of all agents of the backend.
+    pub beginnings: &'a Beginnings,
 }
 
 /// Why there is no turn.
@@ -153,6 +155,7 @@ impl Asker<'_> {
                     pass.succeeded();
                     let limit = held.output_max;
                     let (partial, used) = ledger.settle(&self.task.prompt, &turn, held);
+                    self.beginnings.learn(request, &used);
                     ledger.counted = Counted::of(request, request.messages.len(), &used);
                     return Ok(Given { turn, partial, used, limit });
                 }
@@ -254,7 +257,7 @@ impl Asker<'_> {
             price: purse.price(&self.wire.config.name, request.model),
         };
         if purse.meters(&ask) {
-            ask.input_most = ledger.counted.input_most(request);
+            ask.input_most = self.beginnings.input_most(request, &ledger.counted);
         }
         let tell = |wait| self.attempt.tell(Progress::Waiting { wait });
         purse.hold(ask, &tell).await.map_err(|cause| NoTurn::End(AttemptEnd::Failed(cause)))

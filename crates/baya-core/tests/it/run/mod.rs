@@ -2,8 +2,8 @@
 
 mod agents;
 mod approvals;
-mod cassette;
 mod caps;
+mod cassette;
 mod children;
 mod limits;
 mod options;
