@@ -1,6 +1,7 @@
 //! What a rehearsal is given. All of it is data, so that it can travel to the process that rehearses.
 
 use baya_core::call::WorkflowTarget;
+use baya_core::cassette::Cassette;
 use baya_core::event::{ScriptRecord, Surroundings};
 use baya_core::history::History;
 use baya_core::limits::Limits;
@@ -32,6 +33,9 @@ pub struct Job {
     pub models: Models,
     pub fixtures: Fixtures,
     pub known: Known,
+    /// A run that is played again: its agents and host steps give what they gave then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cassette: Option<Box<Cassette>>,
 }
 
 /// Arguments that are there, `undefined` among them.
@@ -204,7 +208,13 @@ impl Job {
             models: Models::default(),
             fixtures: Fixtures::default(),
             known: Known::default(),
+            cassette: None,
         }
+    }
+
+    /// What the script's clock begins with.
+    pub fn started_ms(&self) -> i64 {
+        self.cassette.as_ref().map_or(super::STARTED_MS, |cassette| cassette.started_ms)
     }
 
     /// What the `index`-th rehearsal is made of.

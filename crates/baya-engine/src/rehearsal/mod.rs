@@ -18,6 +18,7 @@ mod plan;
 mod played;
 mod reads;
 mod record;
+mod recorded;
 mod session;
 mod steps;
 mod world;
@@ -29,6 +30,7 @@ pub use job::{
 };
 pub use played::{Ending, Played, PlayedAgent, PlayedLine, PlayedRefusal, PlayedStep, Totals};
 pub use reads::Reads;
+pub use recorded::NOT_RECORDED;
 pub use session::{Session, Stage};
 pub use world::STARTED_MS;
 

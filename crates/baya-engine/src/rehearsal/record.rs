@@ -2,7 +2,6 @@
 
 use super::job::Job;
 use super::played::{Ending, Played, PlayedAgent, PlayedLine, PlayedRefusal, PlayedStep, Totals};
-use super::world::STARTED_MS;
 use baya_core::agent::Usage;
 use baya_core::call::{Call, CallKind, Site};
 use baya_core::event::{Event, Outcome, Recorded};
@@ -21,6 +20,7 @@ struct Known {
 
 #[derive(Default)]
 pub(super) struct Recorder {
+    started_ms: i64,
     calls: BTreeMap<CallId, Known>,
     agents: BTreeMap<AgentNumber, PlayedAgent>,
     steps: BTreeMap<u32, PlayedStep>,
@@ -29,11 +29,16 @@ pub(super) struct Recorder {
     phases: Vec<String>,
 }
 
-fn since_start(at_ms: i64) -> u64 {
-    (at_ms - STARTED_MS).max(0) as u64
-}
-
 impl Recorder {
+    /// For a rehearsal that begins then.
+    pub(super) fn at(started_ms: i64) -> Recorder {
+        Recorder { started_ms, ..Recorder::default() }
+    }
+
+    fn since_start(&self, at_ms: i64) -> u64 {
+        (at_ms - self.started_ms).max(0) as u64
+    }
+
     /// Calls that a delivery brought about; none: the start did.
     pub(super) fn heard(&mut self, cause: Option<CallId>, calls: &[Call]) {
         let after = cause.map_or(0, |call| self.depth_of(call));
@@ -52,7 +57,7 @@ impl Recorder {
     }
 
     pub(super) fn note(&mut self, recorded: Recorded) {
-        let at_ms = since_start(recorded.at_ms);
+        let at_ms = self.since_start(recorded.at_ms);
         match recorded.event {
             event @ Event::AgentQueued { .. } => self.note_agent(event, at_ms),
             Event::AgentStarted { agent, .. } => {
@@ -129,9 +134,10 @@ impl Recorder {
         end: Ending,
         now_ms: i64,
     ) -> Played {
+        let wall_ms = self.since_start(now_ms);
         let agents: Vec<PlayedAgent> = self.agents.into_values().collect();
         let mut unpriced = BTreeSet::new();
-        let mut total = Totals { wall_ms: since_start(now_ms), ..Totals::default() };
+        let mut total = Totals { wall_ms, ..Totals::default() };
         let mut by_phase: BTreeMap<String, Totals> = BTreeMap::new();
         let mut times: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for agent in &agents {

@@ -61,7 +61,8 @@ pub(super) fn play(
         fence: 1,
         pid: 1,
     };
-    let (run, batch) = Run::begin(beginning, STARTED_MS);
+    let started_ms = job.started_ms();
+    let (run, batch) = Run::begin(beginning, started_ms);
     let mut world = World {
         run,
         drawing,
@@ -71,8 +72,9 @@ pub(super) fn play(
         inputs: Vec::new(),
         due: BTreeMap::new(),
         order: 0,
-        now_ms: STARTED_MS,
-        recorder: Recorder::default(),
+        started_ms,
+        now_ms: started_ms,
+        recorder: Recorder::at(started_ms),
         idle_rounds: 0,
     };
     world.commit(batch);
@@ -90,6 +92,7 @@ struct World<'a> {
     inputs: Vec<Input>,
     due: BTreeMap<(i64, u64), Due>,
     order: u64,
+    started_ms: i64,
     now_ms: i64,
     recorder: Recorder,
     idle_rounds: u32,
@@ -127,7 +130,7 @@ impl World<'_> {
             // The run is parked, or waits for a person.
             return Err("it waits for what never comes in a rehearsal".to_owned());
         };
-        if at_ms - STARTED_MS > WALL_MS_MAX {
+        if at_ms - self.started_ms > WALL_MS_MAX {
             return Err("it takes more than 90 days".to_owned());
         }
         self.now_ms = self.now_ms.max(at_ms);

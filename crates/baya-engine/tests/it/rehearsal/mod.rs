@@ -1,5 +1,7 @@
 //! Rehearsals: one script, many worlds.
 
+mod recorded;
+
 use baya_core::event::ScriptRecord;
 use baya_core::rehearsal::{Case, Draw};
 use baya_core::script::{self, Options, SourceFile};
