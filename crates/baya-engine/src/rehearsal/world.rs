@@ -57,6 +57,7 @@ pub(super) fn play(
         seed: case.seed,
         limits,
         surroundings: job.surroundings.clone(),
+        offers: Default::default(),
         fence: 1,
         pid: 1,
     };

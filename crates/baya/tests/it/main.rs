@@ -35,6 +35,7 @@ mod requests;
 mod results;
 mod resumed;
 mod resumed_example;
+mod reuse;
 mod run_views;
 mod sandbox;
 mod sanitise;
