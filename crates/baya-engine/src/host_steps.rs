@@ -214,7 +214,7 @@ fn first_base(pieces: &[Piece]) -> Option<String> {
     pieces.first().map(|piece| piece.base.clone())
 }
 
-fn to_script(landed: &Landed) -> Value {
+pub(crate) fn to_script(landed: &Landed) -> Value {
     let pieces = landed.fates.iter().map(|(agent, fate)| {
         let mut piece = json!({"agent": agent, "fate": fate.word(), "words": fate.words()});
         match fate {

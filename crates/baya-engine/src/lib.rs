@@ -11,6 +11,7 @@ pub mod journal;
 pub mod landing;
 pub mod loader;
 pub mod registry;
+pub mod rehearsal;
 pub mod reuse;
 pub mod runner;
 pub mod runs;

@@ -6,6 +6,7 @@ mod journal;
 mod landing;
 mod loader;
 mod registry;
+mod rehearsal;
 mod runs;
 mod sim;
 mod worktree;
