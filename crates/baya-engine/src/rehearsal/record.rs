@@ -7,6 +7,7 @@ use baya_core::call::{Call, CallKind, Site};
 use baya_core::event::{Event, Outcome, Recorded};
 use baya_core::ids::{AgentNumber, CallId};
 use baya_core::rehearsal::Case;
+use baya_core::script::Sight;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +28,7 @@ pub(super) struct Recorder {
     pub(super) refusals: Vec<PlayedRefusal>,
     log: Vec<PlayedLine>,
     phases: Vec<String>,
+    pub(super) sights: Vec<Sight>,
 }
 
 impl Recorder {
@@ -166,6 +168,7 @@ impl Recorder {
             refusals: self.refusals,
             log: self.log,
             phases: self.phases,
+            sights: self.sights,
             total,
             by_phase,
             unpriced,

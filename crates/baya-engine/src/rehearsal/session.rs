@@ -4,12 +4,13 @@ use super::draw::{Drawing, Schemas};
 use super::evaluate::{Evaluator, Unwatched};
 use super::findings::{self, Seen};
 use super::forecast::{self, Kept};
-use super::job::Job;
+use super::job::{Job, Purpose};
 use super::played::Played;
 use super::reads::Reads;
 use super::world;
 use baya_core::history::label_kind;
 use baya_core::rehearsal::{Case, Report};
+use baya_core::script::{Point, Watched, watch};
 use baya_core::simulate::Rules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -26,16 +27,28 @@ pub struct Stage<'j> {
     job: &'j Job,
     rules: Rules,
     schemas: Schemas,
+    /// The program with its notes, if findings are looked for.
+    watched: Option<Watched>,
 }
 
 impl<'j> Stage<'j> {
     pub fn new(job: &'j Job) -> Stage<'j> {
-        Stage { job, rules: job.fixtures.rules().unwrap_or_default(), schemas: Schemas::default() }
+        let watched = match job.purpose {
+            Purpose::Everything => watch(&job.script.program),
+            Purpose::Forecast => None,
+        };
+        let rules = job.fixtures.rules().unwrap_or_default();
+        Stage { job, rules, schemas: Schemas::default(), watched }
+    }
+
+    /// The places that are noted while it plays.
+    pub fn points(&self) -> &[Point] {
+        self.watched.as_ref().map(|watched| watched.points.as_slice()).unwrap_or_default()
     }
 
     pub fn play(&self, case: &Case, evaluator: &dyn Evaluator, reads: &dyn Reads) -> Played {
         let drawing = Drawing::new(self.job, case, &self.rules, &self.schemas);
-        world::play(self.job, case, drawing, evaluator, reads)
+        world::play(self.job, case, self.watched.as_ref(), drawing, evaluator, reads)
     }
 }
 
@@ -107,7 +120,8 @@ impl<'j> Session<'j> {
     }
 
     /// Adds up what was played: the rehearsals from the first up to the first that is missing.
-    pub fn report(&self) -> Report {
+    /// What looks odd is played again, smaller.
+    pub fn report(&self, stage: &Stage<'_>, evaluator: &dyn Evaluator, reads: &dyn Reads) -> Report {
         let done = std::mem::take(&mut *self.done.lock().unwrap_or_else(PoisonError::into_inner));
         let whole = done.into_iter().enumerate().take_while(|(place, (index, _))| *place as u32 == *index);
         let (mut kept, mut seen) = (Vec::new(), Vec::new());
@@ -115,11 +129,17 @@ impl<'j> Session<'j> {
             kept.push(one);
             seen.push((case, look));
         }
-        report(self.job, &kept, seen)
+        report(stage, &kept, seen, &|case| stage.play(case, evaluator, reads))
     }
 }
 
-fn report(job: &Job, kept: &[Kept], seen: Vec<(Case, Seen)>) -> Report {
+fn report(
+    stage: &Stage<'_>,
+    kept: &[Kept],
+    seen: Vec<(Case, Seen)>,
+    play: &dyn Fn(&Case) -> Played,
+) -> Report {
+    let job = stage.job;
     let mut host_steps = BTreeMap::new();
     let mut unpriced = BTreeSet::new();
     for one in kept {
@@ -137,7 +157,7 @@ fn report(job: &Job, kept: &[Kept], seen: Vec<(Case, Seen)>) -> Report {
             .into_iter()
             .map(|title| (title.clone(), forecast::of_phase(kept, &title)))
             .collect(),
-        findings: findings::sum_up(job, seen),
+        findings: findings::sum_up(job, stage.points(), seen, play),
         host_steps: host_steps.into_iter().collect(),
         unpriced: unpriced.into_iter().collect(),
     }
@@ -166,7 +186,8 @@ pub(super) fn rehearse(job: &Job) -> Report {
         let work = || session.work(&Stage::new(job), &Unwatched, &job.known, &|_, _| {});
         let workers: Vec<_> = (0..WORKERS).filter_map(|_| on_thread(scope, work)).collect();
         workers.into_iter().for_each(|worker| drop(worker.join()));
-        report = on_thread(scope, || session.report()).and_then(|thread| thread.join().ok());
+        report = on_thread(scope, || session.report(&Stage::new(job), &Unwatched, &job.known))
+            .and_then(|thread| thread.join().ok());
     });
     report.unwrap_or_default()
 }

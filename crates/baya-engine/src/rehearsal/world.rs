@@ -15,6 +15,7 @@ use baya_core::call::{Delivery, Step, StepState};
 use baya_core::ids::{AgentNumber, CallId, RunId};
 use baya_core::rehearsal::Case;
 use baya_core::run::{Batch, Beginning, Effect, Input, Run};
+use baya_core::script::Watched;
 use baya_core::step::{StepNumber, StepOrder, StepOutcome};
 use baya_js::Isolate;
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ enum Due {
 pub(super) fn play(
     job: &Job,
     case: &Case,
+    watched: Option<&Watched>,
     drawing: Drawing<'_>,
     evaluator: &dyn Evaluator,
     reads: &dyn Reads,
@@ -50,9 +52,13 @@ pub(super) fn play(
     let mut limits = job.limits.clone();
     limits.caps = Box::default();
     limits.script.cpu_ms = limits.script.cpu_ms.min(super::job::CPU_MS);
+    let mut script = job.script.clone();
+    if let Some(watched) = watched {
+        script.program = watched.program.clone();
+    }
     let beginning = Beginning {
         run: RunId::from_random(case.seed),
-        script: job.script.clone(),
+        script,
         args: args.clone(),
         seed: case.seed,
         limits,
@@ -65,6 +71,7 @@ pub(super) fn play(
     let (run, batch) = Run::begin(beginning, started_ms);
     let mut world = World {
         run,
+        watched,
         drawing,
         evaluator,
         reads,
@@ -85,6 +92,7 @@ pub(super) fn play(
 
 struct World<'a> {
     run: Run,
+    watched: Option<&'a Watched>,
     drawing: Drawing<'a>,
     evaluator: &'a dyn Evaluator,
     reads: &'a dyn Reads,
@@ -208,7 +216,10 @@ impl World<'_> {
         }
     }
 
-    fn hear(&mut self, generation: u32, cause: Option<CallId>, step: Step) {
+    fn hear(&mut self, generation: u32, cause: Option<CallId>, mut step: Step) {
+        if let Some(watched) = self.watched {
+            self.recorder.sights.extend(watched.take(&mut step));
+        }
         self.recorder.heard(cause, &step.calls);
         self.inputs.push(Input::Stepped { generation, step });
     }
