@@ -181,7 +181,7 @@ impl Talk<'_> {
 
     /// Room for a request that uses this much; it costs nothing.
     async fn hold(&self, used: &Usage, output: u64) -> Result<Held, AttemptEnd> {
-        let free = Price { input: 0, output: 0, cache_read: 0, cache_write: 0 };
+        let free = Price { input: 0, output: 0, cache_read: 0, cache_write: 0, cache_write_long: 0 };
         let ask = Ask {
             agent: self.task.agent,
             phase: self.task.phase.clone(),
