@@ -24,6 +24,7 @@ mod lease;
 mod migrate;
 mod policy;
 mod pool;
+mod prices;
 mod providers;
 mod quantities;
 mod quarantine;
