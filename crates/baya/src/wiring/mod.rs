@@ -16,5 +16,6 @@ pub mod outside;
 pub mod pool;
 pub mod prices;
 pub mod randomness;
+pub mod reuse;
 pub mod scripts;
 pub mod signals;

@@ -6,7 +6,17 @@
 //! one that would not fit with nothing held is told which cap ends it. Pure: who waits and wakes is the
 //! shell's.
 //!
-//! Invariant: in every account, spent + held ≤ cap, in every currency.
+//! Invariant: in every account, spent + held ≤ cap, in every currency, as long as no request uses more
+//! than was held for it; if one does, nothing goes out until there is room again.
+
+mod account;
+mod outputs;
+mod phases;
+mod purse;
+
+pub use account::{Currency, Reading, Whose};
+pub use phases::phase_caps;
+pub use purse::Purse;
 
 use crate::agent::Usage;
 use crate::ids::AgentNumber;
@@ -16,8 +26,14 @@ use std::collections::BTreeMap;
 
 /// Output tokens held for a request when nothing better is known.
 pub const OUTPUT_HELD: u64 = 4_096;
+/// The least that is held for the output of a request, if there is room: less saves nothing.
+pub const OUTPUT_HELD_MIN: u64 = 256;
+/// The most that is held for a model whose own limit nobody knows: most models can answer so much.
+pub const OUTPUT_UNKNOWN_MOST: u64 = 8_192;
 /// With less room for output than this, no request goes out.
 pub const OUTPUT_MIN: u64 = 16;
+/// Answers of a kind before their lengths say anything.
+pub const OUTPUTS_KNOWN: usize = 8;
 
 /// What may be spent; `None`: as much as it likes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +88,8 @@ pub enum OnBudget {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PurseState {
     pub run: Caps,
+    /// `budget.total`, in output tokens; the run's cap beside `run.output`.
+    pub total: Option<u64>,
     pub run_spent: Usage,
     /// By title.
     pub phases: BTreeMap<String, (Caps, Usage)>,
@@ -79,6 +97,8 @@ pub struct PurseState {
     pub outputs: BTreeMap<String, Vec<u64>>,
     /// Of agents that are not over.
     pub agents_spent: BTreeMap<AgentNumber, Usage>,
+    /// Agents that may be at work at the same time; 0 counts as 1.
+    pub at_once: u32,
 }
 
 /// A request that wants to go out.
@@ -87,6 +107,8 @@ pub struct Ask {
     pub agent: AgentNumber,
     pub phase: Option<String>,
     pub label: String,
+    /// Of this agent alone, all its requests together.
+    pub caps: Caps,
     /// The most tokens that what is sent can be.
     pub input_most: u64,
     /// `maxTokens` of the call.
@@ -99,12 +121,16 @@ pub struct Ask {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HoldId(pub u64);
 
+/// Where a request stands in the line of those that wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place(pub u64);
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// The request may go out with this limit on its output.
+    /// The request may go out with this limit on its output; `u64::MAX`: no cap and no limit speaks of it.
     Held { hold: HoldId, output_max: u64 },
-    /// Others hold what it needs; ask again when something was settled.
-    Waits { cap: String },
-    /// It will never fit; which cap, in words, as `the budget of $5.00`.
-    Reached { cap: String },
+    /// Others hold what it needs; [`Purse::serve`] calls it when it is its turn.
+    Waits { place: Place, cap: String },
+    /// It will never fit; which cap, in words, as `the budget of $5.00`, and how it is raised.
+    Reached { cap: String, hint: String },
 }
