@@ -11,6 +11,13 @@ pub struct Seen {
     pub found: Vec<Finding>,
 }
 
+/// Who plays further cases while findings are added up.
+pub struct Stagehand<'a> {
+    pub play: &'a dyn Fn(&Case) -> Played,
+    /// Hears of a case before it is played: it may cost the process its life.
+    pub told: &'a dyn Fn(u32, &Case),
+}
+
 /// Looks at one rehearsal; called for each, in the thread that played it.
 pub fn look(_job: &Job, played: &Played) -> Seen {
     let error = played.end.run_end().and_then(|end| end.error.clone());
@@ -27,7 +34,7 @@ pub fn look(_job: &Job, played: &Played) -> Seen {
 }
 
 /// Adds up what all rehearsals showed; may play further cases.
-pub fn sum_up(_job: &Job, all: Vec<(Case, Seen)>) -> Vec<Finding> {
+pub fn sum_up(_job: &Job, all: Vec<(Case, Seen)>, _stagehand: &Stagehand<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for (case, seen) in all {
         for found in seen.found {
