@@ -1,7 +1,6 @@
 //! The process that rehearses, which the engine starts as `baya __rehearse`: closed off like the isolate's,
 //! with two threads that play.
 
-use super::findings;
 use super::job::Job;
 use super::protocol::{Answer, Order, Question, Word};
 use super::reads::Reads;
@@ -104,8 +103,7 @@ fn serve(worker: usize, shared: &Shared, guard: &Guard, begun: &Barrier, done: &
     session.work(&stage, guard, &asking, &told);
     done.wait();
     if worker == 0 {
-        let played = |case: &Case| stage.play(case, guard, &asking);
-        say(&Word::Report(Box::new(session.report(&findings::Stagehand { play: &played, told: &told }))));
+        say(&Word::Report(Box::new(session.report(&stage, guard, &asking, &told))));
         exit_now(0);
     }
 }

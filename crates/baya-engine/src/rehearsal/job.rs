@@ -1,6 +1,7 @@
 //! What a rehearsal is given. All of it is data, so that it can travel to the process that rehearses.
 
 use baya_core::call::WorkflowTarget;
+use baya_core::cassette::Cassette;
 use baya_core::event::{ScriptRecord, Surroundings};
 use baya_core::history::History;
 use baya_core::limits::Limits;
@@ -38,6 +39,9 @@ pub struct Job {
     /// Only this one is played, and told in full.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<Case>,
+    /// A run that is played again: its agents and host steps give what they gave then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cassette: Option<Box<Cassette>>,
 }
 
 /// Arguments that are there, `undefined` among them.
@@ -212,7 +216,13 @@ impl Job {
             known: Known::default(),
             skipped: BTreeSet::new(),
             replay: None,
+            cassette: None,
         }
+    }
+
+    /// What the script's clock begins with.
+    pub fn started_ms(&self) -> i64 {
+        self.cassette.as_ref().map_or(super::STARTED_MS, |cassette| cassette.started_ms)
     }
 
     /// What the `index`-th rehearsal is made of.

@@ -21,6 +21,7 @@ mod played;
 mod protocol;
 mod reads;
 mod record;
+mod recorded;
 mod session;
 mod steps;
 mod world;
@@ -34,6 +35,7 @@ pub use job::{
 pub use parent::{Enough, RehearsalError, Rehearsals};
 pub use played::{Ending, Played, PlayedAgent, PlayedLine, PlayedRefusal, PlayedStep, Totals};
 pub use reads::Reads;
+pub use recorded::NOT_RECORDED;
 pub use session::{Session, Stage};
 pub use world::STARTED_MS;
 

@@ -4,6 +4,7 @@
 use super::job::Job;
 use super::played::Played;
 use super::protocol::{Answer, Order, Question, Word};
+use super::session::AGAIN;
 use crate::driver::WorkflowSource;
 use crate::host_steps::HostSteps;
 use baya_core::call::{ScriptError, ScriptErrorKind};
@@ -73,8 +74,8 @@ impl Rehearsals {
                     let (index, case) = self.culprit(&job, playing, &enough).await?;
                     lost.push(finding(error, case));
                     job.skipped.insert(index);
-                    // The first rehearsal is what all others follow from.
-                    if lost.len() >= LOSSES_MAX || index == 0 || *enough.borrow() {
+                    // The first rehearsal is what all others follow from; one played again is none of the job's.
+                    if lost.len() >= LOSSES_MAX || matches!(index, 0 | AGAIN) || *enough.borrow() {
                         let empty = Report { seed: job.seed, ..Report::default() };
                         return Ok(with_lost(empty, lost));
                     }

@@ -6,6 +6,7 @@ use baya_core::event::RunStatus;
 use baya_core::ids::{AgentNumber, CallId, FrameId};
 use baya_core::rehearsal::Case;
 use baya_core::run::RunEnd;
+use baya_core::script::Sight;
 use baya_core::step::{HostStep, StepOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,6 +26,9 @@ pub struct Played {
     pub log: Vec<PlayedLine>,
     /// Titles in the order they were entered.
     pub phases: Vec<String>,
+    /// What the watched text told; nothing if it was not watched.
+    #[serde(skip)]
+    pub sights: Vec<Sight>,
     pub total: Totals,
     /// `""` for agents outside of any.
     pub by_phase: BTreeMap<String, Totals>,

@@ -2,15 +2,16 @@
 
 use super::draw::{Drawing, Schemas};
 use super::evaluate::{Evaluator, Unwatched};
-use super::findings::{self, Seen, Stagehand};
+use super::findings::{self, Seen};
 use super::forecast::{self, Kept};
-use super::job::Job;
+use super::job::{Job, Purpose};
 use super::played::Played;
 use super::reads::Reads;
 use super::world;
 use baya_core::call::ScriptErrorKind;
 use baya_core::history::label_kind;
-use baya_core::rehearsal::{Case, Finding, Report};
+use baya_core::rehearsal::{Case, Report};
+use baya_core::script::{Point, Watched, watch};
 use baya_core::simulate::Rules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -21,6 +22,8 @@ use std::thread;
 pub const WORKERS: usize = 2;
 /// Rehearsals that may break a limit of the script before no further one begins.
 const BROKEN_MAX: u32 = 2;
+/// The number of a rehearsal that is none of the job's own.
+pub const AGAIN: u32 = u32::MAX;
 /// The stack of a thread that evaluates scripts.
 const STACK_BYTES: usize = 24 * 1024 * 1024;
 
@@ -29,16 +32,28 @@ pub struct Stage<'j> {
     job: &'j Job,
     rules: Rules,
     schemas: Schemas,
+    /// The program with its notes, if findings are looked for.
+    watched: Option<Watched>,
 }
 
 impl<'j> Stage<'j> {
     pub fn new(job: &'j Job) -> Stage<'j> {
-        Stage { job, rules: job.fixtures.rules().unwrap_or_default(), schemas: Schemas::default() }
+        let watched = match job.purpose {
+            Purpose::Everything => watch(&job.script.program),
+            Purpose::Forecast => None,
+        };
+        let rules = job.fixtures.rules().unwrap_or_default();
+        Stage { job, rules, schemas: Schemas::default(), watched }
+    }
+
+    /// The places that are noted while it plays.
+    pub fn points(&self) -> &[Point] {
+        self.watched.as_ref().map(|watched| watched.points.as_slice()).unwrap_or_default()
     }
 
     pub fn play(&self, case: &Case, evaluator: &dyn Evaluator, reads: &dyn Reads) -> Played {
         let drawing = Drawing::new(self.job, case, &self.rules, &self.schemas);
-        world::play(self.job, case, drawing, evaluator, reads)
+        world::play(self.job, case, self.watched.as_ref(), drawing, evaluator, reads)
     }
 }
 
@@ -135,8 +150,14 @@ impl<'j> Session<'j> {
     }
 
     /// Adds up what was played: the rehearsals from the first up to the first that is missing, and no
-    /// further than to the last that may break a limit.
-    pub fn report(&self, stagehand: &Stagehand<'_>) -> Report {
+    /// further than to the last that may break a limit. What looks odd is played again, smaller.
+    pub fn report(
+        &self,
+        stage: &Stage<'_>,
+        evaluator: &dyn Evaluator,
+        reads: &dyn Reads,
+        told: &dyn Fn(u32, &Case),
+    ) -> Report {
         let done = std::mem::take(&mut *self.done.lock().unwrap_or_else(PoisonError::into_inner));
         let (mut kept, mut seen, mut broken) = (Vec::new(), Vec::new(), 0);
         let mut expected = (0..self.job.runs.max(1)).filter(|index| !self.job.skipped.contains(index));
@@ -148,7 +169,11 @@ impl<'j> Session<'j> {
             kept.push(entry.kept);
             seen.push((entry.case, entry.seen));
         }
-        report(self.job, &kept, findings::sum_up(self.job, seen, stagehand))
+        let again = |case: &Case| {
+            told(AGAIN, case);
+            stage.play(case, evaluator, reads)
+        };
+        report(stage, &kept, seen, &again)
     }
 }
 
@@ -166,7 +191,13 @@ fn broke_a_limit(played: &Played) -> bool {
     error.is_some_and(|error| matches!(error.kind, ScriptErrorKind::CpuLimit | ScriptErrorKind::MemoryLimit))
 }
 
-fn report(job: &Job, kept: &[Kept], findings: Vec<Finding>) -> Report {
+fn report(
+    stage: &Stage<'_>,
+    kept: &[Kept],
+    seen: Vec<(Case, Seen)>,
+    play: &dyn Fn(&Case) -> Played,
+) -> Report {
+    let job = stage.job;
     let mut host_steps = BTreeMap::new();
     let mut unpriced = BTreeSet::new();
     for one in kept {
@@ -184,7 +215,7 @@ fn report(job: &Job, kept: &[Kept], findings: Vec<Finding>) -> Report {
             .into_iter()
             .map(|title| (title.clone(), forecast::of_phase(kept, &title)))
             .collect(),
-        findings,
+        findings: findings::sum_up(job, stage.points(), seen, play),
         host_steps: host_steps.into_iter().collect(),
         unpriced: unpriced.into_iter().collect(),
     }
@@ -214,11 +245,7 @@ pub(super) fn rehearse(job: &Job) -> Report {
         let work = || session.work(&Stage::new(job), &Unwatched, &job.known, &told);
         let workers: Vec<_> = (0..WORKERS).filter_map(|_| on_thread(scope, work)).collect();
         workers.into_iter().for_each(|worker| drop(worker.join()));
-        let sum_up = || {
-            let stage = Stage::new(job);
-            let played = |case: &Case| stage.play(case, &Unwatched, &job.known);
-            session.report(&Stagehand { play: &played, told: &told })
-        };
+        let sum_up = || session.report(&Stage::new(job), &Unwatched, &job.known, &told);
         report = on_thread(scope, sum_up).and_then(|thread| thread.join().ok());
     });
     report.unwrap_or_default()

@@ -3,19 +3,13 @@
 use super::job::Job;
 use super::played::Played;
 use baya_core::rehearsal::{Case, Finding, Weight};
+use baya_core::script::Point;
 
 /// What one rehearsal showed, in short.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
     /// Findings without `case` and `seen`.
     pub found: Vec<Finding>,
-}
-
-/// Who plays further cases while findings are added up.
-pub struct Stagehand<'a> {
-    pub play: &'a dyn Fn(&Case) -> Played,
-    /// Hears of a case before it is played: it may cost the process its life.
-    pub told: &'a dyn Fn(u32, &Case),
 }
 
 /// Looks at one rehearsal; called for each, in the thread that played it.
@@ -34,7 +28,12 @@ pub fn look(_job: &Job, played: &Played) -> Seen {
 }
 
 /// Adds up what all rehearsals showed; may play further cases.
-pub fn sum_up(_job: &Job, all: Vec<(Case, Seen)>, _stagehand: &Stagehand<'_>) -> Vec<Finding> {
+pub fn sum_up(
+    _job: &Job,
+    _points: &[Point],
+    all: Vec<(Case, Seen)>,
+    _play: &dyn Fn(&Case) -> Played,
+) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for (case, seen) in all {
         for found in seen.found {

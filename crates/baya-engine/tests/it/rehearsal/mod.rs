@@ -1,6 +1,8 @@
 //! Rehearsals: one script, many worlds.
 #![allow(unsafe_code)]
 
+mod recorded;
+
 use baya_core::event::ScriptRecord;
 use baya_core::rehearsal::{Case, Draw};
 use baya_core::script::{self, Options, SourceFile};
