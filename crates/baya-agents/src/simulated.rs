@@ -181,7 +181,6 @@ impl Talk<'_> {
 
     /// Room for a request that uses this much; it costs nothing.
     async fn hold(&self, used: &Usage, output: u64) -> Result<Held, AttemptEnd> {
-        let free = Price { input: 0, output: 0, cache_read: 0, cache_write: 0 };
         let ask = Ask {
             agent: self.task.agent,
             phase: self.task.phase.clone(),
@@ -190,7 +189,7 @@ impl Talk<'_> {
             input_most: used.total() - used.output,
             output_wanted: self.task.options.max_tokens,
             output_most: Some(output),
-            price: Some(free),
+            price: Some(Price::default()),
         };
         let tell = |wait| self.attempt.tell(Progress::Waiting { wait });
         self.attempt.purse.hold(ask, &tell).await.map_err(AttemptEnd::Failed)

@@ -103,6 +103,7 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::Agents(args) => commands::agents::execute(&args),
         Command::Answer(args) => commands::answer::execute(&args),
         Command::Policy(args) => commands::policy::execute(&args),
+        Command::Prices(args) => commands::prices::execute(&args),
         Command::Stop(args) => commands::stop::execute(&args),
         Command::New(args) => commands::new::execute(&args),
         Command::Sandbox(args) => commands::sandbox::execute(&args),

@@ -29,7 +29,9 @@ impl Counted {
     /// What a provider has just counted; nothing if it only guessed.
     pub fn of(request: &Request<'_>, messages: usize, usage: &Usage) -> Counted {
         match usage.source {
-            UsageSource::Reported => Counted { about: Some(about(request)), messages, tokens: usage.total() },
+            UsageSource::Reported | UsageSource::Gateway => {
+                Counted { about: Some(about(request)), messages, tokens: usage.total() }
+            }
             UsageSource::None | UsageSource::Simulated | UsageSource::Estimated => Counted::default(),
         }
     }

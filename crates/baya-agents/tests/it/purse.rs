@@ -9,7 +9,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::sync::{Arc, Mutex};
 
-const PRICE: Price = Price { input: 1_000_000_000, output: 1_000_000_000, cache_read: 0, cache_write: 0 };
+const PRICE: Price =
+    Price { input: 1_000_000_000, output: 1_000_000_000, cache_read: 0, cache_write: 0, cache_write_long: 0 };
 
 fn ask(agent: u32, input_most: u64, output: u64) -> Ask {
     Ask {

@@ -10,7 +10,7 @@ mod programs;
 
 pub use file::{
     AcpSection, CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, RequestsSection,
-    SettingsFile,
+    SettingsFile, refusal,
 };
 pub use guard::{Approvals, HeavySection};
 pub use plan::{PlanSection, Thresholds};
