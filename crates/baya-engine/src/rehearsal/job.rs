@@ -11,7 +11,7 @@ use baya_core::simulate::{Rules, RulesError};
 use baya_core::step::{HostStep, StepOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// CPU time of one stretch of script in a rehearsal.
 pub const CPU_MS: u64 = 2_000;
@@ -33,6 +33,12 @@ pub struct Job {
     pub models: Models,
     pub fixtures: Fixtures,
     pub known: Known,
+    /// Rehearsals that are left out, by their number: they cost the process its life.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub skipped: BTreeSet<u32>,
+    /// Only this one is played, and told in full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Case>,
     /// A run that is played again: its agents and host steps give what they gave then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cassette: Option<Box<Cassette>>,
@@ -208,6 +214,8 @@ impl Job {
             models: Models::default(),
             fixtures: Fixtures::default(),
             known: Known::default(),
+            skipped: BTreeSet::new(),
+            replay: None,
             cassette: None,
         }
     }
