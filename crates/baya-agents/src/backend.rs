@@ -4,7 +4,7 @@
 //! cancelled, and says what it knows of usage and of the model that served.
 
 use crate::purse::SharedPurse;
-use baya_core::agent::{AgentProcess, AgentTask, AttemptReport, Progress};
+use baya_core::agent::{AgentOptions, AgentProcess, AgentTask, AttemptReport, Progress};
 use baya_core::approval::{ApprovalRequest, Told};
 use baya_core::turn::TurnRecord;
 use futures_util::future::BoxFuture;
@@ -38,12 +38,26 @@ pub trait Backend: Send + Sync {
         None
     }
 
+    /// Who is paid for what this agent uses, and for which model.
+    fn payee(&self, _options: &AgentOptions) -> Payee {
+        Payee { provider: self.name().to_owned(), model: None }
+    }
+
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport>;
 
     /// The run is over: ends what waits for further agents.
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
+}
+
+/// Who is paid, as a price table names them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Payee {
+    /// A provider; a program that pays by its own account, by its own name.
+    pub provider: String,
+    /// The model that will be asked for, if that is known.
+    pub model: Option<String>,
 }
 
 /// What surrounds one attempt.

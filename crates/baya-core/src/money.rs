@@ -164,7 +164,8 @@ pub struct ModelSaid<'a> {
 pub struct PriceTable {
     /// By [`PriceTable::name`]; `provider/*` for all models of one.
     pub rows: BTreeMap<String, PriceRow>,
-    /// Providers that go by another name here, as a second address of Anthropic's.
+    /// Providers that go by another name here, as a second address of Anthropic's; by the empty one, those
+    /// whose models are the makers'.
     pub same_as: BTreeMap<String, String>,
     /// When the shipped rows were taken down, as `2026-11-21`.
     pub date: String,
@@ -201,7 +202,8 @@ impl PriceTable {
         };
         let own = Some(provider).filter(|provider| !provider.is_empty());
         let other = own.and_then(|provider| self.same_as.get(provider)).map(String::as_str);
-        let makers: &[&str] = if matches!(provider, "" | RESELLER) { &MAKERS } else { &[] };
+        let passes_on = [Some(provider), other].into_iter().flatten().any(|it| matches!(it, "" | RESELLER));
+        let makers: &[&str] = if passes_on { &MAKERS } else { &[] };
         let found = own.into_iter().chain(other).chain(makers.iter().copied()).find_map(known);
         found.map(|(name, row)| (name.as_str(), row))
     }

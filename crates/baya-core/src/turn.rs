@@ -91,6 +91,20 @@ impl TurnRecord {
         }
     }
 
+    /// As [`TurnRecord::cost`].
+    pub fn cost_mut(&mut self) -> Option<&mut TurnCost> {
+        match self {
+            TurnRecord::Answered { cost, .. }
+            | TurnRecord::Summarised { cost, .. }
+            | TurnRecord::Spent { cost } => Some(cost),
+            TurnRecord::ToolStarted { .. }
+            | TurnRecord::ToolEnded { .. }
+            | TurnRecord::Folded { .. }
+            | TurnRecord::SessionOpened { .. }
+            | TurnRecord::Acted { .. } => None,
+        }
+    }
+
     /// The tokens it cost.
     pub fn usage(&self) -> Usage {
         self.cost().map(|cost| cost.usage).unwrap_or_default()

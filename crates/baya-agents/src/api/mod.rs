@@ -37,13 +37,15 @@ pub use toolbox::{Rights, rights, rights_with, wanted};
 pub(crate) use wire::STRUCTURED_OUTPUT;
 
 use crate::agent_types::{AgentType, AgentTypes};
-use crate::backend::{Attempt, Backend};
+use crate::backend::{Attempt, Backend, Payee};
 use crate::governor::{Governor, GovernorSettings, Lane, LaneId};
 use crate::memory_files;
 use crate::models::{ModelTable, ProviderModels, clamp_effort, clamp_tokens, default_row, known_beginnings};
 use crate::sandbox::Profile;
 use crate::tools::ToolRoom;
-use baya_core::agent::{AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind, Effort, Progress};
+use baya_core::agent::{
+    AgentOptions, AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind, Effort, Progress,
+};
 use baya_core::ids::RunId;
 use baya_core::limits::{ANSWER_BYTES_MAX, WAIT_IN_PLACE_MS};
 use bound::Beginnings;
@@ -351,6 +353,19 @@ impl Backend for ApiBackend {
 
     fn tells_data_rule(&self) -> bool {
         true
+    }
+
+    fn payee(&self, options: &AgentOptions) -> Payee {
+        let agent_type = options.agent_type.as_deref().and_then(|name| self.types.get(name));
+        let asked = options.model.as_deref().or(agent_type.and_then(|known| known.model.as_deref()));
+        // What cannot be chosen is asked of nobody.
+        self.table.choose(asked).map_or_else(
+            |_| Payee::default(),
+            |chosen| Payee {
+                provider: self.wires[chosen.provider].config.name.clone(),
+                model: Some(chosen.model),
+            },
+        )
     }
 
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport> {

@@ -18,6 +18,7 @@ use crate::step::StepNumber;
 use crate::taint::{Tainted, TextIndex};
 use crate::turn::TurnRecord;
 use crate::work::Work;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -218,9 +219,10 @@ pub struct State {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunEnd {
     pub status: RunStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::event::present")]
     pub result: Option<Value>,
     pub error: Option<crate::call::ScriptError>,
     pub failures: Failures,

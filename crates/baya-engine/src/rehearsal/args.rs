@@ -8,6 +8,9 @@ use baya_core::simulate::{self, Noise};
 use serde_json::{Map, Value, json};
 
 pub(super) fn drawn(job: &Job, case: &Case) -> Option<Value> {
+    if let Some(cassette) = &job.cassette {
+        return cassette.args.clone();
+    }
     let given = |given: &Option<Given>| given.as_ref().map(|Given(value)| value.clone());
     given(&job.args)
         .or_else(|| case.args.clone())

@@ -4,6 +4,7 @@
 use super::job::Job;
 use baya_core::agent::{AgentTask, AttemptEnd, Usage, UsageSource};
 use baya_core::history::{LabelHistory, Sample, label_kind};
+use baya_core::money::ModelSaid;
 use baya_core::rehearsal::{Case, Mood};
 use baya_core::simulate::Noise;
 use serde_json::Value;
@@ -114,7 +115,10 @@ fn tool_requests(case: &Case, noise: &mut Noise) -> u64 {
 pub(super) fn charge(job: &Job, task: &AgentTask, usage: &mut Usage) {
     let named = job.models.priced_as(task.options.backend.as_deref(), task.options.model.as_deref());
     match named {
-        Some((provider, model)) => usage.charge(job.prices.price(&provider, &model).as_ref()),
+        Some((provider, model)) => {
+            let said = ModelSaid { asked: Some(&model), served: None };
+            job.prices.charge(&provider, said, usage);
+        }
         None => usage.source = UsageSource::Simulated,
     }
 }

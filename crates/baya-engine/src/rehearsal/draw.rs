@@ -2,6 +2,7 @@
 //! says of single agents by their number in call order.
 
 use super::job::Job;
+use super::recorded::Recording;
 use super::{args, cost, steps};
 use baya_core::agent::{AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind};
 use baya_core::history::{LabelHistory, label_kind};
@@ -36,6 +37,8 @@ pub(super) struct Drawing<'a> {
     counters: Counters,
     /// How many agents of a kind there were.
     kinds: BTreeMap<String, usize>,
+    /// A recorded run gives its answers instead.
+    recording: Option<Recording>,
 }
 
 /// Schemas that were compiled before: the same ones come again in every rehearsal.
@@ -61,7 +64,9 @@ enum Way {
 
 impl<'a> Drawing<'a> {
     pub(super) fn new(job: &'a Job, case: &'a Case, rules: &'a Rules, schemas: &'a Schemas) -> Drawing<'a> {
-        Drawing { job, case, rules, schemas, counters: Counters::default(), kinds: BTreeMap::new() }
+        let recording = job.cassette.as_deref().map(Recording::of);
+        let (counters, kinds) = (Counters::default(), BTreeMap::new());
+        Drawing { job, case, rules, schemas, counters, kinds, recording }
     }
 
     pub(super) fn args(&self) -> Option<Value> {
@@ -69,10 +74,16 @@ impl<'a> Drawing<'a> {
     }
 
     pub(super) fn step(&mut self, order: &StepOrder, known: Option<StepOutcome>) -> (StepOutcome, i64) {
-        steps::drawn(self.job, self.case, order, known)
+        match &mut self.recording {
+            Some(recording) => recording.step(order),
+            None => steps::drawn(self.job, self.case, order, known),
+        }
     }
 
     pub(super) fn agent(&mut self, task: &AgentTask) -> Fate {
+        if let Some(recording) = &mut self.recording {
+            return recording.agent(task);
+        }
         let kind = label_kind(&task.label);
         let place = self.kinds.entry(kind.clone()).or_insert(0);
         *place += 1;

@@ -1,6 +1,7 @@
 //! What a rehearsal is given. All of it is data, so that it can travel to the process that rehearses.
 
 use baya_core::call::WorkflowTarget;
+use baya_core::cassette::Cassette;
 use baya_core::event::{ScriptRecord, Surroundings};
 use baya_core::history::History;
 use baya_core::limits::Limits;
@@ -10,7 +11,7 @@ use baya_core::simulate::{Rules, RulesError};
 use baya_core::step::{HostStep, StepOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// CPU time of one stretch of script in a rehearsal.
 pub const CPU_MS: u64 = 2_000;
@@ -32,6 +33,15 @@ pub struct Job {
     pub models: Models,
     pub fixtures: Fixtures,
     pub known: Known,
+    /// Rehearsals that are left out, by their number: they cost the process its life.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub skipped: BTreeSet<u32>,
+    /// Only this one is played, and told in full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Case>,
+    /// A run that is played again: its agents and host steps give what they gave then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cassette: Option<Box<Cassette>>,
 }
 
 /// Arguments that are there, `undefined` among them.
@@ -204,7 +214,15 @@ impl Job {
             models: Models::default(),
             fixtures: Fixtures::default(),
             known: Known::default(),
+            skipped: BTreeSet::new(),
+            replay: None,
+            cassette: None,
         }
+    }
+
+    /// What the script's clock begins with.
+    pub fn started_ms(&self) -> i64 {
+        self.cassette.as_ref().map_or(super::STARTED_MS, |cassette| cassette.started_ms)
     }
 
     /// What the `index`-th rehearsal is made of.

@@ -8,27 +8,34 @@
 //! say of a rehearsal; forecasts count only what may well happen, findings and the worst count all.
 
 mod args;
+mod child;
 pub mod cost;
 mod draw;
 mod evaluate;
 pub mod findings;
 mod forecast;
 mod job;
+mod parent;
 mod plan;
 mod played;
+mod protocol;
 mod reads;
 mod record;
+mod recorded;
 mod session;
 mod steps;
 mod world;
 
+pub use child::main as child_main;
 pub use evaluate::{Evaluator, Unwatched};
 pub use forecast::Kept;
 pub use job::{
     BackendModels, CPU_MS, Fixtures, FixturesError, Given, Job, Known, Models, Purpose, StepFixture,
 };
+pub use parent::{Enough, RehearsalError, Rehearsals};
 pub use played::{Ending, Played, PlayedAgent, PlayedLine, PlayedRefusal, PlayedStep, Totals};
 pub use reads::Reads;
+pub use recorded::NOT_RECORDED;
 pub use session::{Session, Stage};
 pub use world::STARTED_MS;
 

@@ -2,12 +2,12 @@
 
 use super::job::Job;
 use super::played::{Ending, Played, PlayedAgent, PlayedLine, PlayedRefusal, PlayedStep, Totals};
-use super::world::STARTED_MS;
 use baya_core::agent::Usage;
 use baya_core::call::{Call, CallKind, Site};
 use baya_core::event::{Event, Outcome, Recorded};
 use baya_core::ids::{AgentNumber, CallId};
 use baya_core::rehearsal::Case;
+use baya_core::script::Sight;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,19 +21,26 @@ struct Known {
 
 #[derive(Default)]
 pub(super) struct Recorder {
+    started_ms: i64,
     calls: BTreeMap<CallId, Known>,
     agents: BTreeMap<AgentNumber, PlayedAgent>,
     steps: BTreeMap<u32, PlayedStep>,
     pub(super) refusals: Vec<PlayedRefusal>,
     log: Vec<PlayedLine>,
     phases: Vec<String>,
-}
-
-fn since_start(at_ms: i64) -> u64 {
-    (at_ms - STARTED_MS).max(0) as u64
+    pub(super) sights: Vec<Sight>,
 }
 
 impl Recorder {
+    /// For a rehearsal that begins then.
+    pub(super) fn at(started_ms: i64) -> Recorder {
+        Recorder { started_ms, ..Recorder::default() }
+    }
+
+    fn since_start(&self, at_ms: i64) -> u64 {
+        (at_ms - self.started_ms).max(0) as u64
+    }
+
     /// Calls that a delivery brought about; none: the start did.
     pub(super) fn heard(&mut self, cause: Option<CallId>, calls: &[Call]) {
         let after = cause.map_or(0, |call| self.depth_of(call));
@@ -52,7 +59,7 @@ impl Recorder {
     }
 
     pub(super) fn note(&mut self, recorded: Recorded) {
-        let at_ms = since_start(recorded.at_ms);
+        let at_ms = self.since_start(recorded.at_ms);
         match recorded.event {
             event @ Event::AgentQueued { .. } => self.note_agent(event, at_ms),
             Event::AgentStarted { agent, .. } => {
@@ -129,9 +136,10 @@ impl Recorder {
         end: Ending,
         now_ms: i64,
     ) -> Played {
+        let wall_ms = self.since_start(now_ms);
         let agents: Vec<PlayedAgent> = self.agents.into_values().collect();
         let mut unpriced = BTreeSet::new();
-        let mut total = Totals { wall_ms: since_start(now_ms), ..Totals::default() };
+        let mut total = Totals { wall_ms, ..Totals::default() };
         let mut by_phase: BTreeMap<String, Totals> = BTreeMap::new();
         let mut times: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for agent in &agents {
@@ -160,6 +168,7 @@ impl Recorder {
             refusals: self.refusals,
             log: self.log,
             phases: self.phases,
+            sights: self.sights,
             total,
             by_phase,
             unpriced,

@@ -15,6 +15,7 @@ use baya_core::call::{Delivery, Step, StepState};
 use baya_core::ids::{AgentNumber, CallId, RunId};
 use baya_core::rehearsal::Case;
 use baya_core::run::{Batch, Beginning, Effect, Input, Run};
+use baya_core::script::Watched;
 use baya_core::step::{StepNumber, StepOrder, StepOutcome};
 use baya_js::Isolate;
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ enum Due {
 pub(super) fn play(
     job: &Job,
     case: &Case,
+    watched: Option<&Watched>,
     drawing: Drawing<'_>,
     evaluator: &dyn Evaluator,
     reads: &dyn Reads,
@@ -50,9 +52,13 @@ pub(super) fn play(
     let mut limits = job.limits.clone();
     limits.caps = Box::default();
     limits.script.cpu_ms = limits.script.cpu_ms.min(super::job::CPU_MS);
+    let mut script = job.script.clone();
+    if let Some(watched) = watched {
+        script.program = watched.program.clone();
+    }
     let beginning = Beginning {
         run: RunId::from_random(case.seed),
-        script: job.script.clone(),
+        script,
         args: args.clone(),
         seed: case.seed,
         limits,
@@ -61,9 +67,11 @@ pub(super) fn play(
         fence: 1,
         pid: 1,
     };
-    let (run, batch) = Run::begin(beginning, STARTED_MS);
+    let started_ms = job.started_ms();
+    let (run, batch) = Run::begin(beginning, started_ms);
     let mut world = World {
         run,
+        watched,
         drawing,
         evaluator,
         reads,
@@ -71,8 +79,9 @@ pub(super) fn play(
         inputs: Vec::new(),
         due: BTreeMap::new(),
         order: 0,
-        now_ms: STARTED_MS,
-        recorder: Recorder::default(),
+        started_ms,
+        now_ms: started_ms,
+        recorder: Recorder::at(started_ms),
         idle_rounds: 0,
     };
     world.commit(batch);
@@ -83,6 +92,7 @@ pub(super) fn play(
 
 struct World<'a> {
     run: Run,
+    watched: Option<&'a Watched>,
     drawing: Drawing<'a>,
     evaluator: &'a dyn Evaluator,
     reads: &'a dyn Reads,
@@ -90,6 +100,7 @@ struct World<'a> {
     inputs: Vec<Input>,
     due: BTreeMap<(i64, u64), Due>,
     order: u64,
+    started_ms: i64,
     now_ms: i64,
     recorder: Recorder,
     idle_rounds: u32,
@@ -127,7 +138,7 @@ impl World<'_> {
             // The run is parked, or waits for a person.
             return Err("it waits for what never comes in a rehearsal".to_owned());
         };
-        if at_ms - STARTED_MS > WALL_MS_MAX {
+        if at_ms - self.started_ms > WALL_MS_MAX {
             return Err("it takes more than 90 days".to_owned());
         }
         self.now_ms = self.now_ms.max(at_ms);
@@ -205,7 +216,10 @@ impl World<'_> {
         }
     }
 
-    fn hear(&mut self, generation: u32, cause: Option<CallId>, step: Step) {
+    fn hear(&mut self, generation: u32, cause: Option<CallId>, mut step: Step) {
+        if let Some(watched) = self.watched {
+            self.recorder.sights.extend(watched.take(&mut step));
+        }
         self.recorder.heard(cause, &step.calls);
         self.inputs.push(Input::Stepped { generation, step });
     }

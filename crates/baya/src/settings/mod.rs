@@ -12,7 +12,7 @@ mod programs;
 pub use budget::BudgetTable;
 pub use file::{
     AcpSection, CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, RequestsSection,
-    SettingsFile,
+    SettingsFile, refusal,
 };
 pub use guard::{Approvals, HeavySection};
 pub use plan::{PlanSection, Thresholds};

@@ -2,6 +2,7 @@
 //! like any other.
 
 use super::backends::Backends;
+use super::charging::Charger;
 use baya_agents::admission::{Admission, Admitted, MemoryKills};
 use baya_agents::backend::{Attempt, Backend, Gatekeeper, OpenGate, Signal};
 use baya_agents::policy::{Gates, Guarded};
@@ -51,13 +52,14 @@ impl LocalPool {
     /// `folder` is where agents work.
     pub fn new(backends: Backends, folder: PathBuf) -> LocalPool {
         let in_place: Arc<dyn Workspace> = Arc::new(InPlace { folder });
+        let purse = SharedPurse::new(PriceTable::clone(backends.prices()));
         LocalPool {
             backends: Arc::new(backends),
             workspace: in_place.clone(),
             in_place,
             gates: Arc::default(),
             admission: Admission::open(),
-            purse: SharedPurse::default(),
+            purse,
             working: Arc::default(),
         }
     }
@@ -125,10 +127,11 @@ impl AttemptMaker {
         task: &AgentTask,
         folder: PathBuf,
         cancel: &CancellationToken,
+        charger: &Charger,
         reports: &Reports,
     ) -> Attempt {
         let cancel = cancel.clone();
-        let signals = signals((task.agent, task.attempt), reports);
+        let signals = signals((task.agent, task.attempt), charger, reports);
         let (is_read_only, asks_nobody) = self.backends.narrowed(task);
         let gate: Arc<dyn Gatekeeper> = if self.gates.is_open() && !is_read_only {
             Arc::new(OpenGate)
@@ -145,6 +148,7 @@ impl AgentRunner for LocalPool {
         let id = (task.agent, task.attempt);
         let cancel = CancellationToken::new();
         let backend = self.backends.for_task(&task);
+        let charger = self.backends.charger(&task.options);
         let simulated = backend.as_ref().is_ok_and(|backend| backend.is_simulated());
         let place = if simulated { self.in_place.clone() } else { self.workspace.clone() };
         let (backends, gates, purse) = (self.backends.clone(), self.gates.clone(), self.purse.clone());
@@ -163,8 +167,9 @@ impl AgentRunner for LocalPool {
                 Err(report) => report,
                 Ok(Opened { folder, rule, notes }) => {
                     let task = told(task, &rule, backend.as_ref().ok());
-                    let attempt = maker.make(&task, folder, &cancel, &reports);
+                    let attempt = maker.make(&task, folder, &cancel, &charger, &reports);
                     let mut report = work(backend, &door, &task, &attempt).await;
+                    charger.report(&mut report);
                     let kept = place.keep(agent).await;
                     report.notes.extend(notes.into_iter().chain(kept.notes));
                     report.work = kept.work.map(Box::new);
@@ -213,8 +218,12 @@ fn told(mut task: AgentTask, place: &str, backend: Option<&Arc<dyn Backend>>) ->
     task
 }
 
-fn signals((agent, attempt): AttemptId, reports: &Reports) -> Arc<dyn Fn(Signal) + Send + Sync> {
-    let reports = reports.clone();
+fn signals(
+    (agent, attempt): AttemptId,
+    charger: &Charger,
+    reports: &Reports,
+) -> Arc<dyn Fn(Signal) + Send + Sync> {
+    let (charger, reports) = (charger.clone(), reports.clone());
     Arc::new(move |signal| {
         reports(match signal {
             Signal::Progress(progress) => Report::Progress { agent, attempt, progress },
@@ -224,7 +233,10 @@ fn signals((agent, attempt): AttemptId, reports: &Reports) -> Arc<dyn Fn(Signal)
             Signal::ApprovalAsked { request, told } => {
                 Report::ApprovalAsked { agent, attempt, request, told }
             }
-            Signal::Turn { turn, recorded } => Report::Turn { agent, attempt, turn, recorded },
+            Signal::Turn { mut turn, recorded } => {
+                charger.turn(&mut turn);
+                Report::Turn { agent, attempt, turn, recorded }
+            }
         });
     })
 }

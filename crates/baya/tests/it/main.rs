@@ -27,6 +27,7 @@ mod migration;
 mod plan_rules;
 mod policy;
 mod pool;
+mod prices;
 mod proof;
 mod providers;
 mod quantities;

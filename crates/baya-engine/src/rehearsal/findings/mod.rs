@@ -3,6 +3,7 @@
 use super::job::Job;
 use super::played::Played;
 use baya_core::rehearsal::{Case, Finding, Weight};
+use baya_core::script::Point;
 
 /// What one rehearsal showed, in short.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +28,12 @@ pub fn look(_job: &Job, played: &Played) -> Seen {
 }
 
 /// Adds up what all rehearsals showed; may play further cases.
-pub fn sum_up(_job: &Job, all: Vec<(Case, Seen)>) -> Vec<Finding> {
+pub fn sum_up(
+    _job: &Job,
+    _points: &[Point],
+    all: Vec<(Case, Seen)>,
+    _play: &dyn Fn(&Case) -> Played,
+) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for (case, seen) in all {
         for found in seen.found {
