@@ -84,6 +84,14 @@ impl Git {
         Git { program: PathBuf::from("git"), environment: own }
     }
 
+    /// A file of git's settings of the person, where git itself looks for it; empty: nowhere.
+    pub fn settings_of_home(&self, name: &str) -> String {
+        let of = |name: &str| self.environment.get(name).filter(|value| !value.is_empty());
+        let folder =
+            of("XDG_CONFIG_HOME").cloned().or_else(|| of("HOME").map(|home| format!("{home}/.config")));
+        folder.map(|folder| format!("{folder}/git/{name}")).unwrap_or_default()
+    }
+
     /// A call in this folder; hooks, monitors, signing, prompts and housekeeping are switched off.
     pub fn call<S: AsRef<OsStr>>(&self, folder: &Path, arguments: impl IntoIterator<Item = S>) -> Call {
         Call {

@@ -20,7 +20,7 @@ pub use record::{Record, leftovers};
 use crate::git::{GitError, Locks, Repository};
 use baya_core::ids::{AgentNumber, RunId};
 use baya_core::work::Work;
-use executables::Executables;
+use executables::{Core, Executables};
 use std::path::{Path, PathBuf};
 
 /// The worktrees of one run.
@@ -33,6 +33,7 @@ pub struct Worktrees {
     run: RunId,
     /// What the repository's configuration could run when the run was taken.
     known: Executables,
+    core: Option<Core>,
 }
 
 /// One worktree, as an agent gets it.
@@ -72,12 +73,15 @@ impl Worktrees {
     ) -> Result<Worktrees, GitError> {
         // What a process before us found: an agent may have planted something since.
         let earlier = leftovers(state).into_iter().find(|record| record.run == *run && record.ready);
-        let known = match earlier {
-            Some(record) => record.programs,
-            None => Executables::read(&repository, &repository.common).await?,
+        let (known, core) = match earlier {
+            Some(record) => (record.programs, record.core),
+            None => {
+                let (known, core) = executables::read(&repository, &repository.common).await?;
+                (known, Some(core))
+            }
         };
         let folder = state.join("worktrees").join(run.as_str());
-        Ok(Worktrees { repository, locks, folder, run: run.clone(), known })
+        Ok(Worktrees { repository, locks, folder, run: run.clone(), known, core })
     }
 
     pub fn repository(&self) -> &Repository {
@@ -94,7 +98,7 @@ impl Worktrees {
         }
         let base = self.repository.commit(base).await?;
         let base = base.ok_or_else(|| WorktreeError::NoBase(record.base.clone()))?;
-        let record = Record { base, programs: self.known.clone(), ..record };
+        let record = Record { base, programs: self.known.clone(), core: self.core.clone(), ..record };
         record.write()?;
         self.add(&record).await?;
         let mut notes = self.check_out(&record).await?;
@@ -129,7 +133,7 @@ impl Worktrees {
 
     /// Commits all that is in the worktree to a ref of ours. The worktree stays as it is.
     pub async fn keep(&self, record: &Record) -> Result<Work, WorktreeError> {
-        let head = keep::commit(&self.repository, record, &record.programs).await?;
+        let head = keep::commit(&self.repository, record).await?;
         if head != record.base {
             self.repository.set_ref(&record.kept_as(), &head).await?;
         }
