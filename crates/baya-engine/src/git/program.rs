@@ -1,10 +1,12 @@
 //! Runs git once.
 
-use super::GitError;
+use super::{GitError, Locked};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -67,6 +69,7 @@ pub struct Call {
     set: Vec<(&'static str, OsString)>,
     settings: Vec<String>,
     input: Option<Vec<u8>>,
+    holding: Option<Arc<File>>,
     patience: Duration,
     /// Statuses that are answers and no failures.
     answers: Vec<i32>,
@@ -101,6 +104,7 @@ impl Git {
             set: Vec::new(),
             settings: Vec::new(),
             input: None,
+            holding: None,
             patience: PATIENCE,
             answers: vec![0],
         }
@@ -161,6 +165,13 @@ impl Call {
         self
     }
 
+    /// The lock is this call's too, should we be killed: nobody else gets it before the call has ended.
+    #[must_use]
+    pub fn holding(mut self, lock: &Locked) -> Call {
+        self.holding = Some(lock.file());
+        self
+    }
+
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Call {
         self.patience = patience;
@@ -211,7 +222,7 @@ impl Call {
             .env_clear()
             .envs(&self.git.environment)
             .envs(self.set.iter().map(|(name, value)| (name, value)))
-            .stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdin(self.stdin()?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
@@ -233,6 +244,18 @@ impl Call {
             return Ok(Output { status, stdout: ended.stdout });
         }
         Err(GitError::Failed { what: self.name(), status, said: said(&ended.stderr, &ended.stdout) })
+    }
+
+    /// What holds a lock reads an empty file.
+    fn stdin(&self) -> Result<Stdio, GitError> {
+        match (&self.input, &self.holding) {
+            (Some(_), _) => Ok(Stdio::piped()),
+            (None, Some(lock)) => {
+                let own = lock.try_clone().map_err(|error| self.not_started(&error))?;
+                Ok(Stdio::from(own))
+            }
+            (None, None) => Ok(Stdio::null()),
+        }
     }
 
     fn not_started(&self, error: &std::io::Error) -> GitError {

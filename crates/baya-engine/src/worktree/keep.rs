@@ -6,7 +6,7 @@
 use super::WorktreeError;
 use super::executables::{self, with};
 use super::record::{Record, is_folder};
-use crate::git::{Call, Repository};
+use crate::git::{Call, Locked, Repository};
 use std::ffi::OsStr;
 use std::fs::FileType;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -22,11 +22,15 @@ pub(super) const COMMITTER: [(&str, &str); 4] = [
 ];
 
 /// The commit that holds everything; the agent's own head if it left nothing uncommitted.
-pub(super) async fn commit(repository: &Repository, record: &Record) -> Result<String, WorktreeError> {
+pub(super) async fn commit(
+    repository: &Repository,
+    record: &Record,
+    own: &Locked,
+) -> Result<String, WorktreeError> {
     if !is_folder(&record.folder) {
         return already_kept(repository, record).await;
     }
-    let place = Place::of(repository, record).await?;
+    let place = Place::of(repository, record, own).await?;
     let parent = place.head(repository, record).await?;
     let tree = place.tree(&parent).await?;
     let of_parent = place.call(["rev-parse", &format!("{parent}^{{tree}}")]).text().await?;
@@ -55,6 +59,7 @@ async fn already_kept(repository: &Repository, record: &Record) -> Result<String
 struct Place<'a> {
     repository: &'a Repository,
     folder: &'a Path,
+    own: &'a Locked,
     git_dir: PathBuf,
     index: Index,
     /// What an agent changed of the repository's, set back.
@@ -71,7 +76,11 @@ impl Drop for Index {
 }
 
 impl<'a> Place<'a> {
-    async fn of(repository: &'a Repository, record: &'a Record) -> Result<Place<'a>, WorktreeError> {
+    async fn of(
+        repository: &'a Repository,
+        record: &'a Record,
+        own: &'a Locked,
+    ) -> Result<Place<'a>, WorktreeError> {
         // An agent can remove its own entry; its files are there still.
         let whole = record.entry.join("HEAD").is_file() && record.entry.join("commondir").is_file();
         let git_dir = if whole { record.entry.clone() } else { repository.common.clone() };
@@ -80,13 +89,13 @@ impl<'a> Place<'a> {
         let _ = std::fs::remove_file(&index.0);
         let mut settings = record.programs.added_in(&programs);
         settings.extend(record.core.iter().flat_map(|before| before.changed_in(&core, repository)));
-        Ok(Place { repository, folder: &record.folder, git_dir, index, settings })
+        Ok(Place { repository, folder: &record.folder, own, git_dir, index, settings })
     }
 
     fn call<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Call {
         let call = self.repository.git.call(self.folder, words);
         let call = call.git_dir(&self.git_dir).work_tree(self.folder).index(&self.index.0);
-        with(&self.settings, call)
+        with(&self.settings, call.holding(self.own))
     }
 
     /// Whether a commit has this tree and this only parent.
