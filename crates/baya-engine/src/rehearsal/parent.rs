@@ -1,12 +1,13 @@
 //! The parent of the process that rehearses: starts it, answers what it asks, and says which case cost it
 //! its life.
 
-use super::job::Job;
+use super::job::{Job, Payee};
 use super::played::Played;
 use super::protocol::{Answer, Order, Question, Word};
 use super::session::AGAIN;
 use crate::driver::WorkflowSource;
 use crate::host_steps::HostSteps;
+use baya_core::agent::AgentOptions;
 use baya_core::call::{ScriptError, ScriptErrorKind};
 use baya_core::rehearsal::{Case, Finding, Report, Weight};
 use baya_core::step::{HostStep, StepNumber, StepOrder};
@@ -34,6 +35,8 @@ pub struct Rehearsals {
     pub workflows: Arc<dyn WorkflowSource>,
     /// Asked for what only looks; none: it is made up.
     pub steps: Option<Arc<dyn HostSteps>>,
+    /// Who is paid for an agent with these options.
+    pub payee: Arc<dyn Fn(&AgentOptions) -> Option<Payee> + Send + Sync>,
 }
 
 /// Why there is no report.
@@ -197,6 +200,7 @@ impl Rehearsals {
                 }
                 (Some(_), false) | (None, _) => None,
             }),
+            Question::Payee(options) => Answer::Payee((self.payee)(&options)),
         }
     }
 }
@@ -211,8 +215,11 @@ enum Exchange {
 
 fn only_looks(step: &HostStep) -> bool {
     match step {
-        HostStep::ReadFile { .. } | HostStep::Glob { .. } | HostStep::ChangedFiles { .. } => true,
-        HostStep::Exec { .. } | HostStep::WriteFile { .. } | HostStep::Land { .. } => false,
+        HostStep::Glob { .. } | HostStep::ChangedFiles { .. } => true,
+        HostStep::ReadFile { .. }
+        | HostStep::Exec { .. }
+        | HostStep::WriteFile { .. }
+        | HostStep::Land { .. } => false,
     }
 }
 
