@@ -3,7 +3,8 @@
 //! A backend runs one attempt to its end. It never panics on what the outside does, gives up when
 //! cancelled, and says what it knows of usage and of the model that served.
 
-use baya_core::agent::{AgentProcess, AgentTask, AttemptReport, Progress};
+use crate::purse::SharedPurse;
+use baya_core::agent::{AgentOptions, AgentProcess, AgentTask, AttemptReport, Progress};
 use baya_core::approval::{ApprovalRequest, Told};
 use baya_core::turn::TurnRecord;
 use futures_util::future::BoxFuture;
@@ -37,12 +38,26 @@ pub trait Backend: Send + Sync {
         None
     }
 
+    /// Who is paid for what this agent uses, and for which model.
+    fn payee(&self, _options: &AgentOptions) -> Payee {
+        Payee { provider: self.name().to_owned(), model: None }
+    }
+
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport>;
 
     /// The run is over: ends what waits for further agents.
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
+}
+
+/// Who is paid, as a price table names them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Payee {
+    /// A provider; a program that pays by its own account, by its own name.
+    pub provider: String,
+    /// The model that will be asked for, if that is known.
+    pub model: Option<String>,
 }
 
 /// What surrounds one attempt.
@@ -54,6 +69,8 @@ pub struct Attempt {
     pub signals: Arc<dyn Fn(Signal) + Send + Sync>,
     /// Asked before the agent does anything but think.
     pub gate: Arc<dyn Gatekeeper>,
+    /// Asked before a request goes out to a model.
+    pub purse: SharedPurse,
 }
 
 /// Whether an agent may do what it is about to do. The sandbox holds in any case; this is what people

@@ -2,6 +2,7 @@
 //! [`AttemptReport`]; the run decides what the script hears of it.
 
 use crate::ids::{AgentNumber, RunId};
+use crate::money::{NanoUsd, Price};
 use crate::turn::TurnRecord;
 use crate::work::Work;
 use serde::{Deserialize, Serialize};
@@ -251,6 +252,8 @@ pub enum CauseKind {
     Skipped,
     /// A hook of the user did not let it begin.
     Vetoed,
+    /// A cap of the run, of its phase or of its own is reached.
+    Budget,
     /// The key is missing or refused.
     Key,
     /// No credit, or a usage limit that lasts.
@@ -280,7 +283,8 @@ impl CauseKind {
             | CauseKind::Program
             | CauseKind::Panic
             | CauseKind::Skipped
-            | CauseKind::Vetoed => false,
+            | CauseKind::Vetoed
+            | CauseKind::Budget => false,
         }
     }
 
@@ -298,6 +302,7 @@ impl CauseKind {
             CauseKind::Panic => "backend panicked",
             CauseKind::Skipped => "skipped by a person",
             CauseKind::Vetoed => "vetoed by a hook",
+            CauseKind::Budget => "budget reached",
             CauseKind::Key => "key refused",
             CauseKind::Credit => "no credit",
             CauseKind::UnknownModel => "unknown model",
@@ -317,9 +322,25 @@ pub struct Usage {
     pub cache_read: u64,
     #[serde(skip_serializing_if = "is_zero")]
     pub cache_write: u64,
+    /// Of `cache_write`: what is kept for an hour, which costs more.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cache_write_long: u64,
     #[serde(skip_serializing_if = "is_zero")]
     pub reasoning: u64,
     pub source: UsageSource,
+    /// What the tokens with a known price cost, by the prices of that day.
+    #[serde(skip_serializing_if = "is_free")]
+    pub cost: NanoUsd,
+    /// Tokens whose price is in `cost`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub priced: u64,
+    /// Tokens of models nobody has a price for.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unpriced: u64,
+}
+
+fn is_free(cost: &NanoUsd) -> bool {
+    *cost == NanoUsd::default()
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -334,10 +355,11 @@ pub enum UsageSource {
     None,
     /// Made up: a simulated agent.
     Simulated,
+    /// Counted by our own gateway from the provider's answers.
+    Gateway,
     /// What the provider or the program reported.
     Reported,
-    /// Counted from the text, about 4 bytes a token. The last one: a sum with an estimate in it is an
-    /// estimate.
+    /// Counted from the text, about 4 bytes a token. The last one: a sum is as sure as its least sure part.
     Estimated,
 }
 
@@ -355,7 +377,12 @@ impl Usage {
 
     /// All classes together.
     pub fn total(&self) -> u64 {
-        self.input + self.output + self.cache_read + self.cache_write
+        self.sent().saturating_add(self.output)
+    }
+
+    /// Tokens that went to the model.
+    pub fn sent(&self) -> u64 {
+        self.input.saturating_add(self.cache_read).saturating_add(self.cache_write)
     }
 
     pub fn add(&mut self, other: &Usage) {
@@ -363,8 +390,39 @@ impl Usage {
         self.output += other.output;
         self.cache_read += other.cache_read;
         self.cache_write += other.cache_write;
+        self.cache_write_long += other.cache_write_long;
         self.reasoning += other.reasoning;
         self.source = self.source.max(other.source);
+        self.cost += other.cost;
+        self.priced += other.priced;
+        self.unpriced += other.unpriced;
+    }
+
+    /// Puts the price on tokens that have none yet, once; without a price they are unpriced, never free.
+    /// What is charged already stays as it is.
+    pub fn charge(&mut self, price: Option<&Price>) {
+        if !self.is_uncharged() {
+            return;
+        }
+        let rest = self.total() - self.priced - self.unpriced;
+        match price {
+            Some(price) if rest == self.total() => {
+                self.cost = price.of(self);
+                self.priced = rest;
+            }
+            // Of which classes the rest is, nobody knows any more.
+            Some(_) | None => self.unpriced += rest,
+        }
+    }
+
+    /// Somebody was asked for tokens on which no word of a price was said yet.
+    pub fn is_uncharged(&self) -> bool {
+        match self.source {
+            UsageSource::None | UsageSource::Simulated => false,
+            UsageSource::Gateway | UsageSource::Reported | UsageSource::Estimated => {
+                self.total() > self.priced + self.unpriced
+            }
+        }
     }
 }
 
@@ -418,6 +476,8 @@ pub enum Wait {
     Memory { free_bytes: u64 },
     /// A person has to answer this question.
     Approval { id: String, question: String },
+    /// What is left of a cap is held by requests that are out.
+    Budget { cap: String },
     /// A program is being started; what for.
     Start { program: String },
 }

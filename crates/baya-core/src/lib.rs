@@ -6,13 +6,19 @@
 
 pub mod agent;
 pub mod approval;
+pub mod budget;
 pub mod calendar;
 pub mod call;
+pub mod cassette;
 pub mod event;
+pub mod history;
 pub mod ids;
 pub mod landing;
 pub mod limits;
+pub mod money;
 pub mod op;
+pub mod rehearsal;
+pub mod reuse;
 pub mod run;
 pub mod schema;
 pub mod script;

@@ -1,5 +1,6 @@
 //! Every limit, with its name, its default, and the message that says how to raise it.
 
+use crate::budget::{Caps, OnBudget};
 use crate::call::ScriptLimits;
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +77,12 @@ pub struct Limits {
     /// `budget.total` in output tokens; `--budget`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_tokens: Option<u64>,
+    /// Beyond it no request goes out (C52); `--budget-tokens`, `--budget-usd` and others.
+    #[serde(default, skip_serializing_if = "Caps::is_open")]
+    pub caps: Box<Caps>,
+    /// `--on-budget`.
+    #[serde(default)]
+    pub on_budget: OnBudget,
     /// The longest wait for the reset of a usage limit after which the run goes on by itself;
     /// `requests.reset_wait` in the settings.
     #[serde(default = "reset_wait_ms")]
@@ -90,6 +97,8 @@ impl Default for Limits {
             concurrency: 8,
             concurrency_by_model: Default::default(),
             budget_tokens: None,
+            caps: Box::default(),
+            on_budget: OnBudget::default(),
             reset_wait_ms: RESET_WAIT_MS,
             script: ScriptLimits::default(),
         }

@@ -22,6 +22,9 @@ pub enum TurnRecord {
         /// The tools it called, each with its input, in a line for people.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         calls: Vec<String>,
+        /// A cap cut it off, and the next answer is the rest of it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_cut: bool,
         #[serde(flatten)]
         cost: TurnCost,
     },
@@ -71,6 +74,20 @@ pub struct TurnCost {
 impl TurnRecord {
     /// What it cost; most steps cost nothing.
     pub fn cost(&self) -> Option<&TurnCost> {
+        match self {
+            TurnRecord::Answered { cost, .. }
+            | TurnRecord::Summarised { cost, .. }
+            | TurnRecord::Spent { cost } => Some(cost),
+            TurnRecord::ToolStarted { .. }
+            | TurnRecord::ToolEnded { .. }
+            | TurnRecord::Folded { .. }
+            | TurnRecord::SessionOpened { .. }
+            | TurnRecord::Acted { .. } => None,
+        }
+    }
+
+    /// As [`TurnRecord::cost`].
+    pub fn cost_mut(&mut self) -> Option<&mut TurnCost> {
         match self {
             TurnRecord::Answered { cost, .. }
             | TurnRecord::Summarised { cost, .. }

@@ -105,6 +105,7 @@ impl Effects {
                     let _ = waits.send(told);
                 }
             }
+            Effect::OpenPurse(purse) => self.runner.open_purse(*purse),
             Effect::PerformStep(order) => self.perform_step(*order),
             Effect::Wake { at_ms } => self.wake(at_ms),
             Effect::LoadWorkflow { generation, call, target, importer } => {

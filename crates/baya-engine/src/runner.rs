@@ -2,6 +2,7 @@
 
 use baya_core::agent::{AgentProcess, AgentTask, AttemptReport, Progress};
 use baya_core::approval::{ApprovalRequest, Told};
+use baya_core::budget::PurseState;
 use baya_core::ids::AgentNumber;
 use baya_core::turn::TurnRecord;
 use std::sync::Arc;
@@ -16,6 +17,9 @@ pub trait AgentRunner: Send + Sync {
 
     /// The agent is over, and that is durable: its workspace may go.
     fn clear(&self, agent: AgentNumber);
+
+    /// From here on requests are held to these caps; what was held before is void.
+    fn open_purse(&self, purse: PurseState);
 
     /// Ends processes that an earlier driver left at work. Returns when they are gone.
     fn end_survivors(&self, processes: &[AgentProcess]);

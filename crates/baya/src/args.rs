@@ -2,7 +2,7 @@
 
 use crate::commands::{
     agents, answer, bundle, check, completions, doctor, fake_model, gateway, gc, land, list, new, policy,
-    resume, run, runs, sandbox, show, stop, trust, work,
+    prices, resume, run, runs, sandbox, show, stop, trust, work,
 };
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -48,6 +48,8 @@ pub enum Command {
     Answer(answer::Args),
     /// Say what the policy makes of an action, and by which rule
     Policy(policy::Args),
+    /// Say what models cost, and whose word that is
+    Prices(prices::Args),
     /// End a run, or one of its agents
     Stop(stop::Args),
     /// Write a commented script to start from
@@ -86,6 +88,7 @@ impl Command {
             | Command::Stop(_)
             | Command::Answer(_)
             | Command::Policy(_)
+            | Command::Prices(_)
             | Command::New(_)
             | Command::Sandbox(_)
             | Command::Trust(_)

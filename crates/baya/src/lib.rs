@@ -13,6 +13,7 @@ pub mod failure;
 pub mod folders;
 pub mod near;
 pub mod output;
+pub mod plan;
 pub mod quantity;
 pub mod script_args;
 pub mod settings;
@@ -97,6 +98,7 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::Agents(args) => commands::agents::execute(&args),
         Command::Answer(args) => commands::answer::execute(&args),
         Command::Policy(args) => commands::policy::execute(&args),
+        Command::Prices(args) => commands::prices::execute(&args),
         Command::Stop(args) => commands::stop::execute(&args),
         Command::New(args) => commands::new::execute(&args),
         Command::Sandbox(args) => commands::sandbox::execute(&args),

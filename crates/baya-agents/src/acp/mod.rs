@@ -27,14 +27,14 @@ pub use presets::{PRESETS, Preset};
 
 use crate::agent_types::AgentType;
 use crate::api::rights;
-use crate::backend::{Attempt, Backend};
+use crate::backend::{Attempt, Backend, Payee};
 use crate::gateway::{Admission, Gateway};
 use crate::mcp::answer::AnswerTool;
 use crate::models::{clamp_effort, context_tokens};
 use crate::program;
 use crate::sandbox::Profile;
 use baya_core::agent::{
-    AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind, Effort, Progress, Wait,
+    AgentOptions, AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind, Effort, Progress, Wait,
 };
 use baya_core::limits::AGENT_WALL_MS_MAX;
 use baya_core::schema::Schema;
@@ -386,6 +386,15 @@ impl Backend for AcpBackend {
 
     fn process_kind(&self) -> Option<&str> {
         Some(self.name())
+    }
+
+    fn payee(&self, options: &AgentOptions) -> Payee {
+        let agent_type = options.agent_type.as_deref().and_then(|name| self.config.types.get(name));
+        let asked = options.model.as_deref().or(agent_type.and_then(|known| known.model.as_deref()));
+        match self.choose(asked.filter(|model| *model != "inherit")) {
+            Ok(Some(chosen)) => Payee { provider: chosen.provider, model: Some(chosen.model) },
+            Ok(None) | Err(_) => Payee { provider: self.name().to_owned(), model: asked.map(str::to_owned) },
+        }
     }
 
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport> {

@@ -381,5 +381,6 @@ fn usage(told: &Value) -> Option<Usage> {
         cache_write: cache_write.unwrap_or_default(),
         reasoning: count("thoughtTokens").unwrap_or_default(),
         source: UsageSource::Reported,
+        ..Usage::default()
     })
 }

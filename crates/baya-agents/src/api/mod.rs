@@ -5,9 +5,11 @@
 //! a schema the ladder of [`structured`]. Given a [`Workbench`], agents have tools and go through the
 //! turns of [`work`].
 
+mod bound;
 mod classify;
 mod discover;
 pub(crate) mod extract;
+mod going_on;
 mod job;
 pub(crate) mod judge;
 mod ledger;
@@ -27,6 +29,7 @@ pub use discover::{
     ProviderSettings, SelectError, check_address, discover, find_providers, key_variable, ollama_models,
     select, variables,
 };
+pub(crate) use going_on::GO_ON;
 pub use outside::Outside;
 pub use provider::{ProviderConfig, ProviderKind, Secret};
 pub use reach::{Reached, reach};
@@ -34,13 +37,15 @@ pub use toolbox::{Rights, rights, rights_with, wanted};
 pub(crate) use wire::STRUCTURED_OUTPUT;
 
 use crate::agent_types::{AgentType, AgentTypes};
-use crate::backend::{Attempt, Backend};
+use crate::backend::{Attempt, Backend, Payee};
 use crate::governor::{Governor, GovernorSettings, Lane, LaneId};
 use crate::memory_files;
 use crate::models::{ModelTable, ProviderModels, clamp_effort, clamp_tokens, default_row, known_beginnings};
 use crate::sandbox::Profile;
 use crate::tools::ToolRoom;
-use baya_core::agent::{AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind, Effort, Progress};
+use baya_core::agent::{
+    AgentOptions, AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind, Effort, Progress,
+};
 use baya_core::ids::RunId;
 use baya_core::limits::{ANSWER_BYTES_MAX, WAIT_IN_PLACE_MS};
 use futures_util::FutureExt;
@@ -344,6 +349,19 @@ impl Backend for ApiBackend {
 
     fn tells_data_rule(&self) -> bool {
         true
+    }
+
+    fn payee(&self, options: &AgentOptions) -> Payee {
+        let agent_type = options.agent_type.as_deref().and_then(|name| self.types.get(name));
+        let asked = options.model.as_deref().or(agent_type.and_then(|known| known.model.as_deref()));
+        // What cannot be chosen is asked of nobody.
+        self.table.choose(asked).map_or_else(
+            |_| Payee::default(),
+            |chosen| Payee {
+                provider: self.wires[chosen.provider].config.name.clone(),
+                model: Some(chosen.model),
+            },
+        )
     }
 
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport> {

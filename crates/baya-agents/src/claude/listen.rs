@@ -96,7 +96,12 @@ fn usage_of(usage: &Value) -> Usage {
         cache_read: count("cache_read_input_tokens"),
         cache_write: count("cache_creation_input_tokens"),
         reasoning: 0,
+        cache_write_long: usage
+            .pointer("/cache_creation/ephemeral_1h_input_tokens")
+            .and_then(Value::as_u64)
+            .unwrap_or(0),
         source: UsageSource::Reported,
+        ..Usage::default()
     }
 }
 

@@ -7,12 +7,12 @@ use super::version;
 use super::watch::Patience;
 use crate::agent_types::{AgentType, AgentTypes};
 use crate::api::rights;
-use crate::backend::{Attempt, Backend};
+use crate::backend::{Attempt, Backend, Payee};
 use crate::gateway::Gateway;
 use crate::memory_files;
 use crate::models::{ModelTable, clamp_effort};
 use crate::sandbox::Profile;
-use baya_core::agent::{AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind};
+use baya_core::agent::{AgentOptions, AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind};
 use baya_core::limits::{AGENT_WALL_MS_MAX, PROGRAM_STALL_MS};
 use baya_core::schema::Schema;
 use futures_util::FutureExt;
@@ -245,6 +245,15 @@ impl Backend for CliAgent {
 
     fn process_kind(&self) -> Option<&str> {
         Some(self.name())
+    }
+
+    fn payee(&self, options: &AgentOptions) -> Payee {
+        let agent_type = options.agent_type.as_deref().and_then(|name| self.types.get(name));
+        let asked = options.model.as_deref().or(agent_type.and_then(|known| known.model.as_deref()));
+        Payee {
+            provider: self.uplink.provider.clone().unwrap_or_else(|| self.name().to_owned()),
+            model: self.model(asked).ok().and_then(|(model, _)| model),
+        }
     }
 
     fn run<'a>(&'a self, task: &'a AgentTask, attempt: &'a Attempt) -> BoxFuture<'a, AttemptReport> {

@@ -394,8 +394,10 @@ fn less(all: &Usage, known: &Usage) -> Usage {
         output: all.output.saturating_sub(known.output),
         cache_read: all.cache_read.saturating_sub(known.cache_read),
         cache_write: all.cache_write.saturating_sub(known.cache_write),
+        cache_write_long: all.cache_write_long.saturating_sub(known.cache_write_long),
         reasoning: all.reasoning.saturating_sub(known.reasoning),
         source: UsageSource::Reported,
+        ..Usage::default()
     }
 }
 

@@ -97,6 +97,7 @@ fn usage_of(usage: &Value) -> Usage {
         cache_write,
         reasoning: count("reasoning_output_tokens"),
         source: UsageSource::Reported,
+        ..Usage::default()
     }
 }
 

@@ -7,8 +7,10 @@
 mod output;
 mod process;
 
-use crate::backend::{Attempt, Backend};
-use baya_core::agent::{AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind, Progress};
+use crate::backend::{Attempt, Backend, Payee};
+use baya_core::agent::{
+    AgentOptions, AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind, Progress,
+};
 use baya_core::limits::STRUCTURED_OUTPUT_TRIES;
 use baya_core::schema::Schema;
 use futures_util::FutureExt;
@@ -193,6 +195,10 @@ impl Command {
 impl Backend for Command {
     fn name(&self) -> &str {
         &self.config.name
+    }
+
+    fn payee(&self, options: &AgentOptions) -> Payee {
+        Payee { provider: self.name().to_owned(), model: options.model.clone() }
     }
 
     fn process_kind(&self) -> Option<&str> {

@@ -112,6 +112,7 @@ fn usage(told: &Value) -> Option<Usage> {
         cache_write: count("cache_write").unwrap_or(0),
         reasoning: count("reasoning").unwrap_or(0),
         source: UsageSource::Reported,
+        ..Usage::default()
     })
 }
 

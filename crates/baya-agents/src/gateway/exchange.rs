@@ -9,6 +9,7 @@ use super::route::Errand;
 use super::tape::Recording;
 use crate::governor::Pass;
 use baya_core::agent::{Cause, CauseKind, Usage};
+use baya_core::money::{ModelSaid, PriceTable};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub(super) struct Exchange {
@@ -26,6 +27,8 @@ struct State {
     pass: Option<Pass>,
     answer: Option<Answering>,
     is_settled: bool,
+    prices: Option<Arc<PriceTable>>,
+    model: Option<String>,
 }
 
 /// An answer that passes.
@@ -65,6 +68,12 @@ impl Exchange {
         // The one place that sets it.
         let _ = exchange.number.set(number);
         Open(exchange)
+    }
+
+    /// By which prices it is charged, and for which model.
+    pub fn charged_by(&self, prices: Option<Arc<PriceTable>>, model: Option<&str>) {
+        let mut state = self.lock();
+        (state.prices, state.model) = (prices, model.map(str::to_owned));
     }
 
     /// The request is on its way.
@@ -130,6 +139,7 @@ impl Exchange {
             return;
         }
         let (pass, answer, is_out) = (state.pass.take(), state.answer.take(), state.is_out);
+        let (prices, model) = (state.prices.take(), state.model.take());
         drop(state);
         if let Some(pass) = pass {
             match &ending {
@@ -141,11 +151,16 @@ impl Exchange {
                 Ending::Broken(_) | Ending::Abandoned => pass.failed(),
             }
         }
-        let bill = match answer {
+        let mut bill = match answer {
             Some(answer) => self.bill(answer, &ending),
             None if is_out => Bill { usage: Said::default().usage(self.request_bytes), ..Bill::default() },
             None => Bill::default(),
         };
+        // What an agent pays by its own login is nobody's price that we know.
+        if let (Some(prices), Some(provider)) = (prices, &self.account.admission.provider) {
+            let said = ModelSaid { asked: model.as_deref(), served: bill.model_served.as_deref() };
+            prices.charge(provider, said, &mut bill.usage);
+        }
         self.settled(bill);
     }
 

@@ -34,6 +34,7 @@ use crate::governor::Governor;
 use axum::Router;
 use axum::serve::ListenerExt;
 use baya_core::agent::{Cause, CauseKind};
+use baya_core::money::PriceTable;
 use rustix::rand::{GetRandomFlags, getrandom};
 use service::House;
 use std::io;
@@ -93,6 +94,11 @@ impl Gateway {
             let _ = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
         });
         Ok(Arc::new(Gateway { port, house, stop, task: Mutex::new(Some(task)) }))
+    }
+
+    /// What passes from now on is charged by these prices, where a key of ours pays for it.
+    pub fn price_by(&self, prices: Arc<PriceTable>) {
+        self.house.price_by(prices);
     }
 
     /// The only port that an agent has to reach.

@@ -56,6 +56,7 @@ struct Counts {
     output: u64,
     cache_read: u64,
     cache_write: u64,
+    cache_write_long: u64,
     reasoning: u64,
 }
 
@@ -135,7 +136,7 @@ impl Said {
     pub fn usage(&self, request_bytes: u64) -> Usage {
         let written = self.text_bytes.div_ceil(BYTES_PER_TOKEN);
         let counts = match self.counts {
-            Some(counts) if self.is_final => return counts.usage(UsageSource::Reported),
+            Some(counts) if self.is_final => return counts.usage(UsageSource::Gateway),
             Some(counts) => Counts { output: counts.output.max(written), ..counts },
             None => Counts {
                 input: request_bytes.div_ceil(BYTES_PER_TOKEN),
@@ -192,6 +193,7 @@ impl Said {
         set("/output_tokens", &mut counts.output);
         set("/cache_read_input_tokens", &mut counts.cache_read);
         set("/cache_creation_input_tokens", &mut counts.cache_write);
+        set("/cache_creation/ephemeral_1h_input_tokens", &mut counts.cache_write_long);
         set("/output_tokens_details/thinking_tokens", &mut counts.reasoning);
         true
     }
@@ -235,6 +237,7 @@ impl Said {
             output: count(["/completion_tokens", "/output_tokens"]),
             cache_read,
             cache_write,
+            cache_write_long: 0,
             reasoning: count([
                 "/completion_tokens_details/reasoning_tokens",
                 "/output_tokens_details/reasoning_tokens",
@@ -273,8 +276,17 @@ impl Said {
 
 impl Counts {
     fn usage(self, source: UsageSource) -> Usage {
-        let Counts { input, output, cache_read, cache_write, reasoning } = self;
-        Usage { input, output: output.max(reasoning), cache_read, cache_write, reasoning, source }
+        let Counts { input, output, cache_read, cache_write, cache_write_long, reasoning } = self;
+        Usage {
+            input,
+            output: output.max(reasoning),
+            cache_read,
+            cache_write,
+            cache_write_long,
+            reasoning,
+            source,
+            ..Usage::default()
+        }
     }
 }
 

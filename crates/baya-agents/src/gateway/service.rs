@@ -18,6 +18,7 @@ use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::response::Response;
 use baya_core::limits::GATEWAY_ROOM_MIN;
+use baya_core::money::PriceTable;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +33,8 @@ pub(super) struct House {
     /// By a keyed hash of the token: how long a look-up takes says nothing of a token, and hashes are
     /// compared in constant time.
     doors: Mutex<HashMap<blake3::Hash, Arc<Door>>>,
+    /// Absent: what passes is charged by others.
+    prices: Mutex<Option<Arc<PriceTable>>>,
 }
 
 /// The one handler: each request goes the same way.
@@ -67,7 +70,19 @@ impl House {
         port: u16,
     ) -> House {
         let upstreams = Upstreams::new(providers, governor);
-        House { port, upstreams, deck, seed, tokens: AtomicU64::new(0), doors: Mutex::default() }
+        House {
+            port,
+            upstreams,
+            deck,
+            seed,
+            tokens: AtomicU64::new(0),
+            doors: Mutex::default(),
+            prices: Mutex::default(),
+        }
+    }
+
+    pub fn price_by(&self, prices: Arc<PriceTable>) {
+        *self.prices() = Some(prices);
     }
 
     pub fn admit(self: &Arc<Self>, admission: Admission) -> Grant {
@@ -124,6 +139,7 @@ impl House {
         let asked = Asked::read(route, parts, body, door).await?;
         let room = self.room(account, asked.route.errand)?;
         let exchange = Exchange::begin(account.clone(), asked.route.errand, asked.body.len());
+        exchange.0.charged_by(self.prices().clone(), asked.model());
         let over = account.closed.clone();
         if let Deck::Replay(player) = &self.deck {
             let answer = player.answer(&asked, &self.secrets(&asked, token)).map_err(Refusal::NotRecorded)?;
@@ -169,6 +185,10 @@ impl House {
 
     fn hash(&self, token: &str) -> blake3::Hash {
         blake3::keyed_hash(&self.seed, token.as_bytes())
+    }
+
+    fn prices(&self) -> MutexGuard<'_, Option<Arc<PriceTable>>> {
+        self.prices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn doors(&self) -> MutexGuard<'_, HashMap<blake3::Hash, Arc<Door>>> {

@@ -273,7 +273,7 @@ async fn codex_itself_works_through_the_gateway_inside_of_the_sandbox() {
         (220, 15, 100),
         "as the gateway counted: {report:?}"
     );
-    assert_eq!(usage.source, UsageSource::Reported);
+    assert_eq!(usage.source, UsageSource::Gateway);
     assert_eq!(stage.model.log.stats().requests, 2);
     #[cfg(target_os = "linux")]
     assert_eq!(told.left(), Vec::<String>::new());

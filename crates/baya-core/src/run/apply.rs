@@ -7,6 +7,7 @@ use crate::agent::{AttemptEnd, CacheUse, CauseKind, Usage};
 use crate::call::Thrown;
 use crate::event::{Delivered, Event, Outcome, Recorded};
 use crate::ids::{AgentNumber, CallId};
+use crate::reuse;
 
 impl State {
     /// Folds one fact into the state.
@@ -16,6 +17,7 @@ impl State {
             self.calls_seen = self.calls_seen.max(call.0);
         }
         self.withdraw_questions(&recorded.event);
+        self.touched = self.touched || reuse::touches(&recorded.event, self);
         match &recorded.event {
             Event::RunStarted { .. }
             | Event::RunResumed { .. }

@@ -151,6 +151,7 @@ impl Run {
             notes: report.notes,
             duration_ms: (self.now_ms - since_ms).max(0) as u64,
             work: report.work,
+            borrowed: None,
         });
         if self.state.agent(agent).is_some_and(|agent| agent.options.worktree) {
             self.effect(Effect::ClearWorkspace { agent });
@@ -405,6 +406,7 @@ fn throw_of(on_failure: OnFailure, cause: &Cause) -> Option<ThrowKind> {
     match cause.kind {
         CauseKind::SchemaUnmet => Some(ThrowKind::SchemaUnmet),
         CauseKind::Stalled => Some(ThrowKind::Stalled),
+        CauseKind::Budget => Some(ThrowKind::Budget),
         CauseKind::Api
         | CauseKind::Network
         | CauseKind::Refused

@@ -10,6 +10,7 @@
 
 mod apply;
 mod approvals;
+mod borrow;
 mod calls;
 mod decide;
 mod ending;
@@ -28,11 +29,13 @@ pub use state::{Agent, AgentState, CallFate, Life, RunEnd, State};
 
 use crate::agent::{AgentProcess, AgentTask, AttemptReport};
 use crate::approval::{ApprovalRequest, Told};
+use crate::budget::PurseState;
 use crate::call::{Delivery, ScriptError, Start, Step, WorkflowTarget};
 use crate::event::{Event, Recorded, ScriptRecord};
 use crate::ids::{AgentNumber, ApprovalId, CallId};
 use crate::landing::LandingRecord;
 use crate::op::Op;
+use crate::reuse::Offers;
 use crate::schema::Schema;
 use crate::step::{StepNumber, StepOrder, StepOutcome};
 use crate::turn::TurnRecord;
@@ -134,6 +137,8 @@ pub enum Effect {
         told: Told,
     },
     PerformStep(Box<StepOrder>),
+    /// From here on requests are held to these caps.
+    OpenPurse(Box<PurseState>),
     /// Say when this time has come, by the clock on the wall.
     Wake {
         at_ms: i64,
@@ -172,6 +177,8 @@ pub struct Run {
     /// Who waits for which question.
     tickets: BTreeMap<ApprovalId, Vec<u64>>,
     schemas: BTreeMap<String, Schema>,
+    /// Answers of earlier runs.
+    offers: Offers,
     /// Events of this batch that hand out a result again.
     redelivered: u32,
     batch: Batch,

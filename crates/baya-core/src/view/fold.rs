@@ -259,6 +259,7 @@ impl RunView {
             model_served,
             duration_ms,
             work,
+            borrowed,
             ..
         } = event
         else {
@@ -274,6 +275,7 @@ impl RunView {
         agent.model_served.clone_from(model_served);
         agent.duration_ms = Some(*duration_ms);
         agent.work = work.as_deref().map(WorkView::of);
+        agent.borrowed.clone_from(borrowed);
         agent.progress = None;
     }
 

@@ -1,7 +1,9 @@
 //! Tests of the core, feature by feature.
 
+mod budget;
 mod calendar;
 mod flow;
+mod money;
 mod run;
 mod schema;
 mod script;

@@ -16,6 +16,7 @@ pub mod limit_flags;
 pub mod list;
 pub mod new;
 pub mod policy;
+pub mod prices;
 pub mod resume;
 pub mod run;
 pub mod run_help;

@@ -1,6 +1,7 @@
 //! The form of a settings file.
 
 use super::guard::{Approvals, HeavySection, HooksSection};
+use super::plan::PlanSection;
 use super::programs::BackendSection;
 use crate::failure::Failure;
 use crate::near::did_you_mean;
@@ -27,6 +28,8 @@ pub struct SettingsFile {
     pub strict: Option<bool>,
     pub concurrency_by_model: BTreeMap<String, Positive>,
     pub script: ScriptSection,
+    /// When a run is asked for before it begins.
+    pub plan: PlanSection,
     pub requests: RequestsSection,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
@@ -279,7 +282,8 @@ impl<'de> Deserialize<'de> for DurationOrNever {
 
 impl SettingsFile {
     pub fn parse(text: &str, path: &Path) -> Result<SettingsFile, Failure> {
-        let file: SettingsFile = toml::from_str(text).map_err(|error| refusal(&error, text, path))?;
+        let file: SettingsFile =
+            toml::from_str(text).map_err(|error| refusal("settings", &error, text, path))?;
         match file.backends.keys().find(|name| !clis::names().any(|known| known == *name)) {
             Some(name) => Err(unknown_backend(name, path)),
             None => Ok(file),
@@ -297,11 +301,11 @@ fn unknown_backend(name: &str, path: &Path) -> Failure {
         .hint("any other program is a command: `[commands.NAME]` with `argv = [\"…\"]`")
 }
 
-fn refusal(error: &toml::de::Error, text: &str, path: &Path) -> Failure {
+/// Why a file of the user cannot be taken, and where; `what` is the kind of file.
+pub fn refusal(what: &str, error: &toml::de::Error, text: &str, path: &Path) -> Failure {
     let place = error.span().map(|span| place_of(text, span.start)).unwrap_or_default();
     let message = error.message().lines().next().unwrap_or_default();
-    let mut failure =
-        Failure::usage(format!("settings `{}`{place}: {}", path.display(), first_part(message)));
+    let mut failure = Failure::usage(format!("{what} `{}`{place}: {}", path.display(), first_part(message)));
     if message.starts_with("unknown ") {
         let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
         if let Some((wrong, known)) = names.split_first() {

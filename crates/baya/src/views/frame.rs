@@ -257,6 +257,7 @@ fn wait_words(wait: &Wait) -> String {
         Wait::Approval { id, question } => {
             format!("waits for your answer {}: {}", sanitise::line(id), sanitise::line(question))
         }
+        Wait::Budget { cap } => format!("waits: others hold what is left of {}", sanitise::line(cap)),
         Wait::Start { program } => format!("starts {}", sanitise::line(program)),
     }
 }

@@ -10,11 +10,12 @@ use crate::output;
 use crate::settings::{RequestsSection, Settings};
 use crate::trust::Trust;
 use crate::views::sanitise;
+use crate::wiring::charging::Charger;
 use crate::wiring::clis::{self, Clis};
 use crate::wiring::confines::Confines;
 use crate::wiring::gateway::{self, LazyGateway};
 use crate::wiring::limits::LimitsFile;
-use crate::wiring::{acp, bench, commands, outside};
+use crate::wiring::{acp, bench, commands, outside, prices};
 use baya_agents::acp::{PREFIX, PRESETS};
 use baya_agents::admission::Slots;
 use baya_agents::agent_types::{self, AgentType, AgentTypes};
@@ -22,7 +23,7 @@ use baya_agents::api::{
     ApiBackend, ApiSettings, ProviderConfig, ProviderKind, SelectError, check_address, discover,
     find_providers, rights,
 };
-use baya_agents::backend::Backend;
+use baya_agents::backend::{Backend, Payee};
 use baya_agents::governor::{Governor, GovernorSettings};
 use baya_agents::mcp::Servers;
 use baya_agents::models::known_beginnings;
@@ -31,6 +32,7 @@ use baya_agents::sandbox::Profile;
 use baya_agents::simulated::Simulated;
 use baya_core::agent::{AgentOptions, AgentProcess, AgentTask, Cause, CauseKind};
 use baya_core::event::Surroundings;
+use baya_core::money::PriceTable;
 use baya_core::run::options::only_looks;
 use baya_core::simulate::Rules;
 use baya_core::taint::TaintUse;
@@ -90,6 +92,8 @@ pub struct Backends {
     limits: Option<LimitsFile>,
     /// Servers of tools, of all backends.
     servers: Option<Arc<Servers>>,
+    /// What models cost.
+    prices: Arc<PriceTable>,
 }
 
 pub(super) type ByName = BTreeMap<String, Arc<dyn Backend>>;
@@ -104,6 +108,7 @@ pub async fn build(
 ) -> Result<Backends, Failure> {
     let env = environment();
     let types = Arc::new(find_types(folders));
+    let prices = Arc::new(prices::load(folders, settings)?);
     let governor = Governor::new(governor_settings(&settings.requests));
     let limits = Some(LimitsFile::open(&folders.state, governor.clone()));
     let slots = Slots::new(settings.slots(folders));
@@ -122,7 +127,8 @@ pub async fn build(
         by_name.insert(provider.name.clone(), api(&provider.name, first(&found, &provider.name)));
     }
     // One for all programs, and one governor with it.
-    let gateway = Arc::new(LazyGateway::new(gateway::providers(settings), governor.clone()));
+    let gateway = LazyGateway::new(gateway::providers(settings), governor.clone());
+    let gateway = Arc::new(gateway.priced_by(prices.clone()));
     let around =
         Around { choice: &choice, folders, settings, env: &env, found: &found, types: &types, gateway };
     let default = choice.backend.clone().unwrap_or_else(|| API.to_owned());
@@ -143,6 +149,7 @@ pub async fn build(
         choice,
         limits,
         servers: outside.servers,
+        prices,
     })
 }
 
@@ -348,6 +355,7 @@ impl Backends {
             choice,
             limits: None,
             servers: None,
+            prices: Arc::default(),
         }
     }
 
@@ -361,6 +369,22 @@ impl Backends {
         let name = task.options.backend.as_ref().unwrap_or(&self.default);
         let gone = || Cause::new(CauseKind::Program, format!("there is no backend `{name}` any more"));
         self.by_name.get(name).cloned().ok_or_else(gone)
+    }
+
+    /// Puts prices on what this agent uses.
+    pub fn charger(&self, options: &AgentOptions) -> Charger {
+        Charger::new(&self.prices, self.payee(options))
+    }
+
+    /// Who is paid for an agent with these options, and for which model; nobody, if it is made up.
+    pub fn payee(&self, options: &AgentOptions) -> Option<Payee> {
+        let backend = self.by_name.get(options.backend.as_ref().unwrap_or(&self.default))?;
+        (!backend.is_simulated()).then(|| backend.payee(options))
+    }
+
+    /// What models cost.
+    pub fn prices(&self) -> &Arc<PriceTable> {
+        &self.prices
     }
 
     /// How much agents and host steps may do.
@@ -379,6 +403,7 @@ impl Backends {
     /// What the run is told of the place it runs in.
     pub fn surroundings(&self, folders: &Folders) -> Surroundings {
         Surroundings {
+            tree: None,
             folder: folders.working.display().to_string(),
             agent_types: self.types.names().into_iter().map(str::to_owned).collect(),
             in_git_repository: folders.repository.is_some(),

@@ -6,6 +6,7 @@ use crate::wiring::backends;
 use baya_agents::api::{ProviderConfig, select};
 use baya_agents::gateway::{Gateway, GatewayConfig, Tape};
 use baya_agents::governor::Governor;
+use baya_core::money::PriceTable;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
@@ -13,18 +14,27 @@ use tokio::sync::OnceCell;
 pub struct LazyGateway {
     providers: Vec<ProviderConfig>,
     governor: Arc<Governor>,
+    prices: Arc<PriceTable>,
     started: OnceCell<Arc<Gateway>>,
 }
 
 impl LazyGateway {
     pub fn new(providers: Vec<ProviderConfig>, governor: Arc<Governor>) -> LazyGateway {
-        LazyGateway { providers, governor, started: OnceCell::new() }
+        LazyGateway { providers, governor, prices: Arc::default(), started: OnceCell::new() }
+    }
+
+    /// What passes is charged by these prices.
+    #[must_use]
+    pub fn priced_by(self, prices: Arc<PriceTable>) -> LazyGateway {
+        LazyGateway { prices, ..self }
     }
 
     pub async fn get(&self) -> Result<Arc<Gateway>, Failure> {
         let start = async || {
             let (providers, governor) = (self.providers.clone(), self.governor.clone());
-            Gateway::start(GatewayConfig { providers, governor, tape: Tape::None }).await
+            let gateway = Gateway::start(GatewayConfig { providers, governor, tape: Tape::None }).await?;
+            gateway.price_by(self.prices.clone());
+            Ok::<_, std::io::Error>(gateway)
         };
         let gateway = self.started.get_or_try_init(start).await;
         gateway.cloned().map_err(|error| Failure::outside("cannot start the gateway for agents", error))

@@ -3,6 +3,7 @@
 pub mod acp;
 pub mod backends;
 pub mod bench;
+pub mod charging;
 pub mod clis;
 pub mod commands;
 pub mod confines;
@@ -13,6 +14,8 @@ pub mod host;
 pub mod limits;
 pub mod outside;
 pub mod pool;
+pub mod prices;
 pub mod randomness;
+pub mod reuse;
 pub mod scripts;
 pub mod signals;

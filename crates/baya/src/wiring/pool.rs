@@ -2,11 +2,15 @@
 //! like any other.
 
 use super::backends::Backends;
+use super::charging::Charger;
 use baya_agents::admission::{Admission, Admitted, MemoryKills};
 use baya_agents::backend::{Attempt, Backend, Gatekeeper, OpenGate, Signal};
 use baya_agents::policy::{Gates, Guarded};
+use baya_agents::purse::SharedPurse;
 use baya_core::agent::{AgentProcess, AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind, Progress};
+use baya_core::budget::PurseState;
 use baya_core::ids::AgentNumber;
+use baya_core::money::PriceTable;
 use baya_engine::runner::{AgentRunner, Report, Reports};
 use baya_engine::workspace::{InPlace, Opened, Workspace};
 use futures_util::FutureExt;
@@ -30,6 +34,7 @@ pub struct LocalPool {
     in_place: Arc<dyn Workspace>,
     gates: Arc<Gates>,
     admission: Arc<Admission>,
+    purse: SharedPurse,
     working: Arc<Mutex<Working>>,
 }
 
@@ -47,12 +52,14 @@ impl LocalPool {
     /// `folder` is where agents work.
     pub fn new(backends: Backends, folder: PathBuf) -> LocalPool {
         let in_place: Arc<dyn Workspace> = Arc::new(InPlace { folder });
+        let purse = SharedPurse::new(PriceTable::clone(backends.prices()));
         LocalPool {
             backends: Arc::new(backends),
             workspace: in_place.clone(),
             in_place,
             gates: Arc::default(),
             admission: Admission::open(),
+            purse,
             working: Arc::default(),
         }
     }
@@ -73,6 +80,12 @@ impl LocalPool {
     #[must_use]
     pub fn with_admission(self, admission: Arc<Admission>) -> LocalPool {
         LocalPool { admission, ..self }
+    }
+
+    /// Requests of agents are paid by these prices.
+    #[must_use]
+    pub fn with_prices(self, prices: PriceTable) -> LocalPool {
+        LocalPool { purse: SharedPurse::new(prices), ..self }
     }
 
     /// Drops every attempt at once; their processes are killed with them.
@@ -105,6 +118,7 @@ impl LocalPool {
 struct AttemptMaker {
     backends: Arc<Backends>,
     gates: Arc<Gates>,
+    purse: SharedPurse,
 }
 
 impl AttemptMaker {
@@ -113,10 +127,11 @@ impl AttemptMaker {
         task: &AgentTask,
         folder: PathBuf,
         cancel: &CancellationToken,
+        charger: &Charger,
         reports: &Reports,
     ) -> Attempt {
         let cancel = cancel.clone();
-        let signals = signals((task.agent, task.attempt), reports);
+        let signals = signals((task.agent, task.attempt), charger, reports);
         let (is_read_only, asks_nobody) = self.backends.narrowed(task);
         let gate: Arc<dyn Gatekeeper> = if self.gates.is_open() && !is_read_only {
             Arc::new(OpenGate)
@@ -124,7 +139,7 @@ impl AttemptMaker {
             let (folder, cancel, signals) = (folder.clone(), cancel.clone(), signals.clone());
             self.gates.gate(task, Guarded { folder, cancel, signals, is_read_only, asks_nobody })
         };
-        Attempt { cancel, folder, signals, gate }
+        Attempt { cancel, folder, signals, gate, purse: self.purse.clone() }
     }
 }
 
@@ -133,9 +148,11 @@ impl AgentRunner for LocalPool {
         let id = (task.agent, task.attempt);
         let cancel = CancellationToken::new();
         let backend = self.backends.for_task(&task);
+        let charger = self.backends.charger(&task.options);
         let simulated = backend.as_ref().is_ok_and(|backend| backend.is_simulated());
         let place = if simulated { self.in_place.clone() } else { self.workspace.clone() };
-        let maker = AttemptMaker { backends: self.backends.clone(), gates: self.gates.clone() };
+        let (backends, gates, purse) = (self.backends.clone(), self.gates.clone(), self.purse.clone());
+        let maker = AttemptMaker { backends, gates, purse };
         let door = Door { gates: self.gates.clone(), admission: self.admission.clone() };
         let working = self.working.clone();
         let mut locked = lock(&self.working);
@@ -150,8 +167,9 @@ impl AgentRunner for LocalPool {
                 Err(report) => report,
                 Ok(Opened { folder, rule, notes }) => {
                     let task = told(task, &rule, backend.as_ref().ok());
-                    let attempt = maker.make(&task, folder, &cancel, &reports);
+                    let attempt = maker.make(&task, folder, &cancel, &charger, &reports);
                     let mut report = work(backend, &door, &task, &attempt).await;
+                    charger.report(&mut report);
                     let kept = place.keep(agent).await;
                     report.notes.extend(notes.into_iter().chain(kept.notes));
                     report.work = kept.work.map(Box::new);
@@ -180,6 +198,10 @@ impl AgentRunner for LocalPool {
         working.clearing.push(clearing);
     }
 
+    fn open_purse(&self, purse: PurseState) {
+        self.purse.open(purse);
+    }
+
     fn end_survivors(&self, processes: &[AgentProcess]) {
         self.backends.end_survivors(processes);
     }
@@ -196,8 +218,12 @@ fn told(mut task: AgentTask, place: &str, backend: Option<&Arc<dyn Backend>>) ->
     task
 }
 
-fn signals((agent, attempt): AttemptId, reports: &Reports) -> Arc<dyn Fn(Signal) + Send + Sync> {
-    let reports = reports.clone();
+fn signals(
+    (agent, attempt): AttemptId,
+    charger: &Charger,
+    reports: &Reports,
+) -> Arc<dyn Fn(Signal) + Send + Sync> {
+    let (charger, reports) = (charger.clone(), reports.clone());
     Arc::new(move |signal| {
         reports(match signal {
             Signal::Progress(progress) => Report::Progress { agent, attempt, progress },
@@ -207,7 +233,10 @@ fn signals((agent, attempt): AttemptId, reports: &Reports) -> Arc<dyn Fn(Signal)
             Signal::ApprovalAsked { request, told } => {
                 Report::ApprovalAsked { agent, attempt, request, told }
             }
-            Signal::Turn { turn, recorded } => Report::Turn { agent, attempt, turn, recorded },
+            Signal::Turn { mut turn, recorded } => {
+                charger.turn(&mut turn);
+                Report::Turn { agent, attempt, turn, recorded }
+            }
         });
     })
 }

@@ -205,6 +205,12 @@ impl Partial {
         parts.join("\n")
     }
 
+    /// Bytes of all that.
+    pub fn bytes_written(&self) -> u64 {
+        let inputs: usize = self.calls.iter().map(|call| call.input.len() + call.name.len()).sum();
+        (self.text.len() + inputs) as u64
+    }
+
     fn take(&mut self, event: ChatStreamEvent, deltas: bool) {
         match event {
             ChatStreamEvent::Chunk(chunk) => {
@@ -317,6 +323,7 @@ fn usage_of(reported: &genai::chat::Usage) -> Option<Usage> {
         cache_write,
         reasoning,
         source: UsageSource::Reported,
+        ..Usage::default()
     };
     (usage.total() > 0).then_some(usage)
 }

@@ -74,7 +74,7 @@ async fn each_agent_of_one_process_is_metered_alone() {
     let (second, b) = place.run(&agent, &AgentTask { agent: AgentNumber(2), ..task() }).await;
     assert_eq!((text(&first), text(&second)), ("1", "2"));
     assert_eq!(a.pids(), b.pids(), "one process");
-    let counted = |input, output| Usage { input, output, source: UsageSource::Reported, ..Usage::default() };
+    let counted = |input, output| Usage { input, output, source: UsageSource::Gateway, ..Usage::default() };
     assert_eq!(spent(&first, &a), (counted(30, 3), 2));
     assert_eq!(spent(&second, &b), (counted(40, 4), 1));
     assert_eq!(

@@ -57,7 +57,15 @@ pub fn text_uncounted(kind: ProviderKind, text: &str) -> String {
 /// The usage that every counted answer reports.
 pub fn usage(kind: ProviderKind) -> Usage {
     let cache_write = if wire(kind) == WireName::Anthropic { 3 } else { 0 };
-    Usage { input: 10, output: 7, cache_read: 5, cache_write, reasoning: 2, source: UsageSource::Reported }
+    Usage {
+        input: 10,
+        output: 7,
+        cache_read: 5,
+        cache_write,
+        reasoning: 2,
+        source: UsageSource::Reported,
+        ..Usage::default()
+    }
 }
 
 /// An error inside a stream that had begun.

@@ -46,7 +46,7 @@ async fn the_meter_equals_the_models_own_count_with_many_agents_at_once() {
         let meter = agent.await.expect("an agent");
         assert_eq!(meter.requests, 5);
         assert_eq!(meter.last_failure, None);
-        assert_eq!(meter.usage.source, UsageSource::Reported);
+        assert_eq!(meter.usage.source, UsageSource::Gateway);
         all.add(&meter.usage);
     }
     let ((input, output), (logged_input, logged_output)) = (sums(&all), logged(&fake));
@@ -69,22 +69,30 @@ async fn check(dialect: Dialect, kind: &str, answer: &str, expected: Usage) {
 const STREAM: &str = "text/event-stream";
 const JSON: &str = "application/json";
 
-fn reported(input: u64, output: u64, cache_read: u64, cache_write: u64, reasoning: u64) -> Usage {
-    Usage { input, output, cache_read, cache_write, reasoning, source: UsageSource::Reported }
+fn counted(input: u64, output: u64, cache_read: u64, cache_write: u64, reasoning: u64) -> Usage {
+    Usage {
+        input,
+        output,
+        cache_read,
+        cache_write,
+        reasoning,
+        source: UsageSource::Gateway,
+        ..Usage::default()
+    }
 }
 
 #[tokio::test]
 async fn classes_do_not_overlap_on_any_wire() {
     let anthropic = r#"{"usage": {"input_tokens": 10, "output_tokens": 7, "cache_read_input_tokens": 100,
         "cache_creation_input_tokens": 50, "output_tokens_details": {"thinking_tokens": 3}}}"#;
-    check(Dialect::Anthropic, JSON, anthropic, reported(10, 7, 100, 50, 3)).await;
+    check(Dialect::Anthropic, JSON, anthropic, counted(10, 7, 100, 50, 3)).await;
     let chat = r#"{"usage": {"prompt_tokens": 160, "completion_tokens": 7,
         "prompt_tokens_details": {"cached_tokens": 100, "cache_write_tokens": 50},
         "completion_tokens_details": {"reasoning_tokens": 3}}}"#;
-    check(Dialect::OpenAiChat, JSON, chat, reported(10, 7, 100, 50, 3)).await;
+    check(Dialect::OpenAiChat, JSON, chat, counted(10, 7, 100, 50, 3)).await;
     let responses = r#"{"usage": {"input_tokens": 110, "output_tokens": 7,
         "input_tokens_details": {"cached_tokens": 100}, "output_tokens_details": {"reasoning_tokens": 3}}}"#;
-    check(Dialect::OpenAiResponses, JSON, responses, reported(10, 7, 100, 0, 3)).await;
+    check(Dialect::OpenAiResponses, JSON, responses, counted(10, 7, 100, 0, 3)).await;
 }
 
 #[tokio::test]
@@ -94,13 +102,13 @@ async fn counts_of_a_stream_are_cumulative() {
         data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":20}}\n\n\
         data: {\"type\":\"message_delta\",\"usage\":{\"input_tokens\":12,\"output_tokens\":30}}\n\n\
         data: {\"type\":\"message_stop\"}\n\n";
-    check(Dialect::Anthropic, STREAM, anthropic, reported(12, 30, 5, 0, 0)).await;
+    check(Dialect::Anthropic, STREAM, anthropic, counted(12, 30, 5, 0, 0)).await;
     let chat = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":1}}\n\n\
         data: {\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":9}}\n\ndata: [DONE]\n\n";
-    check(Dialect::OpenAiChat, STREAM, chat, reported(10, 9, 0, 0, 0)).await;
+    check(Dialect::OpenAiChat, STREAM, chat, counted(10, 9, 0, 0, 0)).await;
     let responses = "data: {\"type\":\"response.incomplete\",\"response\":{\"usage\":{\"input_tokens\":10,\
         \"output_tokens\":9}}}";
-    check(Dialect::OpenAiResponses, STREAM, responses, reported(10, 9, 0, 0, 0)).await;
+    check(Dialect::OpenAiResponses, STREAM, responses, counted(10, 9, 0, 0, 0)).await;
 }
 
 #[tokio::test]

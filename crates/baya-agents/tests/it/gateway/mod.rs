@@ -4,6 +4,7 @@ mod caps;
 mod life;
 mod metering;
 mod passing;
+mod prices;
 mod strangers;
 mod tape;
 mod upstreams;

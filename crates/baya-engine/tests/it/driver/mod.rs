@@ -2,6 +2,7 @@
 
 use crate::sim::record_of;
 use baya_core::agent::{AgentProcess, AgentTask, Answer, AttemptEnd, AttemptReport};
+use baya_core::budget::PurseState;
 use baya_core::call::WorkflowTarget;
 use baya_core::event::{Event, Recorded, RunStatus, ScriptRecord, Surroundings};
 use baya_core::ids::{AgentNumber, RunId};
@@ -45,6 +46,8 @@ impl AgentRunner for Echo {
 
     fn clear(&self, _agent: AgentNumber) {}
 
+    fn open_purse(&self, _purse: PurseState) {}
+
     fn end_survivors(&self, processes: &[AgentProcess]) {
         self.survivors.lock().unwrap().extend(processes.iter().cloned());
     }
@@ -79,6 +82,7 @@ fn stage(run: &MemoryRun) -> Stage {
         steps: Arc::new(baya_engine::host_steps::NoHost),
         isolate: IsolateKind::InThread,
         surroundings: Surroundings { simulated: true, ..Surroundings::default() },
+        offers: Default::default(),
         views,
         ops: orders,
     };

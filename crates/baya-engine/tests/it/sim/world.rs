@@ -67,6 +67,7 @@ impl<'a> World<'a> {
             seed,
             limits,
             surroundings: surroundings(seed),
+            offers: Default::default(),
             fence: 1,
             pid: 1,
         };
@@ -199,7 +200,7 @@ impl<'a> World<'a> {
                     self.at(after, Due::Agent { agent: task.agent, attempt: task.attempt, report });
                 }
             }
-            Effect::ClearWorkspace { .. } => {}
+            Effect::ClearWorkspace { .. } | Effect::OpenPurse(_) => {}
             Effect::CancelAgent { agent, attempt } => {
                 let report = Box::new(AttemptReport::new(AttemptEnd::Cancelled));
                 self.at(1, Due::Agent { agent, attempt, report });
