@@ -1,5 +1,6 @@
-//! The agents that tests drive: OpenCode, codex and codex-acp, pinned by the lock file in [`PINNED`] and
-//! installed by npm below the build folder, once for each state of that file.
+//! The agents that tests drive: OpenCode, codex and codex-acp, and the TypeScript compiler that landings of tests
+//! are checked with; pinned by the lock file in [`PINNED`] and installed by npm below the build folder, once for
+//! each state of that file.
 //!
 //! No script of any package runs, and nothing of them is shipped. What cannot be had here is a skip.
 
@@ -15,10 +16,11 @@ const FILES: [&str; 2] = ["package.json", "package-lock.json"];
 pub const FOLDER_VARIABLE: &str = "BAYA_TEST_AGENTS";
 
 /// What must be there after an installation: the program's name, and the files it may be, best first.
-const PROGRAMS: [(&str, &[&str]); 3] = [
+const PROGRAMS: [(&str, &[&str]); 4] = [
     ("opencode", &["opencode-linux-x64-baseline/bin/opencode"]),
     ("codex", &[".bin/codex"]),
     ("codex-acp", &[".bin/codex-acp"]),
+    ("tsc", &["@typescript/typescript-linux-x64/lib/tsc"]),
 ];
 
 /// What there is to drive.

@@ -1,4 +1,5 @@
-//! The house's own chores: `cargo xtask ci | test | agents | tidy | sim SEED | bench | live`.
+//! The house's own chores: `cargo xtask ci | test | agents | tidy | sim SEED | bench |
+//! proofs worktrees | live`.
 //!
 //! Knows nothing of the house's crates: it runs cargo, reads sources as text, and drives the built
 //! binary from outside. What it prints is for people; what it ends with is an exit status.
@@ -8,6 +9,7 @@ mod bench;
 mod chores;
 mod counts;
 mod live;
+mod proofs;
 mod shell;
 mod tidy;
 
@@ -21,6 +23,8 @@ usage: cargo xtask CHORE
   tidy         the rules that need no compiler: crate edges, licences, sizes, dead files, contract ids
   sim SEED     one seed of the crash simulator, with its whole story
   bench        the numbers of docs/benchmarks.md, measured here (--quick: a tenth of the agents)
+  proofs worktrees
+               the proofs of worktrees and landings at full size; some minutes
   live         the examples that do real work, on every backend that works here; costs tokens, asks before";
 
 fn main() -> ExitCode {
@@ -34,6 +38,7 @@ fn main() -> ExitCode {
         ["sim", seed] => chores::sim(seed),
         ["bench"] => bench::bench(bench::Size::Full),
         ["bench", "--quick"] => bench::bench(bench::Size::Quick),
+        ["proofs", proofs::WORKTREES] => proofs::worktrees(),
         ["live", words @ ..] => live::live(words),
         _ => Err(USAGE.to_owned()),
     };

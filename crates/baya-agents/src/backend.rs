@@ -3,6 +3,7 @@
 //! A backend runs one attempt to its end. It never panics on what the outside does, gives up when
 //! cancelled, and says what it knows of usage and of the model that served.
 
+use crate::purse::SharedPurse;
 use baya_core::agent::{AgentProcess, AgentTask, AttemptReport, Progress};
 use baya_core::approval::{ApprovalRequest, Told};
 use baya_core::turn::TurnRecord;
@@ -54,6 +55,8 @@ pub struct Attempt {
     pub signals: Arc<dyn Fn(Signal) + Send + Sync>,
     /// Asked before the agent does anything but think.
     pub gate: Arc<dyn Gatekeeper>,
+    /// Asked before a request goes out to a model.
+    pub purse: SharedPurse,
 }
 
 /// Whether an agent may do what it is about to do. The sandbox holds in any case; this is what people

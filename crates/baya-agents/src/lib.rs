@@ -18,6 +18,7 @@ pub mod memory_files;
 pub mod models;
 pub mod policy;
 pub mod program;
+pub mod purse;
 pub mod sandbox;
 pub mod simulated;
 pub mod tools;

@@ -6,10 +6,13 @@
 //! count (`nth`, `times`, `every`) begin anew with the process.
 
 use crate::backend::{Attempt, Backend};
+use crate::purse::Held;
 use baya_core::agent::{
     AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind, Progress, Usage, UsageSource,
 };
+use baya_core::budget::{Ask, Caps};
 use baya_core::limits::{REQUEST_RETRIES, STRUCTURED_OUTPUT_TRIES};
+use baya_core::money::Price;
 use baya_core::schema::Schema;
 use baya_core::simulate::{Counters, Decision, Fault, Request, Rules};
 use futures_util::FutureExt;
@@ -144,18 +147,53 @@ impl Talk<'_> {
 
     async fn ask(&mut self, schema: Option<&Schema>) -> Next {
         let decision = self.decide(schema);
+        let used = usage(self.task, &decision);
+        let mut held = match self.hold(&used, used.output).await {
+            Ok(held) => held,
+            Err(end) => return Next::End(end),
+        };
         self.report.requests += 1;
         self.attempt.tell(Progress::Asked);
         if let Err(stalled) = self.pass_time(&decision).await {
             return Next::End(stalled);
         }
-        match self.fault(&decision) {
-            Some(next) => next,
-            None => {
-                self.report.usage.add(&usage(self.task, &decision));
-                self.check(decision.answer, schema)
-            }
+        if let Some(next) = self.fault(&decision) {
+            return next;
         }
+        let mut rest = used.output;
+        // What a cap cuts off is asked for again, with all that is sent, as of a model.
+        loop {
+            let output = held.output_max.map_or(rest, |most| most.min(rest));
+            rest -= output;
+            let part = Usage { output, ..used };
+            held.settle(&part);
+            self.report.usage.add(&part);
+            if rest == 0 {
+                return self.check(decision.answer, schema);
+            }
+            self.report.requests += 1;
+            held = match self.hold(&used, rest).await {
+                Ok(held) => held,
+                Err(end) => return Next::End(end),
+            };
+        }
+    }
+
+    /// Room for a request that uses this much; it costs nothing.
+    async fn hold(&self, used: &Usage, output: u64) -> Result<Held, AttemptEnd> {
+        let free = Price { input: 0, output: 0, cache_read: 0, cache_write: 0, cache_write_long: 0 };
+        let ask = Ask {
+            agent: self.task.agent,
+            phase: self.task.phase.clone(),
+            label: self.task.label.clone(),
+            caps: Caps::default(),
+            input_most: used.total() - used.output,
+            output_wanted: self.task.options.max_tokens,
+            output_most: Some(output),
+            price: Some(free),
+        };
+        let tell = |wait| self.attempt.tell(Progress::Waiting { wait });
+        self.attempt.purse.hold(ask, &tell).await.map_err(AttemptEnd::Failed)
     }
 
     fn decide(&self, schema: Option<&Schema>) -> Decision {

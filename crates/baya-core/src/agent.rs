@@ -322,12 +322,18 @@ pub struct Usage {
     pub cache_read: u64,
     #[serde(skip_serializing_if = "is_zero")]
     pub cache_write: u64,
+    /// Of `cache_write`: what is kept for an hour, which costs more.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cache_write_long: u64,
     #[serde(skip_serializing_if = "is_zero")]
     pub reasoning: u64,
     pub source: UsageSource,
     /// What the tokens with a known price cost, by the prices of that day.
     #[serde(skip_serializing_if = "is_free")]
     pub cost: NanoUsd,
+    /// Tokens whose price is in `cost`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub priced: u64,
     /// Tokens of models nobody has a price for.
     #[serde(skip_serializing_if = "is_zero")]
     pub unpriced: u64,
@@ -349,10 +355,11 @@ pub enum UsageSource {
     None,
     /// Made up: a simulated agent.
     Simulated,
+    /// Counted by our own gateway from the provider's answers.
+    Gateway,
     /// What the provider or the program reported.
     Reported,
-    /// Counted from the text, about 4 bytes a token. The last one: a sum with an estimate in it is an
-    /// estimate.
+    /// Counted from the text, about 4 bytes a token. The last one: a sum is as sure as its least sure part.
     Estimated,
 }
 
@@ -370,7 +377,12 @@ impl Usage {
 
     /// All classes together.
     pub fn total(&self) -> u64 {
-        self.input + self.output + self.cache_read + self.cache_write
+        self.sent() + self.output
+    }
+
+    /// Tokens that went to the model.
+    pub fn sent(&self) -> u64 {
+        self.input + self.cache_read + self.cache_write
     }
 
     pub fn add(&mut self, other: &Usage) {
@@ -378,20 +390,38 @@ impl Usage {
         self.output += other.output;
         self.cache_read += other.cache_read;
         self.cache_write += other.cache_write;
+        self.cache_write_long += other.cache_write_long;
         self.reasoning += other.reasoning;
         self.source = self.source.max(other.source);
         self.cost += other.cost;
+        self.priced += other.priced;
         self.unpriced += other.unpriced;
     }
 
-    /// Puts the price on tokens that have none yet; without a price they are unpriced, never free.
+    /// Puts the price on tokens that have none yet, once; without a price they are unpriced, never free.
+    /// What is charged already stays as it is.
     pub fn charge(&mut self, price: Option<&Price>) {
-        if matches!(self.source, UsageSource::None | UsageSource::Simulated) {
+        if !self.is_uncharged() {
             return;
         }
+        let rest = self.total() - self.priced - self.unpriced;
         match price {
-            Some(price) => self.cost = price.of(self),
-            None => self.unpriced = self.total(),
+            Some(price) if rest == self.total() => {
+                self.cost = price.of(self);
+                self.priced = rest;
+            }
+            // Of which classes the rest is, nobody knows any more.
+            Some(_) | None => self.unpriced += rest,
+        }
+    }
+
+    /// Somebody was asked for tokens on which no word of a price was said yet.
+    pub fn is_uncharged(&self) -> bool {
+        match self.source {
+            UsageSource::None | UsageSource::Simulated => false,
+            UsageSource::Gateway | UsageSource::Reported | UsageSource::Estimated => {
+                self.total() > self.priced + self.unpriced
+            }
         }
     }
 }

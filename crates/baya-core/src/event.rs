@@ -9,6 +9,7 @@ use crate::call::{LogLevel, Program, ScriptError, Site, Thrown};
 use crate::ids::{AgentNumber, ApprovalId, CallId, FrameId, RunId};
 use crate::landing::LandingRecord;
 use crate::limits::Limits;
+use crate::reuse::Borrowed;
 use crate::step::{HostStep, StepNumber, StepOutcome};
 use crate::taint::{TaintUse, Tainted};
 use crate::turn::TurnRecord;
@@ -60,6 +61,10 @@ pub struct Surroundings {
     /// The commit at which worktrees start; a resume takes it over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
+    /// The state of the repository with all that is not committed; known where answers of earlier runs may
+    /// be taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tree: Option<String>,
     /// The backend for calls that name none, as `anthropic`, `simulated`, `command`.
     pub backend: String,
     /// Names the option `backend` may have.
@@ -335,6 +340,9 @@ pub enum Event {
         /// What it left in its worktree.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         work: Option<Box<Work>>,
+        /// It did not work: its answer is that of an earlier run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        borrowed: Option<Box<Borrowed>>,
     },
 
     // --- what the script heard

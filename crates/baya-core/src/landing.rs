@@ -16,6 +16,14 @@ pub struct Piece {
     pub head: String,
 }
 
+impl Piece {
+    /// The label in one line; of a piece without one, the agent.
+    pub fn label_line(&self) -> String {
+        let label = self.label.split_whitespace().collect::<Vec<_>>().join(" ");
+        if label.is_empty() { format!("agent {}", self.agent.0) } else { label }
+    }
+}
+
 /// How pieces are landed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

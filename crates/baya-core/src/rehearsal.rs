@@ -92,9 +92,79 @@ pub struct Finding {
 #[serde(default)]
 pub struct Case {
     pub seed: u64,
-    /// What is drawn otherwise than by the seed, by the number of the agent in call order.
+    /// How agents and host steps fare that `draws` and `steps` do not name.
+    #[serde(skip_serializing_if = "Mood::is_plain")]
+    pub mood: Mood,
+    /// What is drawn otherwise, by the number of the agent in call order, from 1.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub draws: BTreeMap<u32, Draw>,
+    /// The same for host steps: `Answer` is their result, `Error` makes them throw.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub steps: BTreeMap<u32, Draw>,
+    /// In place of the arguments that would be drawn; arguments the user gave go before it.
+    #[serde(skip_serializing_if = "Option::is_none", with = "crate::event::present")]
+    pub args: Option<serde_json::Value>,
+}
+
+/// How the world of one rehearsal is disposed. [`Mood::Plain`] and [`Mood::Typical`] are what may well
+/// happen, and what forecasts are made of; the others look for trouble.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mood {
+    /// All succeed, with answers of middle size.
+    #[default]
+    Plain,
+    /// Sizes, durations and few failures, as history or defaults have them.
+    Typical,
+    /// Every agent fails.
+    Nulls,
+    /// Every agent with a label of this kind fails.
+    KindNull(String),
+    /// Every call throws.
+    Errors,
+    /// Every call with a label of this kind throws.
+    KindError(String),
+    /// Lists are empty.
+    Empty,
+    /// Lists have a single element.
+    Single,
+    /// Lists are long.
+    Long,
+    /// Texts are empty.
+    Blank,
+    /// Texts are very long, and of many scripts.
+    Wordy,
+    /// Texts give orders, as injected ones do.
+    Injection,
+    /// Numbers are at their bounds.
+    Extremes,
+    /// Elements of lists come twice, and agents repeat one another.
+    Duplicates,
+    /// Verdicts disagree among agents with labels of one kind.
+    Contradictory,
+    /// Every verdict says no: booleans are false, enums have their last member.
+    Noes,
+    /// Every verdict says yes: booleans are true, enums have their first member.
+    Yeses,
+    /// Some agents take very long.
+    Slow,
+    /// Host steps fail, and commands end with an error status.
+    StepsFail,
+    /// Host steps find nothing: no output, no files, no changes.
+    StepsEmpty,
+    /// Some of all of these.
+    Mixed,
+}
+
+impl Mood {
+    pub fn is_plain(&self) -> bool {
+        *self == Mood::Plain
+    }
+
+    /// Whether forecasts may count what happens in it.
+    pub fn is_realistic(&self) -> bool {
+        matches!(self, Mood::Plain | Mood::Typical)
+    }
 }
 
 /// What one agent, or one host step, comes to.

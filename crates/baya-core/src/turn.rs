@@ -22,6 +22,9 @@ pub enum TurnRecord {
         /// The tools it called, each with its input, in a line for people.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         calls: Vec<String>,
+        /// A cap cut it off, and the next answer is the rest of it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_cut: bool,
         #[serde(flatten)]
         cost: TurnCost,
     },

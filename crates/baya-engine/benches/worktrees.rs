@@ -28,7 +28,7 @@ struct Silent;
 impl LandingLog for Silent {
     fn write<'a>(
         &'a mut self,
-        _record: LandingRecord,
+        _records: Vec<LandingRecord>,
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
         Box::pin(std::future::ready(Ok(())))
     }

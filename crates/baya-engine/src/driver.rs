@@ -12,6 +12,7 @@ use baya_core::event::{Failures, Recorded, RunStatus, ScriptRecord, Surroundings
 use baya_core::ids::{AgentNumber, RunId};
 use baya_core::limits::{INPUTS_PER_COMMIT, Limits};
 use baya_core::op::Op;
+use baya_core::reuse::Offers;
 use baya_core::run::{Batch, Beginning, Effect, Input, Life, Resumption, Run};
 use serde_json::Value;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub struct Setup {
     pub steps: Arc<dyn HostSteps>,
     pub isolate: IsolateKind,
     pub surroundings: Surroundings,
+    /// Answers of earlier runs that this one may take.
+    pub offers: Offers,
     pub views: mpsc::UnboundedSender<ViewUpdate>,
     /// Orders of this process, a Ctrl-C among them.
     pub ops: mpsc::UnboundedReceiver<Op>,
@@ -88,9 +91,9 @@ const OPS_EVERY: Duration = Duration::from_millis(200);
 
 /// Drives a run until it ends, parks or is interrupted.
 pub async fn drive(setup: Setup, begin: Begin) -> Result<DriveEnd, DriveError> {
-    let Setup { journal, runner, workflows, steps, isolate, surroundings, views, ops } = setup;
+    let Setup { journal, runner, workflows, steps, isolate, surroundings, offers, views, ops } = setup;
     let (inbox, envelopes) = mpsc::unbounded_channel();
-    let (run, batch) = first_batch(&*journal, &runner, begin, surroundings).await?;
+    let (run, batch) = first_batch(&*journal, &runner, begin, (surroundings, offers)).await?;
     let effects = Effects::new(runner, workflows, steps, isolate, views.clone(), inbox);
     let mut driver = Driver { run, journal, effects, views, envelopes, ops, let_go: None };
     let driven = driver.run_loop(batch).await;
@@ -104,12 +107,13 @@ async fn first_batch(
     journal: &dyn Journal,
     runner: &Arc<dyn AgentRunner>,
     begin: Begin,
-    surroundings: Surroundings,
+    (surroundings, offers): (Surroundings, Offers),
 ) -> Result<(Run, Batch), JournalError> {
     let (fence, pid) = (journal.fence(), std::process::id());
     match begin {
         Begin::Fresh { run, script, args, seed, limits } => {
-            let beginning = Beginning { run, script: *script, args, seed, limits, surroundings, fence, pid };
+            let script = *script;
+            let beginning = Beginning { run, script, args, seed, limits, surroundings, offers, fence, pid };
             Ok(Run::begin(beginning, now_ms()))
         }
         Begin::Resume { past, script, args, retry_failed, limits } => {
@@ -120,7 +124,8 @@ async fn first_batch(
             // nobody after us would know what to end.
             end_survivors(runner, run.survivors()).await;
             let script = script.map(|script| *script);
-            let resumption = Resumption { script, args, retry_failed, limits, surroundings, fence, pid };
+            let resumption =
+                Resumption { script, args, retry_failed, limits, surroundings, offers, fence, pid };
             let batch = run.resume(resumption, now_ms());
             Ok((run, batch))
         }

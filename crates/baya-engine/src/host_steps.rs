@@ -214,7 +214,7 @@ fn first_base(pieces: &[Piece]) -> Option<String> {
     pieces.first().map(|piece| piece.base.clone())
 }
 
-fn to_script(landed: &Landed) -> Value {
+pub(crate) fn to_script(landed: &Landed) -> Value {
     let pieces = landed.fates.iter().map(|(agent, fate)| {
         let mut piece = json!({"agent": agent, "fate": fate.word(), "words": fate.words()});
         match fate {
@@ -240,14 +240,23 @@ struct Records<'a> {
 }
 
 impl LandingLog for Records<'_> {
-    fn write<'a>(&'a mut self, record: LandingRecord) -> Boxed<'a, Result<(), String>> {
+    fn write<'a>(&'a mut self, records: Vec<LandingRecord>) -> Boxed<'a, Result<(), String>> {
         Box::pin(async move {
-            let (recorded, heard) = oneshot::channel();
-            (self.records)(record.clone(), recorded);
-            heard.await.map_err(|_| "the run takes nothing any more".to_owned())?;
-            self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+            let heard: Vec<_> = records.iter().map(|record| self.hand_in(record.clone())).collect();
+            for heard in heard {
+                heard.await.map_err(|_| "the run takes nothing any more".to_owned())?;
+            }
+            self.kept.lock().unwrap_or_else(PoisonError::into_inner).extend(records);
             Ok(())
         })
+    }
+}
+
+impl Records<'_> {
+    fn hand_in(&self, record: LandingRecord) -> oneshot::Receiver<()> {
+        let (recorded, heard) = oneshot::channel();
+        (self.records)(record, recorded);
+        heard
     }
 }
 

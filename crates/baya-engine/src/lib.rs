@@ -4,12 +4,15 @@
 pub mod driver;
 mod effects;
 pub mod git;
+pub mod history;
 pub mod host_steps;
 pub mod isolate_host;
 pub mod journal;
 pub mod landing;
 pub mod loader;
 pub mod registry;
+pub mod rehearsal;
+pub mod reuse;
 pub mod runner;
 pub mod runs;
 pub mod workspace;

@@ -53,7 +53,12 @@ pub enum OpLeft {
 impl RunStore {
     /// The runs in `<state>/runs`; nothing is made before the first run.
     pub fn new(state: &Path) -> RunStore {
-        RunStore { folder: state.join("runs"), owner: Owner::this_process(), clock: Moment::clock() }
+        RunStore { folder: Self::runs_of(state), owner: Owner::this_process(), clock: Moment::clock() }
+    }
+
+    /// The folder of all runs of a state folder.
+    pub(crate) fn runs_of(state: &Path) -> PathBuf {
+        state.join("runs")
     }
 
     /// With another clock, for tests.

@@ -3,14 +3,13 @@
 //! It closes itself off, then answers each line on stdin by one line on stdout (see [`crate::Message`])
 //! until stdin ends. stdout carries nothing else; complaints go to stderr.
 
-use crate::meter::{Deadline, IDLE};
+use crate::meter::{self, Deadline};
 use crate::thread::THREAD_STACK;
 use crate::watchdog::{EXIT_FAULT, EXIT_NO_SANDBOX, EXIT_PROTOCOL, Watch};
 use crate::{Isolate, Message, harden, os};
-use baya_core::call::Step;
+use baya_core::call::{Delivery, Start, Step};
+use std::cell::Cell;
 use std::io::{BufRead, BufReader, Write};
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
@@ -20,7 +19,7 @@ pub fn main() -> ! {
         complain(&error, EXIT_NO_SANDBOX);
     }
     let (go, gate) = mpsc::channel();
-    let deadline: Deadline = Arc::new(AtomicU64::new(IDLE));
+    let deadline = meter::deadline();
     let evaluator = Watch::start(deadline.clone()).and_then(|watch| {
         thread::Builder::new()
             .name("baya-isolate".to_owned())
@@ -36,6 +35,39 @@ pub fn main() -> ! {
     }
     let _ = go.send(());
     os::exit_now(evaluator.join().unwrap_or(EXIT_FAULT))
+}
+
+/// Watches what a thread evaluates: a stretch that QuickJS cannot end ends the process.
+pub struct Guard {
+    watch: Watch,
+    deadline: Deadline,
+    cpu_ms: Cell<u64>,
+}
+
+impl Guard {
+    /// Starts the thread that watches; no thread can be started once the process is closed off.
+    pub fn new() -> std::io::Result<Guard> {
+        let deadline = meter::deadline();
+        let watch = Watch::start(deadline.clone())?;
+        Ok(Guard { watch, deadline, cpu_ms: Cell::new(0) })
+    }
+
+    /// Evaluates a script up to its first wait, in the calling thread.
+    pub fn start(&self, start: Start) -> (Isolate, Step) {
+        self.cpu_ms.set(start.limits.cpu_ms);
+        self.watch.begin(start.limits.cpu_ms);
+        let started = Isolate::start_watched(start, Some(self.deadline.clone()));
+        self.watch.end();
+        started
+    }
+
+    /// Settles deliveries in an isolate that it started last.
+    pub fn deliver(&self, isolate: &mut Isolate, batch: Vec<Delivery>) -> Step {
+        self.watch.begin(self.cpu_ms.get());
+        let step = isolate.deliver(batch);
+        self.watch.end();
+        step
+    }
 }
 
 /// What a process that is closed off as the isolate's can still do.

@@ -15,9 +15,39 @@ use std::time::Duration;
 /// Set once an allocation was refused.
 pub(crate) type Refused = Rc<Cell<bool>>;
 
-/// The end of the running stretch in nanoseconds of the process's CPU time; [`IDLE`] while there is none.
-pub(crate) type Deadline = Arc<AtomicU64>;
+/// When the running stretch of a thread must be over.
+pub(crate) type Deadline = Arc<StretchEnd>;
 pub(crate) const IDLE: u64 = u64::MAX;
+
+/// In nanoseconds of the CPU time of the thread that evaluates; [`IDLE`] while nothing runs.
+pub(crate) struct StretchEnd {
+    nanos: AtomicU64,
+    clock: os::SharedClock,
+}
+
+/// A deadline of a thread that evaluates nothing yet.
+pub(crate) fn deadline() -> Deadline {
+    Arc::new(StretchEnd { nanos: AtomicU64::new(IDLE), clock: os::SharedClock::default() })
+}
+
+impl StretchEnd {
+    /// The calling thread evaluates, for so long from now.
+    pub(crate) fn set(&self, cpu_ms: u64) {
+        let end = self.clock.now_of_caller() + Duration::from_millis(cpu_ms);
+        self.nanos.store(end.as_nanos() as u64, Ordering::Release);
+    }
+
+    pub(crate) fn clear(&self) {
+        self.nanos.store(IDLE, Ordering::Release);
+    }
+
+    /// CPU time left until so long after the end; none: nothing runs.
+    pub(crate) fn left(&self, grace: Duration) -> Option<Duration> {
+        let end = self.nanos.load(Ordering::Acquire);
+        let over = || (Duration::from_nanos(end) + grace).saturating_sub(self.clock.now());
+        (end != IDLE).then(over)
+    }
+}
 
 #[derive(Clone)]
 pub(crate) struct Meter {
@@ -46,8 +76,7 @@ impl Meter {
     pub(crate) fn begin(&self) {
         self.started.set(os::thread_cpu());
         if let Some(deadline) = &self.deadline {
-            let end = os::process_cpu() + Duration::from_millis(self.limits.cpu_ms);
-            deadline.store(end.as_nanos() as u64, Ordering::Relaxed);
+            deadline.set(self.limits.cpu_ms);
         }
     }
 

@@ -7,37 +7,65 @@
 use std::time::Duration;
 
 /// The CPU time the calling thread has used.
-pub(crate) fn thread_cpu() -> Duration {
-    cpu(Clock::Thread)
-}
-
-/// The CPU time the whole process has used.
-pub(crate) fn process_cpu() -> Duration {
-    cpu(Clock::Process)
-}
-
-enum Clock {
-    Thread,
-    Process,
-}
-
 #[cfg(unix)]
-fn cpu(clock: Clock) -> Duration {
-    let id = match clock {
-        Clock::Thread => libc::CLOCK_THREAD_CPUTIME_ID,
-        Clock::Process => libc::CLOCK_PROCESS_CPUTIME_ID,
-    };
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is a valid timespec for the length of the call.
-    unsafe { libc::clock_gettime(id, &mut time) };
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+pub(crate) fn thread_cpu() -> Duration {
+    read(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
 /// Where there is no CPU clock, the time that passed: never less than the CPU time.
 #[cfg(not(unix))]
-fn cpu(_: Clock) -> Duration {
+pub(crate) fn thread_cpu() -> Duration {
     static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
     START.get_or_init(std::time::Instant::now).elapsed()
+}
+
+/// The CPU clock of one thread, which another one may read.
+///
+/// Where threads cannot read one another's, it is the clock of the process: no slower than any of them.
+#[derive(Default)]
+pub(crate) struct SharedClock {
+    #[cfg(target_os = "linux")]
+    id: std::sync::OnceLock<libc::clockid_t>,
+}
+
+impl SharedClock {
+    /// The clock is that of the calling thread from the first call on.
+    pub(crate) fn now_of_caller(&self) -> Duration {
+        #[cfg(target_os = "linux")]
+        self.id.get_or_init(own_clock);
+        self.now()
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn now(&self) -> Duration {
+        self.id.get().map_or(Duration::ZERO, |id| read(*id))
+    }
+
+    #[cfg(all(unix, not(target_os = "linux")))]
+    pub(crate) fn now(&self) -> Duration {
+        read(libc::CLOCK_PROCESS_CPUTIME_ID)
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn now(&self) -> Duration {
+        thread_cpu()
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn own_clock() -> libc::clockid_t {
+    let mut id = libc::CLOCK_PROCESS_CPUTIME_ID;
+    // SAFETY: `id` is a valid place for the length of the call, and the thread is the calling one.
+    let failed = unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &mut id) };
+    if failed == 0 { id } else { libc::CLOCK_PROCESS_CPUTIME_ID }
+}
+
+#[cfg(unix)]
+fn read(id: libc::clockid_t) -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid timespec for the length of the call; a clock that is gone leaves it.
+    unsafe { libc::clock_gettime(id, &mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// Local time is UTC from here on. Call it while the process has one thread.

@@ -5,6 +5,7 @@
 
 use crate::callsite::{self, CallSpan};
 use baya_core::call::{Program, Site, Unit};
+use baya_core::script::OWN_UNIT;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 
@@ -29,7 +30,8 @@ type Place<'s> = (&'s Source, usize);
 
 impl Sources {
     pub(crate) fn of(program: &Program) -> Sources {
-        Sources { files: program.units.iter().map(Source::of).collect() }
+        let own = |unit: &&Unit| unit.file != OWN_UNIT;
+        Sources { files: program.units.iter().filter(own).map(Source::of).collect() }
     }
 
     /// Where the call of our function `name` stands that made this stack.

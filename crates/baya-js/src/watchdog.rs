@@ -5,10 +5,9 @@
 //! trusts nothing, kills a child that has not answered after [`answer_within`], and reads any end with
 //! [`explain`].
 
-use crate::meter::{self, Deadline, IDLE};
+use crate::meter::{self, Deadline};
 use crate::os;
 use baya_core::call::{ScriptError, ScriptErrorKind, ScriptLimits};
-use std::sync::atomic::Ordering;
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -96,29 +95,23 @@ impl Watch {
         Ok(Watch { thread: handle.thread().clone(), deadline })
     }
 
-    /// A batch begins; each of its stretches moves the deadline.
+    /// The calling thread begins a batch; each of its stretches moves the deadline.
     pub(crate) fn begin(&self, limits_cpu_ms: u64) {
-        let end = os::process_cpu() + Duration::from_millis(limits_cpu_ms);
-        self.deadline.store(end.as_nanos() as u64, Ordering::Release);
+        self.deadline.set(limits_cpu_ms);
         self.thread.unpark();
     }
 
     pub(crate) fn end(&self) {
-        self.deadline.store(IDLE, Ordering::Release);
+        self.deadline.clear();
     }
 }
 
 fn watch(deadline: &Deadline) -> ! {
     loop {
-        let end = deadline.load(Ordering::Acquire);
-        if end == IDLE {
-            thread::park();
-            continue;
-        }
-        let end = Duration::from_nanos(end) + GRACE;
-        match end.checked_sub(os::process_cpu()) {
-            None | Some(Duration::ZERO) => os::exit_now(EXIT_CPU),
-            // CPU time passes at most as fast as wall time here: nothing else in the process computes.
+        match deadline.left(GRACE) {
+            None => thread::park(),
+            Some(Duration::ZERO) => os::exit_now(EXIT_CPU),
+            // The CPU time of a thread passes at most as fast as wall time.
             Some(left) => thread::park_timeout(left),
         }
     }

@@ -13,6 +13,7 @@ pub mod failure;
 pub mod folders;
 pub mod near;
 pub mod output;
+pub mod plan;
 pub mod quantity;
 pub mod script_args;
 pub mod settings;

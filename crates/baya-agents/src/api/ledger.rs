@@ -1,10 +1,12 @@
 //! What an attempt has used and written so far. It lives outside the work, so that a cancel or a
 //! time-out loses neither usage nor text.
 
+use super::bound::Counted;
 use super::tape::{NotWritten, Tape};
 use super::toolbox::Place;
 use super::wire::{Partial, Turn};
 use crate::backend::Attempt;
+use crate::purse::Held;
 use baya_core::agent::{AttemptEnd, AttemptReport, Usage};
 use baya_core::turn::{TurnCost, TurnRecord};
 use serde_json::Value;
@@ -26,6 +28,10 @@ pub(super) struct Ledger {
     pub last: Option<LastAnswer>,
     /// Where the agent's tools are at work.
     pub place: Option<Place>,
+    /// The most that the request that is out now can be billed, where caps count.
+    pub out: Option<Usage>,
+    /// The conversation as the provider counted it last.
+    pub counted: Counted,
 }
 
 /// An answer that the journal does not have yet.
@@ -33,6 +39,8 @@ pub(super) struct Ledger {
 pub(super) struct LastAnswer {
     pub model: String,
     pub content: Value,
+    /// The rest of it follows.
+    pub is_cut: bool,
 }
 
 /// How much of a call's input stands in the line for people.
@@ -46,33 +54,62 @@ impl Ledger {
         }
     }
 
-    /// A whole turn: counts it and hands out what was written.
-    pub fn settle(&mut self, prompt: &str, turn: &Turn) -> Partial {
+    /// A whole turn: counts it and hands out what was written, and what it used. Where caps count and
+    /// nobody reported, it used the most that it can have used.
+    pub fn settle(&mut self, prompt: &str, turn: &Turn, held: Held) -> (Partial, Usage) {
         let partial = std::mem::take(&mut self.partial);
-        let usage = turn.usage.unwrap_or_else(|| Usage::estimate(prompt, &partial.written()));
-        self.usage.add(&usage);
+        self.out = None;
+        let guess = || match held.most() {
+            Some(most) => Usage { output: most.output.min(partial.bytes_written()), ..most },
+            None => Usage::estimate(prompt, &partial.written()),
+        };
+        let used = turn.usage.unwrap_or_else(guess);
+        held.settle(&used);
+        self.usage.add(&used);
         if turn.served.is_some() {
             self.model_served.clone_from(&turn.served);
         }
-        partial
+        (partial, used)
     }
 
-    /// A turn that came to nothing: what it wrote is a draft, what it used an estimate.
-    pub fn abandon(&mut self, prompt: &str) {
-        let written = std::mem::take(&mut self.partial).written();
-        if !written.is_empty() {
-            self.usage.add(&Usage::estimate(prompt, &written));
-            self.drafts.push(written);
+    /// A turn that came to nothing: what it wrote is a draft, what it used an estimate; where caps count,
+    /// the most that it can have used.
+    pub fn abandon(&mut self, prompt: &str, mut held: Held, may_be_billed: bool) {
+        match held.most() {
+            Some(most) if may_be_billed => held.settle(&most),
+            Some(_) => {
+                self.out = None;
+                held.came_back();
+            }
+            None => {}
         }
+        self.lose(prompt);
+    }
+
+    /// What was out is lost.
+    fn lose(&mut self, prompt: &str) {
+        let written = std::mem::take(&mut self.partial).written();
+        match self.out.take() {
+            Some(most) => self.usage.add(&most),
+            None if !written.is_empty() => self.usage.add(&Usage::estimate(prompt, &written)),
+            None => {}
+        }
+        self.drafts.extend(Some(written).filter(|written| !written.is_empty()));
     }
 
     /// Hands the last answer to the journal, with all that was paid since the one before.
     pub fn write_last(&mut self, attempt: &Attempt) {
-        if let Some(LastAnswer { model, content }) = self.last.take() {
+        if let Some(LastAnswer { model, content, is_cut }) = self.last.take() {
             let cost = self.take_cost();
             let calls = calls_in(&content);
-            self.tape.write(attempt, TurnRecord::Answered { model, content, calls, cost });
+            self.tape.write(attempt, TurnRecord::Answered { model, content, calls, is_cut, cost });
         }
+    }
+
+    /// Hands to the journal what was paid for nothing.
+    pub fn write_spent(&mut self, attempt: &Attempt) {
+        let cost = self.take_cost();
+        self.tape.write(attempt, TurnRecord::Spent { cost });
     }
 
     /// As [`Ledger::write_last`], and waits until all that was handed over is durable.
@@ -91,7 +128,7 @@ impl Ledger {
     }
 
     pub fn into_report(mut self, prompt: &str, end: AttemptEnd) -> AttemptReport {
-        self.abandon(prompt);
+        self.lose(prompt);
         AttemptReport {
             end,
             usage: self.usage,

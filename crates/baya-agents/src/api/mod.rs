@@ -5,9 +5,11 @@
 //! a schema the ladder of [`structured`]. Given a [`Workbench`], agents have tools and go through the
 //! turns of [`work`].
 
+mod bound;
 mod classify;
 mod discover;
 pub(crate) mod extract;
+mod going_on;
 mod job;
 pub(crate) mod judge;
 mod ledger;
@@ -27,6 +29,7 @@ pub use discover::{
     ProviderSettings, SelectError, check_address, discover, find_providers, key_variable, ollama_models,
     select, variables,
 };
+pub(crate) use going_on::GO_ON;
 pub use outside::Outside;
 pub use provider::{ProviderConfig, ProviderKind, Secret};
 pub use reach::{Reached, reach};

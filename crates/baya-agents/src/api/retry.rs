@@ -8,20 +8,27 @@
 //! the lane with all others, not on its own.
 
 use super::ApiSettings;
+use super::bound::Counted;
 use super::classify::{self, Asked, Verdict};
+use super::going_on::Pieces;
 use super::ledger::{LastAnswer, Ledger};
 use super::tape::NotWritten;
 use super::wire::{Failure, Partial, Replay, Request, Stop, Turn, Wire};
 use crate::backend::Attempt;
-use crate::governor::{Ask, Lane, Pass, Refusal};
+use crate::governor::{self, Lane, Pass, Refusal};
+use crate::models::output_tokens;
+use crate::purse::Held;
 use backon::{BackoffBuilder, ExponentialBuilder};
-use baya_core::agent::{AgentTask, AttemptEnd, Progress};
+use baya_core::agent::{AgentTask, AttemptEnd, Progress, Usage};
+use baya_core::budget::{Ask, Caps};
 use baya_core::limits::REQUEST_RETRIES;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 /// Told again after so many more bytes.
 const PROGRESS_BYTES: u64 = 4 * 1024;
+/// How much more room is asked for after an answer was cut off.
+const MORE: u64 = 2;
 
 /// Asks one provider for one agent.
 #[derive(Clone, Copy)]
@@ -42,39 +49,114 @@ pub(super) enum NoTurn {
     End(AttemptEnd),
 }
 
+/// What the model gave to one request.
+struct Given {
+    turn: Turn,
+    partial: Partial,
+    used: Usage,
+    /// The limit that caps of ours put on the answer.
+    limit: Option<u64>,
+}
+
 impl Asker<'_> {
     /// The next answer: from the tape, as far as it goes, else from the model.
     pub async fn ask(&self, request: &Request<'_>, ledger: &mut Ledger) -> Result<(Turn, Partial), NoTurn> {
         let model = format!("{}/{}", self.wire.config.name, request.model);
-        if let Some(old) = ledger.tape.answer() {
+        let mut pieces = Pieces::default();
+        while let Some(old) = ledger.tape.answer() {
             ledger.model_served = old.cost.model_served.clone();
             let replay = Replay::read(old.content, old.model == model);
             let partial = replay.written();
+            if old.is_cut {
+                pieces.push(partial.text, &old.cost.usage);
+                continue;
+            }
             let (usage, served) = (Some(old.cost.usage), old.cost.model_served);
-            return Ok((Turn { stop: Stop::Done, usage, served, replay }, partial));
+            return Ok(pieces.whole(Turn { stop: Stop::Done, usage, served, replay }, partial));
         }
         ledger.written(self.attempt).await.map_err(|NotWritten| NoTurn::End(AttemptEnd::Cancelled))?;
-        let (turn, partial) = self.ask_model(request, ledger).await?;
-        ledger.last = Some(LastAnswer { model, content: turn.replay.to_value() });
+        let (turn, partial) = self.whole(request, pieces, ledger).await?;
+        ledger.last = Some(LastAnswer { model, content: turn.replay.to_value(), is_cut: false });
         Ok((turn, partial))
     }
 
-    async fn ask_model(&self, request: &Request<'_>, ledger: &mut Ledger) -> Result<(Turn, Partial), NoTurn> {
+    /// One answer to its end: what a cap of ours cuts off is gone on with as long as there is room.
+    async fn whole(
+        &self,
+        request: &Request<'_>,
+        mut pieces: Pieces,
+        ledger: &mut Ledger,
+    ) -> Result<(Turn, Partial), NoTurn> {
+        let mut wanted = None;
+        loop {
+            let messages = pieces.asking(request.messages);
+            let max_tokens = request.max_tokens.map(|most| most.saturating_sub(pieces.output).max(1));
+            let asked = Request { messages: &messages, max_tokens, ..*request };
+            let given = match self.ask_model(&asked, wanted, ledger).await {
+                Ok(given) => given,
+                Err(no_turn) => {
+                    ledger.drafts.extend(Some(pieces.text()).filter(|text| !text.is_empty()));
+                    return Err(no_turn);
+                }
+            };
+            let Some(limit) = given.limit.filter(|limit| is_ours(*limit, &given, &asked)) else {
+                // As if it had come whole: the next request goes on from there.
+                ledger.counted.answer_to(request.messages.len());
+                return Ok(pieces.whole(given.turn, given.partial));
+            };
+            wanted = Some(limit.saturating_mul(MORE));
+            self.keep(given, request.model, &mut pieces, ledger).await?;
+        }
+    }
+
+    /// What was cut off is durable before the rest is asked for.
+    async fn keep(
+        &self,
+        given: Given,
+        model: &str,
+        pieces: &mut Pieces,
+        ledger: &mut Ledger,
+    ) -> Result<(), NoTurn> {
+        let is_kept = given.partial.calls.is_empty() && !given.partial.text.is_empty();
+        if is_kept {
+            let model = format!("{}/{model}", self.wire.config.name);
+            let content = Replay::of_text(given.partial.text.clone()).to_value();
+            ledger.last = Some(LastAnswer { model, content, is_cut: true });
+            pieces.push(given.partial.text, &given.used);
+        } else {
+            let draft = given.partial.written();
+            ledger.drafts.extend(Some(draft).filter(|draft| !draft.is_empty()));
+            ledger.note("an answer was cut off by a cap where nothing goes on; it was asked for again");
+            ledger.write_spent(self.attempt);
+        }
+        ledger.written(self.attempt).await.map_err(|NotWritten| NoTurn::End(AttemptEnd::Cancelled))
+    }
+
+    async fn ask_model(
+        &self,
+        request: &Request<'_>,
+        wanted: Option<u64>,
+        ledger: &mut Ledger,
+    ) -> Result<Given, NoTurn> {
         let retries = self.task.options.retries.unwrap_or(REQUEST_RETRIES);
         let mut delays = self.delays();
         let mut tries = 0;
         loop {
+            let mut held = self.hold(request, wanted, ledger).await?;
             let pass = self.enter(request).await?;
             tries += 1;
-            let failure = match self.send(request, &pass, ledger).await {
+            let failure = match self.send(request, &mut held, &pass, ledger).await {
                 Ok(turn) => {
                     pass.succeeded();
-                    let partial = ledger.settle(&self.task.prompt, &turn);
-                    return Ok((turn, partial));
+                    let limit = held.output_max;
+                    let (partial, used) = ledger.settle(&self.task.prompt, &turn, held);
+                    ledger.counted = Counted::of(request, request.messages.len(), &used);
+                    return Ok(Given { turn, partial, used, limit });
                 }
                 Err(failure) => failure,
             };
-            ledger.abandon(&self.task.prompt);
+            let is_billed = failure.may_be_billed(ledger.partial.bytes > 0);
+            ledger.abandon(&self.task.prompt, held, is_billed);
             let (now, asked) = (SystemTime::now(), self.asked(request.model));
             let verdict = classify::verdict(&failure, self.settings.wait_in_place_ms, now);
             match &verdict {
@@ -116,11 +198,21 @@ impl Asker<'_> {
         }
     }
 
-    async fn send(&self, request: &Request<'_>, pass: &Pass, ledger: &mut Ledger) -> Result<Turn, Failure> {
+    async fn send(
+        &self,
+        request: &Request<'_>,
+        held: &mut Held,
+        pass: &Pass,
+        ledger: &mut Ledger,
+    ) -> Result<Turn, Failure> {
         ledger.requests += 1;
         self.attempt.tell(Progress::Asked);
         let arrived = Arrived { asker: self, pass, told: AtomicU64::new(0) };
-        self.wire.ask(request, &mut ledger.partial, &|bytes| arrived.take(bytes)).await
+        let max_tokens = held.output_max.into_iter().chain(request.max_tokens).min();
+        let request = Request { max_tokens, ..*request };
+        held.goes_out();
+        ledger.out = held.most();
+        self.wire.ask(&request, &mut ledger.partial, &|bytes| arrived.take(bytes)).await
     }
 
     fn tries_again(&self, failure: &Failure, wait_ms: u64, ledger: &mut Ledger) {
@@ -131,13 +223,38 @@ impl Asker<'_> {
 
     /// Waits for a place in the lane; whose limit is used up for long ends the attempt unasked.
     async fn enter(&self, request: &Request<'_>) -> Result<Pass, NoTurn> {
-        let ask = Ask { agent: Some(self.task.agent), prefix: request.prefix(&self.wire.config) };
+        let ask = governor::Ask { agent: Some(self.task.agent), prefix: request.prefix(&self.wire.config) };
         let tell = |wait| self.attempt.tell(Progress::Waiting { wait });
         tokio::select! {
             biased;
             cause = self.lane.used_up() => Err(NoTurn::End(AttemptEnd::Unusable(cause))),
             pass = self.lane.enter(ask, &tell) => Ok(pass),
         }
+    }
+
+    /// Room for the request, once there is.
+    async fn hold(
+        &self,
+        request: &Request<'_>,
+        wanted: Option<u64>,
+        ledger: &Ledger,
+    ) -> Result<Held, NoTurn> {
+        let purse = &self.attempt.purse;
+        let mut ask = Ask {
+            agent: self.task.agent,
+            phase: self.task.phase.clone(),
+            label: self.task.label.clone(),
+            caps: Caps::default(),
+            input_most: 0,
+            output_wanted: wanted.into_iter().chain(request.max_tokens).min(),
+            output_most: output_tokens(request.model),
+            price: purse.price(&self.wire.config.name, request.model),
+        };
+        if purse.meters(&ask) {
+            ask.input_most = ledger.counted.input_most(request);
+        }
+        let tell = |wait| self.attempt.tell(Progress::Waiting { wait });
+        purse.hold(ask, &tell).await.map_err(|cause| NoTurn::End(AttemptEnd::Failed(cause)))
     }
 
     fn delays(&self) -> impl Iterator<Item = Duration> {
@@ -153,6 +270,16 @@ impl Asker<'_> {
     fn asked<'b>(&'b self, model: &'b str) -> Asked<'b> {
         Asked { provider: &self.wire.config.name, address: self.wire.config.shown_address(), model }
     }
+}
+
+/// Whether it was a cap of ours that cut the answer off, and not what the call or the model allows.
+fn is_ours(limit: u64, given: &Given, request: &Request<'_>) -> bool {
+    let own = request.max_tokens.into_iter().chain(output_tokens(request.model)).min();
+    // Providers end a little short of a limit.
+    let reaches = |used: &Usage| used.output + used.output / 50 + 2 >= limit;
+    given.turn.stop == Stop::Limit
+        && own.is_none_or(|own| limit < own)
+        && given.turn.usage.as_ref().is_none_or(reaches)
 }
 
 /// What has come of one answer so far.

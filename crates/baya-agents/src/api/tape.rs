@@ -24,6 +24,8 @@ pub(super) struct NotWritten;
 pub(super) struct OldAnswer {
     pub model: String,
     pub content: Value,
+    /// The rest of it follows.
+    pub is_cut: bool,
     pub cost: TurnCost,
 }
 
@@ -64,8 +66,8 @@ impl Tape {
 
     pub fn answer(&mut self) -> Option<OldAnswer> {
         match self.recorded.pop_front() {
-            Some(TurnRecord::Answered { model, content, cost, calls: _ }) => {
-                Some(OldAnswer { model, content, cost })
+            Some(TurnRecord::Answered { model, content, is_cut, cost, calls: _ }) => {
+                Some(OldAnswer { model, content, is_cut, cost })
             }
             other => {
                 self.put_back(other);

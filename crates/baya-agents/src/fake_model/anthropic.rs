@@ -5,6 +5,7 @@ use super::ask::{
     structured, text_at, turn,
 };
 use super::failure::Failure;
+use super::going_on::{Resumed, resumed};
 use super::reply::{Call, Content, Finish, Reply, event};
 use serde_json::{Value, json};
 
@@ -22,14 +23,17 @@ pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
     let tools = still_offered(tools.collect(), &called(&body["messages"]));
     let format = ["/output_config/format/schema", "/output_format/schema"];
     let format = format.iter().find_map(|place| body.pointer(place)).cloned();
+    let Resumed { said, so_far } = resumed(&body["messages"], "content");
     Ok(Ask {
         model: text_at(body, "model")?,
-        prompt: last_user_text(&body["messages"], "content")?,
+        prompt: last_user_text(&said, "content")?,
         tools: callable(&tools, &choice),
-        turn: turn(&body["messages"], is_assistant),
+        turn: turn(&said, is_assistant),
         structured: structured(tools, choice, format),
         delivery: delivery(body["stream"] == json!(true)),
         wants_usage: true,
+        output_max: body["max_tokens"].as_u64(),
+        so_far,
     })
 }
 

@@ -47,6 +47,10 @@ pub(super) struct Ask {
     pub delivery: Delivery,
     /// The answer shall say how many tokens were used.
     pub wants_usage: bool,
+    /// Tokens that the answer may have.
+    pub output_max: Option<u64>,
+    /// What was given of this answer before, when the rest of it is asked for.
+    pub so_far: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use super::anthropic::parsed;
 use super::ask::{Ask, InPath, Structured, Tool, ToolChoice, callable, last_user_text, structured, turn};
 use super::failure::Failure;
+use super::going_on::{Resumed, resumed};
 use super::reply::{Call, Content, Finish, Reply, event};
 use serde_json::{Value, json};
 
@@ -21,18 +22,21 @@ pub(super) fn read(body: &Value, in_path: InPath) -> Result<Ask, Failure> {
         (tools.collect(), choice(&body["toolConfig"]["functionCallingConfig"]));
     let callable = callable(&tools, &choice);
     let asked = structured(tools, choice, schema.cloned());
+    let Resumed { said, so_far } = resumed(&body["contents"], "parts");
     Ok(Ask {
         model: in_path.model,
-        prompt: last_user_text(&body["contents"], "parts")?,
+        prompt: last_user_text(&said, "parts")?,
         structured: match asked {
             Structured::No => Structured::No,
             Structured::Tool { name, schema } => Structured::Tool { name, schema: json_schema(schema) },
             Structured::Text { schema } => Structured::Text { schema: json_schema(schema) },
         },
         tools: callable,
-        turn: turn(&body["contents"], |content| content["role"] == "model"),
+        turn: turn(&said, |content| content["role"] == "model"),
         delivery: in_path.delivery,
         wants_usage: true,
+        output_max: config.and_then(|config| config["maxOutputTokens"].as_u64()),
+        so_far,
     })
 }
 

@@ -10,6 +10,7 @@ mod ask;
 mod body;
 mod failure;
 mod gemini;
+mod going_on;
 mod log;
 mod ollama;
 mod openai_chat;

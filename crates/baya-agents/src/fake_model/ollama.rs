@@ -5,6 +5,7 @@ use super::ask::{
     Ask, ToolChoice, callable, delivery, is_assistant, last_user_text, structured, text_at, turn,
 };
 use super::failure::Failure;
+use super::going_on::{Resumed, resumed};
 use super::openai_chat::tools;
 use super::reply::{Call, Content, Finish, Reply};
 use serde_json::{Value, json};
@@ -15,14 +16,17 @@ pub(super) const CREATED: &str = "2025-06-15T15:06:40Z";
 pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
     let format = body.get("format").filter(|format| format.is_object()).cloned();
     let tools = tools(&body["tools"]);
+    let Resumed { said, so_far } = resumed(&body["messages"], "content");
     Ok(Ask {
         model: text_at(body, "model")?,
-        prompt: last_user_text(&body["messages"], "content")?,
+        prompt: last_user_text(&said, "content")?,
         tools: callable(&tools, &ToolChoice::Free),
-        turn: turn(&body["messages"], is_assistant),
+        turn: turn(&said, is_assistant),
         structured: structured(tools, ToolChoice::Free, format),
         delivery: delivery(body["stream"] != json!(false)),
         wants_usage: true,
+        output_max: body["options"]["num_predict"].as_u64(),
+        so_far,
     })
 }
 

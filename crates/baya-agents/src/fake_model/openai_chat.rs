@@ -5,6 +5,7 @@ use super::ask::{
     structured, text_at, turn,
 };
 use super::failure::Failure;
+use super::going_on::{Resumed, resumed};
 use super::reply::{CREATED_S, Call, Content, Finish, Reply, event};
 use serde_json::{Value, json};
 
@@ -12,14 +13,17 @@ pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
     let streamed = body["stream"] == json!(true);
     let choice = choice(&body["tool_choice"]);
     let tools = still_offered(tools(&body["tools"]), &called(&body["messages"]));
+    let Resumed { said, so_far } = resumed(&body["messages"], "content");
     Ok(Ask {
         model: text_at(body, "model")?,
-        prompt: last_user_text(&body["messages"], "content")?,
+        prompt: last_user_text(&said, "content")?,
         tools: callable(&tools, &choice),
-        turn: turn(&body["messages"], is_assistant),
+        turn: turn(&said, is_assistant),
         structured: structured(tools, choice, body.pointer("/response_format/json_schema/schema").cloned()),
         delivery: delivery(streamed),
         wants_usage: !streamed || body["stream_options"]["include_usage"] == json!(true),
+        output_max: body["max_completion_tokens"].as_u64().or(body["max_tokens"].as_u64()),
+        so_far,
     })
 }
 

@@ -5,13 +5,15 @@ use super::ask::{
     text_at, turn,
 };
 use super::failure::Failure;
+use super::going_on::{Resumed, resumed};
 use super::openai_chat::choice;
 use super::reply::{CREATED_S, Call, Content, Finish, Reply, event};
 use serde_json::{Value, json};
 
 pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
     let tools = body["tools"].as_array().into_iter().flatten().flat_map(tools).collect();
-    let prompt = match &body["input"] {
+    let Resumed { said, so_far } = resumed(&body["input"], "content");
+    let prompt = match &said {
         Value::String(text) => text.clone(),
         // Items that are no messages, as the outputs of calls, have no role.
         Value::Array(items) => {
@@ -26,10 +28,12 @@ pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
         model: text_at(body, "model")?,
         prompt,
         tools: callable(&tools, &choice),
-        turn: turn(&body["input"], is_model),
+        turn: turn(&said, is_model),
         structured: structured(tools, choice, body.pointer("/text/format/schema").cloned()),
         delivery: delivery(body["stream"] == json!(true)),
         wants_usage: true,
+        output_max: body["max_output_tokens"].as_u64(),
+        so_far,
     })
 }
 

@@ -1,6 +1,7 @@
 //! An answer before it takes the form of a wire.
 
 use super::ask::{Ask, Structured};
+use super::going_on::part;
 use baya_core::agent::Answer;
 use baya_core::simulate::{Decision, Fault, RuleTool};
 
@@ -73,8 +74,9 @@ impl Reply {
             (_, Answer::Text(text)) => Content::Text(text),
         };
         let finish = if decision.fault == Some(Fault::Length) { Finish::Length } else { Finish::Done };
-        let content = if finish == Finish::Length { halved(content) } else { content };
-        let tokens = match decision.usage {
+        let half = content.bytes() / 2;
+        let content = if finish == Finish::Length { content.cut(half) } else { content };
+        let mut tokens = match decision.usage {
             Some(told) => Tokens {
                 input: told.input,
                 output: told.output,
@@ -87,6 +89,9 @@ impl Reply {
                 ..Tokens::default()
             },
         };
+        let part = part(content, tokens.output, &ask.so_far, ask.output_max);
+        tokens.output = part.output;
+        let (content, finish) = (part.content, if part.is_cut { Finish::Length } else { finish });
         let tells_tokens = ask.wants_usage && decision.fault != Some(Fault::NoUsage);
         let pieces = if decision.fault == Some(Fault::Slow) { PIECES_SLOW } else { PIECES };
         Reply { n, model: ask.model.clone(), content, finish, tokens, tells_tokens, pieces }
@@ -107,10 +112,25 @@ impl Reply {
 }
 
 impl Content {
-    fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         match self {
             Content::Text(text) | Content::Refusal(text) => text.len(),
             Content::Calls(calls) => calls.iter().map(|call| call.input.len()).sum(),
+        }
+    }
+
+    /// Its beginning.
+    pub fn cut(self, bytes: usize) -> Content {
+        match self {
+            Content::Text(mut text) => {
+                text.truncate(floor_boundary(&text, bytes));
+                Content::Text(text)
+            }
+            // Half of an input is no JSON; not every wire can carry that.
+            Content::Calls(calls) => Content::Calls(
+                calls.into_iter().map(|call| Call { input: "{}".to_owned(), ..call }).collect(),
+            ),
+            Content::Refusal(text) => Content::Refusal(text),
         }
     }
 }
@@ -121,19 +141,8 @@ impl Call {
     }
 }
 
-fn halved(content: Content) -> Content {
-    let half = |text: String| {
-        let end = ceil_boundary(&text, text.len() / 2);
-        text[..end].to_owned()
-    };
-    match content {
-        Content::Text(text) => Content::Text(half(text)),
-        // Half of an input is no JSON; not every wire can carry that.
-        Content::Calls(calls) => {
-            Content::Calls(calls.into_iter().map(|call| Call { input: "{}".to_owned(), ..call }).collect())
-        }
-        Content::Refusal(text) => Content::Refusal(text),
-    }
+fn floor_boundary(text: &str, size: usize) -> usize {
+    (0..=size.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0)
 }
 
 fn ceil_boundary(text: &str, size: usize) -> usize {

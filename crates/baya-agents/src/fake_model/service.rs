@@ -171,17 +171,22 @@ impl Service {
             Some(Fault::Slow) => Pace::Slow { pause_ms: decision.latency_ms.max(SLOW_PAUSE_MS) },
             Some(_) | None => Pace::AtOnce,
         };
-        if !matches!(pace, Pace::Slow { .. }) {
-            self.pass_time(fault, decision.latency_ms).await;
+        let failure = Failure::of(fault, &ask.model);
+        let (latency_ms, retry_after) = (decision.latency_ms, decision.retry_after);
+        let reply = Reply::new(ticket.n, &ask, decision, request_bytes);
+        if failure.is_none() && !matches!(fault, Some(Fault::Html | Fault::Hang)) {
+            // Who does not wait for the answer pays for it all the same.
+            ticket.tokens = reply.tokens;
         }
-        if let Some(failure) = Failure::of(fault, &ask.model) {
-            return failed(wire, &failure, Some((ticket, decision.retry_after)));
+        if !matches!(pace, Pace::Slow { .. }) {
+            self.pass_time(fault, latency_ms).await;
+        }
+        if let Some(failure) = failure {
+            return failed(wire, &failure, Some((ticket, retry_after)));
         }
         if fault == Some(Fault::Html) {
             return sent(200, "text/html; charset=utf-8", vec![HTML.to_owned()], pace, ticket);
         }
-        let reply = Reply::new(ticket.n, &ask, decision, request_bytes);
-        ticket.tokens = reply.tokens;
         let (kind, frames) = form(wire, ask.delivery, &reply);
         sent(200, kind, frames, pace, ticket)
     }

@@ -1,6 +1,7 @@
 //! Tasks and attempts for tests of backends.
 
 use baya_agents::backend::{Attempt, Backend, OpenGate, Signal};
+use baya_agents::purse::SharedPurse;
 use baya_core::agent::{AgentOptions, AgentProcess, AgentTask, AttemptReport, Progress};
 use baya_core::ids::{AgentNumber, RunId};
 use baya_core::turn::TurnRecord;
@@ -78,7 +79,7 @@ pub fn attempt(folder: PathBuf, cancel: CancellationToken) -> (Attempt, Arc<Told
             let _ = recorded.send(());
         }
     });
-    (Attempt { cancel, folder, signals, gate: Arc::new(OpenGate) }, told)
+    (Attempt { cancel, folder, signals, gate: Arc::new(OpenGate), purse: SharedPurse::default() }, told)
 }
 
 pub async fn run(backend: &dyn Backend, task: &AgentTask) -> (AttemptReport, Arc<Told>) {

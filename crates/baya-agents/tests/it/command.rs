@@ -3,6 +3,7 @@
 use crate::attempts::{Told, attempt, run, task};
 use baya_agents::backend::{Attempt, Backend, OpenGate, Signal};
 use baya_agents::command::{Command, CommandConfig, InputForm, OutputForm};
+use baya_agents::purse::SharedPurse;
 use baya_core::agent::{
     AgentOptions, AgentProcess, Answer, AttemptEnd, AttemptReport, Progress, UsageSource,
 };
@@ -202,6 +203,7 @@ async fn bad_ends_say_what_happened() {
         folder: "/no/such/folder".into(),
         signals: Arc::new(|_| {}),
         gate: Arc::new(OpenGate),
+        purse: SharedPurse::default(),
     };
     let end = Command::new(sh("cat"), &environment()).run(&task("p", none()), &gone).await.end;
     assert!(
@@ -305,6 +307,7 @@ async fn a_program_gets_its_prompt_only_after_its_process_is_recorded() {
         folder: folder.path().to_owned(),
         signals,
         gate: Arc::new(OpenGate),
+        purse: SharedPurse::default(),
     };
     let script = "read line; echo $line > got; echo $$";
     let report =
@@ -320,6 +323,7 @@ async fn a_program_gets_its_prompt_only_after_its_process_is_recorded() {
         folder: folder.path().to_owned(),
         signals: nobody,
         gate: Arc::new(OpenGate),
+        purse: SharedPurse::default(),
     };
     let unheard =
         Command::new(sh("cat"), &environment()).run(&task("p", AgentOptions::default()), &attempt).await;

@@ -17,6 +17,7 @@ mod governor;
 mod mcp;
 mod policy;
 mod program;
+mod purse;
 mod sandbox;
 mod simulated;
 mod standin;

@@ -9,6 +9,7 @@ use crate::budget::phase_caps;
 use crate::call::Thrown;
 use crate::event::{Delivered, Event, Outcome, Recorded};
 use crate::ids::{AgentNumber, CallId};
+use crate::reuse;
 use crate::turn::TurnRecord;
 
 impl State {
@@ -20,6 +21,7 @@ impl State {
             self.calls_seen = self.calls_seen.max(call.0);
         }
         self.withdraw_questions(&recorded.event);
+        self.touched = self.touched || reuse::touches(&recorded.event, self);
         match &recorded.event {
             Event::RunStarted { .. }
             | Event::RunResumed { .. }

@@ -121,7 +121,10 @@ impl Run {
             self.redeliveries.insert((self.first_heard(agent), id));
             return Ok(());
         }
-        self.check_budget(phase.as_deref())?;
+        let offer = self.offer(&key, &parsed.options);
+        if offer.is_none() {
+            self.check_budget(phase.as_deref())?;
+        }
         let tainted = self.judge_taint(&Asked {
             prompt: &call.prompt,
             options: &parsed.options,
@@ -143,6 +146,9 @@ impl Run {
             tainted,
             site,
         });
+        if let Some(offer) = offer {
+            self.borrow(agent, offer);
+        }
         Ok(())
     }
 

@@ -159,6 +159,7 @@ impl Run {
             notes: report.notes,
             duration_ms: (self.now_ms - since_ms).max(0) as u64,
             work: report.work,
+            borrowed: None,
         });
         if self.state.agent(agent).is_some_and(|agent| agent.options.worktree) {
             self.effect(Effect::ClearWorkspace { agent });

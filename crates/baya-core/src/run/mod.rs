@@ -10,6 +10,7 @@
 
 mod apply;
 mod approvals;
+mod borrow;
 mod calls;
 mod caps;
 mod decide;
@@ -38,6 +39,7 @@ use crate::event::{Event, Recorded, ScriptRecord};
 use crate::ids::{AgentNumber, ApprovalId, CallId};
 use crate::landing::LandingRecord;
 use crate::op::Op;
+use crate::reuse::Offers;
 use crate::schema::Schema;
 use crate::step::{StepNumber, StepOrder, StepOutcome};
 use crate::turn::TurnRecord;
@@ -179,6 +181,8 @@ pub struct Run {
     /// Who waits for which question.
     tickets: BTreeMap<ApprovalId, Vec<u64>>,
     schemas: BTreeMap<String, Schema>,
+    /// Answers of earlier runs.
+    offers: Offers,
     /// Events of this batch that hand out a result again.
     redelivered: u32,
     batch: Batch,

@@ -7,6 +7,7 @@ use crate::call::{Call, Delivery, LogLevel, Start};
 use crate::event::{Delivered, EVENT_VERSION, Event, Recorded, ScriptRecord, Surroundings};
 use crate::ids::{AgentNumber, CallId, FrameId, RunId};
 use crate::limits::Limits;
+use crate::reuse::Offers;
 use serde_json::Value;
 
 /// What a new run is made of.
@@ -18,6 +19,7 @@ pub struct Beginning {
     pub seed: u64,
     pub limits: Limits,
     pub surroundings: Surroundings,
+    pub offers: Offers,
     pub fence: u64,
     pub pid: u32,
 }
@@ -30,6 +32,7 @@ pub struct Resumption {
     pub retry_failed: bool,
     pub limits: Option<Limits>,
     pub surroundings: Surroundings,
+    pub offers: Offers,
     pub fence: u64,
     pub pid: u32,
 }
@@ -64,8 +67,8 @@ pub fn check_args(meta: &Value, args: Option<&Value>) -> Result<(), String> {
 impl Run {
     /// A run from nothing.
     pub fn begin(beginning: Beginning, now_ms: i64) -> (Run, Batch) {
-        let mut run = Run { now_ms, ..Run::default() };
-        let Beginning { run: id, script, args, seed, limits, surroundings, fence, pid } = beginning;
+        let Beginning { run: id, script, args, seed, limits, surroundings, offers, fence, pid } = beginning;
+        let mut run = Run { now_ms, offers, ..Run::default() };
         run.record(Event::RunStarted {
             run: id,
             version: EVENT_VERSION,
@@ -99,7 +102,9 @@ impl Run {
     pub fn resume(&mut self, resumption: Resumption, now_ms: i64) -> Batch {
         self.now_ms = self.now_ms.max(now_ms);
         let exact = self.goes_on_exactly(&resumption);
-        let Resumption { script, args, limits, surroundings, fence, pid, retry_failed: _ } = resumption;
+        let Resumption { script, args, limits, surroundings, offers, fence, pid, retry_failed: _ } =
+            resumption;
+        self.offers = offers;
         self.record(Event::DriverStarted { fence, pid, surroundings });
         if let Some(limits) = limits.filter(|limits| *limits != self.state.limits) {
             self.record(Event::LimitsChanged { limits });

@@ -187,6 +187,8 @@ pub struct State {
     pub approvals: Approvals,
 
     pub steps: Steps,
+    /// Something was done that may have changed files of the working folder.
+    pub touched: bool,
 
     /// Processes of this driver that serve one agent after the other.
     pub kept: Vec<AgentProcess>,
@@ -248,6 +250,7 @@ impl Default for State {
             warned: BTreeSet::new(),
             approvals: Approvals::default(),
             steps: Steps::default(),
+            touched: false,
             kept: Vec::new(),
             calls: BTreeMap::new(),
             calls_seen: 0,

@@ -24,6 +24,7 @@ mod refuse;
 mod source;
 mod step_use;
 mod typescript;
+mod watch;
 
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use link::Linked;
@@ -31,6 +32,7 @@ pub use meta::{Meta, PhaseMeta};
 pub use parse::{ImportRequest, Parsed};
 pub use source::SourceFile;
 pub use step_use::StepUse;
+pub use watch::{OWN_UNIT, Point, Sight, Watched, What, watch};
 
 use crate::call::{Program, Unit};
 use crate::event::ScriptRecord;

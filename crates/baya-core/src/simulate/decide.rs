@@ -92,7 +92,7 @@ impl Rules {
         if !matter {
             return 0;
         }
-        let count = counters.prompts.entry(Noise::new(0, &[request.prompt]).next()).or_insert(0);
+        let count = counters.prompts.entry(Noise::new(0, &[request.prompt]).draw()).or_insert(0);
         *count += 1;
         *count - 1
     }

@@ -12,15 +12,17 @@ mod number;
 mod pattern;
 mod rules;
 mod shape;
+mod vary;
 mod words;
 
 pub use decide::{Counters, Decision, Request, Selection};
 pub use invalid::unmet;
+pub use noise::Noise;
 pub use rules::{Fault, LatencyMs, Nth, Pattern, Rule, RuleTool, RuleUsage, Rules, RulesError, When};
+pub use vary::vary;
 
 use crate::agent::Answer;
 use crate::schema::Schema;
-use noise::Noise;
 use serde_json::Value;
 
 /// Shapes that are tried before an answer that may not validate is given.

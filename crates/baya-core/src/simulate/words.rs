@@ -76,7 +76,7 @@ pub(super) fn for_property(name: &str, prompt: &str, noise: &mut Noise) -> Strin
 fn term(name: &str, noise: &mut Noise) -> Option<String> {
     let text = match last_word(name).as_str() {
         "branch" | "ref" => format!("fix/{}", two_words(noise, "-")),
-        "sha" | "hash" | "commit" | "digest" => format!("{:010x}", noise.next() & 0xff_ffff_ffff),
+        "sha" | "hash" | "commit" | "digest" => format!("{:010x}", noise.draw() & 0xff_ffff_ffff),
         "date" | "day" => formatted("date", noise),
         "timestamp" => formatted("date-time", noise),
         "version" => format!("{}.{}.{}", noise.below(9), noise.below(20), noise.below(20)),
@@ -134,7 +134,7 @@ pub(super) fn formatted(format: &str, noise: &mut Noise) -> String {
 }
 
 fn uuid(noise: &mut Noise) -> String {
-    let (a, b) = (noise.next(), noise.next());
+    let (a, b) = (noise.draw(), noise.draw());
     let variant = 0x8000 | ((b >> 48) & 0x3fff);
     let (head, middle, low) = (a >> 32, (a >> 16) & 0xffff, a & 0xfff);
     format!("{head:08x}-{middle:04x}-4{low:03x}-{variant:04x}-{:012x}", b & 0xffff_ffff_ffff)

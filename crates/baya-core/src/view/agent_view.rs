@@ -6,6 +6,7 @@ use crate::agent::{AgentOptions, Answer, AttemptEnd, Cause, Progress, Usage};
 use crate::call::Site;
 use crate::event::{Event, Outcome, Recorded};
 use crate::ids::AgentNumber;
+use crate::reuse::Borrowed;
 use crate::taint::Tainted;
 use crate::turn::TurnRecord;
 use crate::work::Work;
@@ -23,6 +24,9 @@ pub struct AgentView {
     pub generation: u32,
     /// Its result was taken over by a later generation of the script.
     pub reused: bool,
+    /// Its answer is that of an earlier run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub borrowed: Option<Box<Borrowed>>,
     pub attempts: u32,
     pub started_ms: Option<i64>,
     pub duration_ms: Option<u64>,
@@ -67,6 +71,7 @@ impl AgentView {
             state: AgentState::Queued,
             generation: 1,
             reused: false,
+            borrowed: None,
             attempts: 0,
             started_ms: None,
             duration_ms: None,
@@ -149,6 +154,9 @@ pub struct AgentStory {
     pub attempts: Vec<AttemptStory>,
     /// Generations that took its result over.
     pub reused_by: Vec<u32>,
+    /// Its answer is that of an earlier run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub borrowed: Option<Box<Borrowed>>,
     pub answer: Option<Answer>,
     /// Why there is no answer.
     pub cause: Option<Cause>,
@@ -244,6 +252,7 @@ impl AgentStory {
             site: site.clone(),
             attempts: Vec::new(),
             reused_by: Vec::new(),
+            borrowed: None,
             answer: None,
             cause: None,
             work: None,
@@ -284,7 +293,8 @@ impl AgentStory {
             notes,
             duration_ms,
             work,
-            ..
+            borrowed,
+            agent: _,
         } = event
         else {
             return;
@@ -298,6 +308,7 @@ impl AgentStory {
             Outcome::Failed(cause) => (None, Some(cause.clone())),
         };
         self.work.clone_from(work);
+        self.borrowed.clone_from(borrowed);
         let told = self.attempt(*attempt);
         let mut all = told.usage;
         all.add(usage);

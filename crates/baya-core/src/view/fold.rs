@@ -281,6 +281,7 @@ impl RunView {
             model_served,
             duration_ms,
             work,
+            borrowed,
             ..
         } = event
         else {
@@ -297,6 +298,7 @@ impl RunView {
         agent.model_served.clone_from(model_served);
         agent.duration_ms = Some(*duration_ms);
         agent.work = work.as_deref().map(WorkView::of);
+        agent.borrowed.clone_from(borrowed);
         agent.progress = None;
     }
 

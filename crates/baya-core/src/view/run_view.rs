@@ -233,8 +233,10 @@ impl RunView {
 
     /// No model was asked: simulated agents worked, and nobody else did.
     pub fn asked_no_model(&self) -> bool {
-        let real =
-            |agent: &AgentView| matches!(agent.usage.source, UsageSource::Estimated | UsageSource::Reported);
+        let real = |agent: &AgentView| match agent.usage.source {
+            UsageSource::None | UsageSource::Simulated => false,
+            UsageSource::Gateway | UsageSource::Reported | UsageSource::Estimated => true,
+        };
         self.simulated && !self.agents.values().any(real)
     }
 }

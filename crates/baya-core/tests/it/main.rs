@@ -3,6 +3,7 @@
 mod budget;
 mod calendar;
 mod flow;
+mod money;
 mod run;
 mod schema;
 mod script;

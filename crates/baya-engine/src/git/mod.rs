@@ -8,8 +8,10 @@ mod error;
 mod lock;
 mod program;
 mod repository;
+mod session;
 
 pub use error::GitError;
 pub use lock::{Locked, Locks};
 pub use program::{Call, Git, Output};
 pub use repository::{Repository, Unfit};
+pub use session::Session;

@@ -1,6 +1,6 @@
 //! Runs git once.
 
-use super::GitError;
+use super::{GitError, Session};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -192,22 +192,16 @@ impl Call {
         }
     }
 
+    /// Starts a git that answers one question after the other.
+    pub fn session(self) -> Result<Session, GitError> {
+        let mut command = self.command();
+        command.stdin(Stdio::piped()).stderr(Stdio::null());
+        let child = command.spawn().map_err(|error| self.not_started(&error))?;
+        Session::new(child, self.name(), self.patience)
+    }
+
     async fn once(&self) -> Result<Output, GitError> {
-        let mut command = Command::new(&self.git.program);
-        for setting in SWITCHED_OFF.into_iter().chain(self.settings.iter().map(String::as_str)) {
-            command.arg("-c").arg(setting);
-        }
-        command
-            .args(&self.arguments)
-            .current_dir(&self.folder)
-            .env_clear()
-            .envs(&self.git.environment)
-            .envs(self.set.iter().map(|(name, value)| (name, value)))
-            .stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
+        let mut command = self.command();
         let mut child = command.spawn().map_err(|error| self.not_started(&error))?;
         let (stdin, input) = (child.stdin.take(), self.input.clone());
         let give = async move {
@@ -225,6 +219,25 @@ impl Call {
             return Ok(Output { status, stdout: ended.stdout });
         }
         Err(GitError::Failed { what: self.name(), status, said: said(&ended.stderr, &ended.stdout) })
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.git.program);
+        for setting in SWITCHED_OFF.into_iter().chain(self.settings.iter().map(String::as_str)) {
+            command.arg("-c").arg(setting);
+        }
+        command
+            .args(&self.arguments)
+            .current_dir(&self.folder)
+            .env_clear()
+            .envs(&self.git.environment)
+            .envs(self.set.iter().map(|(name, value)| (name, value)))
+            .stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        command
     }
 
     fn not_started(&self, error: &std::io::Error) -> GitError {

@@ -140,9 +140,9 @@ impl<'a> CheckRoom<'a> {
             return git.call(&self.repository.root, words).done().await;
         }
         let _ = std::fs::remove_file(self.entry().join("index.lock"));
-        git.call(&self.folder, ["reset", "--hard", "--quiet"]).done().await?;
-        git.call(&self.folder, ["clean", "-ffdq"]).done().await?;
-        git.call(&self.folder, ["checkout", "--quiet", "--force", "--detach", commit]).done().await
+        // Detached as it is, the branch that moves is its own.
+        git.call(&self.folder, ["reset", "--hard", "--quiet", commit]).done().await?;
+        git.call(&self.folder, ["clean", "-ffdq"]).done().await
     }
 
     fn entry(&self) -> PathBuf {
@@ -165,7 +165,7 @@ impl<'a> CheckRoom<'a> {
     }
 }
 
-fn make_private(folder: &Path) -> Result<(), GitError> {
+pub(super) fn make_private(folder: &Path) -> Result<(), GitError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|error| GitError::io("make the folder", folder, &error))
 }

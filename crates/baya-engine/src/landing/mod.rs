@@ -16,5 +16,5 @@ mod queue;
 
 pub use check::{CheckEnd, CheckRunner, ShellCheck};
 pub use into::{Into, IntoError, bring_into};
-pub use merge::{Merged, merge};
+pub use merge::{Clash, Merged, Merger};
 pub use queue::{Landed, Landing, LandingError, LandingLog, branch_of};

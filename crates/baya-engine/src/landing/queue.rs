@@ -1,7 +1,7 @@
 //! The queue itself: which pieces land, and what becomes of the others.
 
-use super::check::{CheckRoom, CheckRunner};
-use super::merge::{Merged, merge};
+use super::check::{CheckRoom, CheckRunner, make_private};
+use super::merge::{Merged, Merger};
 use crate::git::{GitError, Locks, Repository};
 use baya_core::ids::{AgentNumber, RunId};
 use baya_core::landing::{Fate, LandingOptions, LandingRecord, OnConflict, Piece};
@@ -16,11 +16,12 @@ pub fn branch_of(run: &RunId) -> String {
     format!("refs/heads/baya/{run}")
 }
 
-/// Where records of landings are kept. What is written is durable before it is gone on.
+/// Where records of landings are kept. What is written is durable before it is gone on; what is written
+/// together is one commit.
 pub trait LandingLog: Send + Sync {
     fn write<'a>(
         &'a mut self,
-        record: LandingRecord,
+        records: Vec<LandingRecord>,
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
 }
 
@@ -75,15 +76,17 @@ impl Landing<'_> {
     ) -> Result<Landed, LandingError> {
         let branch = branch_of(self.run);
         let begun = self.begun(&branch, pieces, options, start, now_s, past, log).await?;
+        make_private(self.logs)?;
+        let merger = Merger::new(self.repository, self.run, begun.options.style, begun.date_s, self.logs);
         let mut work = Work {
             landing: self,
+            merger,
             room: CheckRoom::new(self.repository, self.state, self.run, self.logs),
             branch,
             checked: checks_of(past),
             fates: fates_of(past, begun.number),
             tip: begun.tip,
             options: begun.options,
-            date_s: begun.date_s,
             checks: 0,
             tip_is_good: false,
             stopped: None,
@@ -125,7 +128,7 @@ impl Landing<'_> {
         let number = past.iter().filter(|record| matches!(record, LandingRecord::Begun { .. })).count();
         let number = u32::try_from(number).unwrap_or(u32::MAX).saturating_add(1);
         let begun = Begun { number, tip, pieces, options, date_s: now_s };
-        log.write(begun.record(branch)).await.map_err(LandingError::Log)?;
+        log.write(vec![begun.record(branch)]).await.map_err(LandingError::Log)?;
         Ok(begun)
     }
 }
@@ -232,10 +235,10 @@ struct CheckOf {
 
 struct Work<'a> {
     landing: &'a Landing<'a>,
+    merger: Merger<'a>,
     room: CheckRoom<'a>,
     branch: String,
     options: LandingOptions,
-    date_s: i64,
     /// The last commit whose pieces have landed.
     tip: String,
     /// The tip has passed the check, or needs none.
@@ -274,10 +277,8 @@ impl Work<'_> {
             }
         }
         let why = self.stopped.clone().unwrap_or_default();
-        for piece in queue {
-            self.decide(&piece, Fate::Skipped { why: why.clone() }).await?;
-        }
-        Ok(())
+        let skipped = queue.into_iter().map(|piece| (piece.agent, Fate::Skipped { why: why.clone() }));
+        self.decide_all(skipped.collect()).await
     }
 
     /// Whether what has landed is still on the branch.
@@ -292,20 +293,18 @@ impl Work<'_> {
     /// turn right after them; one that does not go with what has landed is a conflict.
     async fn chain(&mut self, queue: &mut VecDeque<Piece>) -> Result<Vec<Link>, LandingError> {
         let (mut chain, mut later) = (Vec::<Link>::new(), Vec::new());
-        while chain.len() < self.options.batch.max(1) as usize {
+        while chain.len() < self.chain_length_max() {
             let Some(piece) = queue.pop_front() else { break };
             let on = chain.last().map_or(&self.tip, |(_, commit)| commit).clone();
-            let landing = self.landing;
-            let merged =
-                merge(landing.repository, landing.run, &on, &piece, self.options.style, self.date_s).await?;
-            match merged {
+            match self.merger.merge(&on, &piece).await? {
                 Merged::Clean(commit) => chain.push((piece, commit)),
                 Merged::Nothing if chain.is_empty() => {
                     let why = "everything in it is there already".to_owned();
                     self.decide(&piece, Fate::Skipped { why }).await?;
                 }
                 Merged::Nothing => later.push(piece),
-                Merged::Conflict(files) if chain.is_empty() => {
+                Merged::Conflict(clash) if chain.is_empty() => {
+                    let files = clash.files;
                     self.decide(&piece, Fate::Conflict { files: files.clone() }).await?;
                     if self.options.on_conflict == OnConflict::Stop {
                         self.stopped =
@@ -325,6 +324,14 @@ impl Work<'_> {
             queue.push_front(piece);
         }
         Ok(chain)
+    }
+
+    /// A tip that no check has passed is one more that may be the culprit: it takes a piece's place, so that
+    /// the checks that name one of 64 name it, too.
+    fn chain_length_max(&self) -> usize {
+        let places = self.options.batch as usize;
+        let checks_tip = self.options.check.is_some() && !self.tip_is_good;
+        places.saturating_sub(usize::from(checks_tip)).max(1)
     }
 
     /// Lands what passes; gives back what has to be merged anew.
@@ -385,10 +392,9 @@ impl Work<'_> {
         self.move_branch(&to).await?;
         self.tip = to;
         self.tip_is_good = true;
-        for (piece, commit) in chain {
-            self.decide(piece, Fate::Landed { commit: commit.clone() }).await?;
-        }
-        Ok(())
+        let landed =
+            chain.iter().map(|(piece, commit)| (piece.agent, Fate::Landed { commit: commit.clone() }));
+        self.decide_all(landed.collect()).await
     }
 
     async fn move_branch(&self, to: &str) -> Result<(), LandingError> {
@@ -404,7 +410,8 @@ impl Work<'_> {
             }
             return Err(LandingError::Moved { branch: self.branch.clone() });
         }
-        let expected = at.unwrap_or_else(|| "0".repeat(40));
+        // Of none: it must not be there.
+        let expected = at.unwrap_or_default();
         let words = ["update-ref", "--no-deref", &self.branch, to, &expected];
         let moved = repository.git.call(&repository.root, words).done().await;
         moved.map_err(|error| match error {
@@ -414,11 +421,20 @@ impl Work<'_> {
     }
 
     async fn decide(&mut self, piece: &Piece, fate: Fate) -> Result<(), LandingError> {
-        self.fates.insert(piece.agent, fate.clone());
-        self.write(LandingRecord::Decided { agent: piece.agent, fate }).await
+        self.decide_all(vec![(piece.agent, fate)]).await
+    }
+
+    async fn decide_all(&mut self, fates: Vec<(AgentNumber, Fate)>) -> Result<(), LandingError> {
+        self.fates.extend(fates.iter().cloned());
+        let decided = fates.into_iter().map(|(agent, fate)| LandingRecord::Decided { agent, fate });
+        let decided: Vec<LandingRecord> = decided.collect();
+        if decided.is_empty() {
+            return Ok(());
+        }
+        self.log.write(decided).await.map_err(LandingError::Log)
     }
 
     async fn write(&mut self, record: LandingRecord) -> Result<(), LandingError> {
-        self.log.write(record).await.map_err(LandingError::Log)
+        self.log.write(vec![record]).await.map_err(LandingError::Log)
     }
 }

@@ -41,11 +41,7 @@ pub async fn snapshot(
 ) -> Result<Option<Snapshot>, WorktreeError> {
     let head = repository.commit("HEAD").await?.ok_or_else(|| WorktreeError::NoBase("HEAD".to_owned()))?;
     let place = Place { repository, index: Index::new(state, run)? };
-    place.fill_index(&head).await?;
-    let nested = place.nested().await?;
-    let call = place.call(["add", "--all", "--", "."]).also(nested.iter().map(|path| exclusion(path)));
-    call.setting("advice.addEmbeddedRepo", "false").setting("core.safecrlf", "false").done().await?;
-    let tree = place.call(["write-tree"]).text().await?;
+    let (tree, nested) = place.write_tree(&head).await?;
     if tree == place.call(["rev-parse", &format!("{head}^{{tree}}")]).text().await? {
         return Ok(None);
     }
@@ -56,6 +52,19 @@ pub async fn snapshot(
     repository.set_ref(&kept_as(run), &commit).await?;
     let note = |path: &PathBuf| format!("`{}` is a repository of its own: it is not in it", path.display());
     Ok(Some(Snapshot { commit, notes: nested.iter().map(note).collect() }))
+}
+
+/// The state of all files that git does not ignore, as the id of a tree; `None` where a repository of its
+/// own lies inside, whose files it would not tell of.
+pub async fn tree(
+    repository: &Repository,
+    state: &Path,
+    run: &RunId,
+) -> Result<Option<String>, WorktreeError> {
+    let head = repository.commit("HEAD").await?.ok_or_else(|| WorktreeError::NoBase("HEAD".to_owned()))?;
+    let place = Place { repository, index: Index::new(state, run)? };
+    let (tree, nested) = place.write_tree(&head).await?;
+    Ok(nested.is_empty().then_some(tree))
 }
 
 /// The user's checkout with another index.
@@ -85,6 +94,15 @@ impl Drop for Index {
 impl Place<'_> {
     fn call<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Call {
         self.repository.git.call(&self.repository.root, words).index(&self.index.0)
+    }
+
+    /// The tree of all that is there, and what is not in it.
+    async fn write_tree(&self, head: &str) -> Result<(String, Vec<PathBuf>), WorktreeError> {
+        self.fill_index(head).await?;
+        let nested = self.nested().await?;
+        let call = self.call(["add", "--all", "--", "."]).also(nested.iter().map(|path| exclusion(path)));
+        call.setting("advice.addEmbeddedRepo", "false").setting("core.safecrlf", "false").done().await?;
+        Ok((self.call(["write-tree"]).text().await?, nested))
     }
 
     /// A copy of the user's own: it knows what they added although it is ignored, and which files a sparse

@@ -1,10 +1,12 @@
 //! Tests of the engine, by feature.
 
 mod driver;
+mod history;
 mod journal;
 mod landing;
 mod loader;
 mod registry;
+mod rehearsal;
 mod runs;
 mod sim;
 mod worktree;

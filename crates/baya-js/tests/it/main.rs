@@ -13,4 +13,5 @@ mod linked;
 mod locale;
 mod robust;
 mod steps;
+mod watched;
 mod workflows;

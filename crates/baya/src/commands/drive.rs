@@ -19,6 +19,7 @@ use crate::wiring::signals;
 use baya_agents::sandbox::Profile;
 use baya_core::event::{RunStatus, Surroundings};
 use baya_core::ids::RunId;
+use baya_core::reuse::Offers;
 use baya_core::view::RunView;
 use baya_engine::driver::{Begin, DriveEnd, DriveError, Setup, WorkflowSource, drive};
 use baya_engine::host_steps::HostSteps;
@@ -52,6 +53,9 @@ pub struct DriveFlags {
     /// Trust this folder with what it wants to run: servers of tools, commands, hooks
     #[arg(long)]
     pub trust: bool,
+    /// Take answers of earlier runs to the same questions about the same files
+    #[arg(long)]
+    pub reuse: bool,
     /// Exit 3 if any agent failed
     #[arg(long)]
     pub strict: bool,
@@ -71,6 +75,8 @@ pub struct Drive {
     pub workflows: Arc<dyn WorkflowSource>,
     pub steps: Arc<dyn HostSteps>,
     pub surroundings: Surroundings,
+    /// Answers of earlier runs that this one may take.
+    pub offers: Offers,
     pub begin: Begin,
     /// What happened before.
     pub view: RunView,
@@ -123,6 +129,7 @@ impl Drive {
             steps: self.steps,
             isolate: isolate()?,
             surroundings: self.surroundings,
+            offers: self.offers,
             views,
             ops: ops_in,
         };

@@ -22,7 +22,7 @@ use baya_engine::driver::now_ms;
 use baya_engine::git::{Locks, Repository, Unfit};
 use baya_engine::journal::{Durability, Journal, RENEW_EVERY_MS, SqliteJournal};
 use baya_engine::landing::{
-    Into, Landed, Landing, LandingError, LandingLog, Merged, branch_of, bring_into, merge,
+    Into, Landed, Landing, LandingError, LandingLog, Merged, Merger, branch_of, bring_into,
 };
 use baya_engine::runs::RunStore;
 use serde_json::json;
@@ -267,14 +267,15 @@ impl Field {
             Some(tip) => tip,
             None => self.start().await?,
         };
+        let (style, date_s) = (self.options.style, now_ms() / 1_000);
+        let own = self.folders.state.join("runs").join(self.run.as_str());
+        let mut merger = Merger::new(&self.repository, &self.run, style, date_s, &own);
         for piece in &self.pieces {
             let known = self.view.fates.get(&piece.agent);
-            let merged =
-                merge(&self.repository, &self.run, &tip, piece, self.options.style, now_ms() / 1_000).await;
-            let words = match (known, merged.map_err(failed)?) {
+            let words = match (known, merger.merge(&tip, piece).await.map_err(failed)?) {
                 (Some(Fate::Landed { .. }), Merged::Nothing) => "landed already".to_owned(),
                 (_, Merged::Nothing) => "everything in it is there already".to_owned(),
-                (_, Merged::Conflict(files)) => format!("conflict in {}", files.join(", ")),
+                (_, Merged::Conflict(clash)) => format!("conflict in {}", clash.files.join(", ")),
                 (_, Merged::Clean(commit)) => {
                     tip = commit;
                     "merges".to_owned()
@@ -348,22 +349,29 @@ struct JournalLog<'a> {
 impl LandingLog for JournalLog<'_> {
     fn write<'a>(
         &'a mut self,
-        record: LandingRecord,
+        records: Vec<LandingRecord>,
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
         Box::pin(async move {
-            let seq = self.seq + 1;
-            let recorded = Recorded { seq, at_ms: now_ms(), event: Event::Landing { record } };
-            let appended = self.journal.append(vec![recorded.clone()], Durability::Now).await;
+            let at_ms = now_ms();
+            let events = (self.seq + 1..).zip(records);
+            let events =
+                events.map(|(seq, record)| Recorded { seq, at_ms, event: Event::Landing { record } });
+            let events: Vec<Recorded> = events.collect();
+            let appended = self.journal.append(events.clone(), Durability::Now).await;
             appended.map_err(|error| error.to_string())?;
-            self.seq = seq;
-            self.view.apply(&recorded);
-            match self.as_json {
-                true => json::line(&recorded, &self.view).iter().for_each(|line| output::data(line)),
-                false => {
-                    lines::of_event(&recorded.event, &self.view).iter().for_each(|line| output::talk(line));
-                }
-            }
+            events.iter().for_each(|recorded| self.tell(recorded));
             Ok(())
         })
+    }
+}
+
+impl JournalLog<'_> {
+    fn tell(&mut self, recorded: &Recorded) {
+        self.seq = recorded.seq;
+        self.view.apply(recorded);
+        match self.as_json {
+            true => json::line(recorded, &self.view).iter().for_each(|line| output::data(line)),
+            false => lines::of_event(&recorded.event, &self.view).iter().for_each(|line| output::talk(line)),
+        }
     }
 }

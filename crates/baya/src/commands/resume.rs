@@ -15,7 +15,7 @@ use crate::wiring::confines::Confines;
 use crate::wiring::host::Bounds;
 use crate::wiring::pool::LocalPool;
 use crate::wiring::scripts::Workflows;
-use crate::wiring::{bench, gates, host, outside};
+use crate::wiring::{bench, gates, host, outside, reuse};
 use baya_agents::admission::Admission;
 use baya_agents::mcp::end_left;
 use baya_core::event::{ScriptRecord, Surroundings};
@@ -92,11 +92,14 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
     let bounds = Bounds { profile: backends.profile(), confines, gates: gates.clone() };
     let workspace = host::workspace(&run_id, folders, base.clone());
     workspace.clear_left(|agent| is_over(&view, agent)).await;
+    let surroundings = Surroundings { base, ..backends.surroundings(folders) };
+    let (surroundings, offers) = reuse::offered(args.drive.reuse, surroundings, folders, &run).await?;
     let drive = Drive {
         run,
         journal: Box::new(journal),
         steps: Arc::new(host::build(&run_id, bounds, folders, &events)),
-        surroundings: Surroundings { base, ..backends.surroundings(folders) },
+        surroundings,
+        offers,
         pool: Arc::new(
             LocalPool::new(backends, folders.working.clone())
                 .with_workspace(Arc::new(workspace))

@@ -13,6 +13,7 @@ use crate::settings::Settings;
 use crate::views::watch::Watching;
 use crate::wiring::confines::Confines;
 use crate::wiring::host::{self, Bounds};
+use crate::wiring::reuse;
 use crate::wiring::scripts::{self, Workflows};
 use crate::wiring::{backends, gates, pool::LocalPool, randomness};
 use baya_agents::admission::Admission;
@@ -120,11 +121,14 @@ async fn begin(
     let watching = if args.detached { Watching::Nothing } else { drive::watching(args.drive.json) };
     let gates = gates::build(settings, folders, watching, args.drive.questions());
     let bounds = Bounds { profile: backends.profile(), confines, gates: gates.clone() };
+    let surroundings = Surroundings { base: base.clone(), ..backends.surroundings(folders) };
+    let (surroundings, offers) = reuse::offered(args.drive.reuse, surroundings, folders, &run).await?;
     let drive = Drive {
         run: run.clone(),
         journal: Box::new(journal),
         steps: Arc::new(host::build(&run, bounds, folders, &[])),
-        surroundings: Surroundings { base: base.clone(), ..backends.surroundings(folders) },
+        surroundings,
+        offers,
         pool: Arc::new(
             LocalPool::new(backends, folders.working.clone())
                 .with_workspace(Arc::new(host::workspace(&run, folders, base)))

@@ -1,6 +1,7 @@
 //! The form of a settings file.
 
 use super::guard::{Approvals, HeavySection, HooksSection};
+use super::plan::PlanSection;
 use super::programs::BackendSection;
 use crate::failure::Failure;
 use crate::near::did_you_mean;
@@ -27,6 +28,8 @@ pub struct SettingsFile {
     pub strict: Option<bool>,
     pub concurrency_by_model: BTreeMap<String, Positive>,
     pub script: ScriptSection,
+    /// When a run is asked for before it begins.
+    pub plan: PlanSection,
     pub requests: RequestsSection,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,

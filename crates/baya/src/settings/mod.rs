@@ -5,6 +5,7 @@
 
 mod file;
 mod guard;
+mod plan;
 mod programs;
 
 pub use file::{
@@ -12,6 +13,7 @@ pub use file::{
     SettingsFile,
 };
 pub use guard::{Approvals, HeavySection};
+pub use plan::{PlanSection, Thresholds};
 pub use programs::BackendSection;
 
 use crate::failure::{Failure, in_words};
@@ -45,6 +47,8 @@ pub struct Settings {
     pub script_cpu_ms: Option<u64>,
     pub script_depth: Option<u32>,
     pub requests: RequestsSection,
+    /// When a run is asked for before it begins.
+    pub plan: Thresholds,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub commands: BTreeMap<String, CommandSection>,
     /// Agents that are known programs.
@@ -100,6 +104,7 @@ impl Settings {
         let project = project.into_iter().find(|path| path.is_file());
         let user = Some(folders.config.join("config.toml")).filter(|path| path.is_file());
         let mut settings = Settings::default();
+        let (mut own_plan, mut project_plan) = (PlanSection::default(), PlanSection::default());
         let is_projects = |path: &PathBuf| Some(path) == project.as_ref();
         for path in [project.clone(), user].into_iter().flatten() {
             let text = std::fs::read_to_string(&path).map_err(|error| {
@@ -110,14 +115,17 @@ impl Settings {
                 keep_keys_at_home(&file, &path, folders)?;
                 keep_programs_at_home(&file, &path, folders)?;
                 settings.want(&file, &path, folders);
+                project_plan = file.plan;
                 settings.project = Some((path.clone(), file.clone()));
                 // A project may ask for more care than its user, never for less.
                 file.taint = file.taint.filter(|taint| *taint > TaintUse::default());
             } else {
                 settings.fill_own(&file, &path, folders);
+                own_plan = file.plan;
             }
             settings.fill(file, &path, folders);
         }
+        settings.plan = Thresholds::new(own_plan, project_plan);
         Ok(settings)
     }
 

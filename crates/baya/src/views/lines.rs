@@ -34,17 +34,7 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
             vec![clean(&format!("workflow failed: {error}"))]
         }
         Event::Logged { text, .. } => vec![clean(&format!("log: {text}"))],
-        Event::AgentFinished { agent, outcome, duration_ms, .. } => {
-            let label = view.agents.get(agent).map_or("", |agent| agent.label.as_str());
-            let end = match outcome {
-                Outcome::Answered(_) => format!("done in {}", words::duration(*duration_ms)),
-                Outcome::Failed(cause) => format!("failed: {}", cause_words(cause)),
-            };
-            let served = view.agents.get(agent).filter(|agent| agent.was_served_by_another());
-            let served = served.map(|agent| format!(", {}", show::served_words(agent))).unwrap_or_default();
-            let work = view.agents.get(agent).and_then(show::work_words).unwrap_or_default();
-            vec![clean(&format!("{agent} {label}: {end}{work}{served}"))]
-        }
+        Event::AgentFinished { agent, .. } => vec![finished(*agent, event, view)],
         Event::StepEnded { number, .. } => view.steps.get(number).map(step_line).into_iter().collect(),
         Event::Landing { record } => landing_line(record, view).into_iter().collect(),
         Event::RunParked { cause, wakes_at_ms: Some(at_ms) } => vec![
@@ -170,6 +160,23 @@ impl Told {
             | Progress::Reasking { .. } => of_progress(agent, progress, view),
         }
     }
+}
+
+/// How an agent ended, in a line.
+fn finished(agent: AgentNumber, event: &Event, view: &RunView) -> String {
+    let Event::AgentFinished { outcome, duration_ms, borrowed, .. } = event else { return String::new() };
+    let label = view.agents.get(&agent).map_or("", |agent| agent.label.as_str());
+    if let Some(from) = borrowed {
+        return clean(&format!("{agent} {label}: answered by {} of {}", from.agent, from.run));
+    }
+    let end = match outcome {
+        Outcome::Answered(_) => format!("done in {}", words::duration(*duration_ms)),
+        Outcome::Failed(cause) => format!("failed: {}", cause_words(cause)),
+    };
+    let served = view.agents.get(&agent).filter(|agent| agent.was_served_by_another());
+    let served = served.map(|agent| format!(", {}", show::served_words(agent))).unwrap_or_default();
+    let work = view.agents.get(&agent).and_then(show::work_words).unwrap_or_default();
+    clean(&format!("{agent} {label}: {end}{work}{served}"))
 }
 
 /// Waits of a second and longer are told: nobody shall wonder what a silent run does.

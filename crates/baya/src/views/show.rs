@@ -149,6 +149,7 @@ pub fn agent(story: &AgentStory, palette: Palette) -> Vec<String> {
         lines.extend(attempt_lines(attempt));
     }
     lines.extend(story.reused_by.iter().map(|generation| format!("reused by generation {generation}")));
+    lines.extend(story.borrowed.iter().map(|from| format!("answered by {} of {}", from.agent, from.run)));
     lines.extend(outcome(story, palette));
     lines.extend(work(story));
     lines

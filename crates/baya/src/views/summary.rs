@@ -5,9 +5,11 @@ use super::palette::Palette;
 use super::sanitise;
 use super::words;
 use crate::wiring::bench::BEST_EFFORT;
-use baya_core::agent::{Cause, UsageSource};
+use baya_core::agent::{Cause, Usage, UsageSource};
 use baya_core::call::{ScriptError, ScriptErrorKind, Site};
 use baya_core::event::{Failures, RunStatus};
+use baya_core::money::NanoUsd;
+use baya_core::reuse::Borrowed;
 use baya_core::view::{AgentState, AgentView, RunState, RunView};
 use std::collections::BTreeMap;
 
@@ -126,7 +128,24 @@ fn totals(view: &RunView) -> String {
     if counts.reused > 0 {
         text.push_str(&format!(", {} reused", counts.reused));
     }
+    text.push_str(&borrowed(view));
     text
+}
+
+/// Answers of earlier runs, and what they did not cost again.
+fn borrowed(view: &RunView) -> String {
+    let taken: Vec<&Borrowed> = view.agents.values().filter_map(|agent| agent.borrowed.as_deref()).collect();
+    if taken.is_empty() {
+        return String::new();
+    }
+    let mut saved = Usage::default();
+    taken.iter().for_each(|borrowed| saved.add(&borrowed.saved));
+    let answers = words::plural(taken.len() as u64, "answer", "answers");
+    let dollars = match saved.cost {
+        NanoUsd(0) => String::new(),
+        cost => format!(", {cost}"),
+    };
+    format!(", {answers} of earlier runs (saved {}{dollars})", words::tokens(&saved))
 }
 
 /// The error and where it was thrown.

@@ -379,6 +379,7 @@ impl Backends {
     /// What the run is told of the place it runs in.
     pub fn surroundings(&self, folders: &Folders) -> Surroundings {
         Surroundings {
+            tree: None,
             folder: folders.working.display().to_string(),
             agent_types: self.types.names().into_iter().map(str::to_owned).collect(),
             in_git_repository: folders.repository.is_some(),

@@ -14,5 +14,6 @@ pub mod limits;
 pub mod outside;
 pub mod pool;
 pub mod randomness;
+pub mod reuse;
 pub mod scripts;
 pub mod signals;

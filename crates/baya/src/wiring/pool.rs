@@ -5,9 +5,11 @@ use super::backends::Backends;
 use baya_agents::admission::{Admission, Admitted, MemoryKills};
 use baya_agents::backend::{Attempt, Backend, Gatekeeper, OpenGate, Signal};
 use baya_agents::policy::{Gates, Guarded};
+use baya_agents::purse::SharedPurse;
 use baya_core::agent::{AgentProcess, AgentTask, AttemptEnd, AttemptReport, Cause, CauseKind, Progress};
 use baya_core::budget::PurseState;
 use baya_core::ids::AgentNumber;
+use baya_core::money::PriceTable;
 use baya_engine::runner::{AgentRunner, Report, Reports};
 use baya_engine::workspace::{InPlace, Opened, Workspace};
 use futures_util::FutureExt;
@@ -31,6 +33,7 @@ pub struct LocalPool {
     in_place: Arc<dyn Workspace>,
     gates: Arc<Gates>,
     admission: Arc<Admission>,
+    purse: SharedPurse,
     working: Arc<Mutex<Working>>,
 }
 
@@ -54,6 +57,7 @@ impl LocalPool {
             in_place,
             gates: Arc::default(),
             admission: Admission::open(),
+            purse: SharedPurse::default(),
             working: Arc::default(),
         }
     }
@@ -74,6 +78,12 @@ impl LocalPool {
     #[must_use]
     pub fn with_admission(self, admission: Arc<Admission>) -> LocalPool {
         LocalPool { admission, ..self }
+    }
+
+    /// Requests of agents are paid by these prices.
+    #[must_use]
+    pub fn with_prices(self, prices: PriceTable) -> LocalPool {
+        LocalPool { purse: SharedPurse::new(prices), ..self }
     }
 
     /// Drops every attempt at once; their processes are killed with them.
@@ -106,6 +116,7 @@ impl LocalPool {
 struct AttemptMaker {
     backends: Arc<Backends>,
     gates: Arc<Gates>,
+    purse: SharedPurse,
 }
 
 impl AttemptMaker {
@@ -125,7 +136,7 @@ impl AttemptMaker {
             let (folder, cancel, signals) = (folder.clone(), cancel.clone(), signals.clone());
             self.gates.gate(task, Guarded { folder, cancel, signals, is_read_only, asks_nobody })
         };
-        Attempt { cancel, folder, signals, gate }
+        Attempt { cancel, folder, signals, gate, purse: self.purse.clone() }
     }
 }
 
@@ -136,7 +147,8 @@ impl AgentRunner for LocalPool {
         let backend = self.backends.for_task(&task);
         let simulated = backend.as_ref().is_ok_and(|backend| backend.is_simulated());
         let place = if simulated { self.in_place.clone() } else { self.workspace.clone() };
-        let maker = AttemptMaker { backends: self.backends.clone(), gates: self.gates.clone() };
+        let (backends, gates, purse) = (self.backends.clone(), self.gates.clone(), self.purse.clone());
+        let maker = AttemptMaker { backends, gates, purse };
         let door = Door { gates: self.gates.clone(), admission: self.admission.clone() };
         let working = self.working.clone();
         let mut locked = lock(&self.working);
@@ -181,7 +193,9 @@ impl AgentRunner for LocalPool {
         working.clearing.push(clearing);
     }
 
-    fn open_purse(&self, _purse: PurseState) {}
+    fn open_purse(&self, purse: PurseState) {
+        self.purse.open(purse);
+    }
 
     fn end_survivors(&self, processes: &[AgentProcess]) {
         self.backends.end_survivors(processes);

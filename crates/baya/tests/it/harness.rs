@@ -174,10 +174,16 @@ impl Output {
 
 /// Waits until the condition holds; tests never sleep for a fixed time.
 #[track_caller]
-pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+pub fn wait_for(what: &str, condition: impl FnMut() -> bool) {
+    wait_within(PATIENCE, what, condition);
+}
+
+/// The same with a patience of its own.
+#[track_caller]
+pub fn wait_within(patience: Duration, what: &str, mut condition: impl FnMut() -> bool) {
     let since = Instant::now();
     while !condition() {
-        assert!(since.elapsed() < PATIENCE, "waited in vain: {what}");
+        assert!(since.elapsed() < patience, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -197,6 +203,20 @@ pub fn wait(child: &mut Child) -> ExitStatus {
         status.is_some()
     });
     status.expect("waited for")
+}
+
+/// Runs that end, with their agents, when a test breaks off.
+pub struct Running(pub Vec<Child>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for run in &mut self.0 {
+            if run.try_wait().is_ok_and(|status| status.is_none()) {
+                send(run, rustix::process::Signal::TERM);
+                let _ = run.wait();
+            }
+        }
+    }
 }
 
 /// The runs in a home.

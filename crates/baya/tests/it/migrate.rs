@@ -1,15 +1,21 @@
-//! Migrations from the first agent to landed commits: the example, and one at middle size with agents that
-//! are wrong, in each other's way, or hang; the same under SIGKILL.
+//! Migrations from the first agent to landed commits: the example, and one with agents that are wrong, in
+//! each other's way, or hang; the same under SIGKILL.
 //!
-//! The moments come from a seed that is printed: `BAYA_KILL_SEED=7 cargo test -p baya migrate`.
+//! At middle size, or in full by `cargo xtask proofs`. The moments come from a seed that is printed:
+//! `BAYA_KILL_SEED=7 cargo test -p baya migrate`.
 
-use crate::fix_tests::{example, has_python};
-use crate::harness::{Baya, send, wait, wait_for};
-use crate::repository::{RUN, checkout, git, noted, only_run, repository, shown, worktrees, write_script};
+use crate::fix_tests::example;
+use crate::harness::{Baya, Running, send, wait, wait_within};
+use crate::killed_process::events;
+use crate::migration::Migration;
+use crate::proof::{Random, figure, seconds};
+use crate::repository::{RUN, checkout, git, noted, only_run, shown};
+use baya_core::event::Event;
+use baya_core::landing::LandingRecord;
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[test]
 fn the_example_migrates_every_file_and_lands_it_under_its_check() {
@@ -34,184 +40,135 @@ fn the_example_migrates_every_file_and_lands_it_under_its_check() {
     assert_eq!(in_shop(&["branch", "--show-current"]), "main");
 }
 
-/// Agents and files of the migration at middle size.
-const AGENTS: usize = 16;
-const FILES: usize = 120;
-
-/// What agents do; their names say whether they do it well. `$1` is the prompt.
-const AGENT: &str = r#"
-line=$(printf '%s\n' "$1" | head -n 1); set -- $line; word=$1; n=$2; shift 2
-echo "$word $n" >> "$NOTES/asked"
-case "$word $n" in
-  'Review 3'|'Review 7') echo '{"holds": false, "reason": "new_nam is not defined"}'; exit;;
-  Review*) echo '{"holds": true, "reason": "all moved"}'; exit;;
-esac
-to=new_name
-case "$n" in
-  3|7) to=new_nam;;
-  5) echo 'def (' > "broken.py";;
-  9|10) echo "OWNER = $n" > shared.py;;
-  12) while :; do sleep 1; done;;
-esac
-sed -i "s/\bold_name\b/$to/g" "$@"
-echo changed"#;
-
-const SCRIPT: &str = r#"
-const files = await baya.glob('src/*.py')
-const verdict = { type: 'object', properties: { holds: { type: 'boolean' }, reason: { type: 'string' } },
-  required: ['holds', 'reason'] }
-const pieces = await parallel(Array.from({ length: 16 }, (_, n) => async () => {
-  const own = files.filter((_, i) => i % 16 === n)
-  const change = await agent(`Change ${n} ${own.join(' ')}`, { label: `change ${n}`, isolation: 'worktree',
-    work: true, onFailure: 'null', retries: 0, timeoutMs: n === 12 ? 2500 : 120000 })
-  if (change === null) return { n, fate: 'failed' }
-  const said = await agent(`Review ${n}\n${change.work.patch}`, { label: `review ${n}`, schema: verdict })
-  return said.holds ? { n, change } : { n, fate: `rejected: ${said.reason}` }
-}))
-const held = pieces.filter((piece) => piece.change)
-const landed = await baya.land(held.map((piece) => piece.change), { check: 'python3 -B check.py' })
-const fates = new Map(landed.pieces.map((piece) => [piece.agent, piece.fate]))
-return { branch: landed.branch,
-  fates: pieces.map((piece) => piece.fate ?? fates.get(piece.change.work.agent)) }"#;
-
-const CHECK: &str = "import glob\nfor name in glob.glob('**/*.py', recursive=True):\n    \
-                     compile(open(name).read(), name, 'exec')\n";
-
-fn name_of(file: usize) -> String {
-    format!("src/m{file:03}.py")
-}
-
-fn source(file: usize, function: &str) -> String {
-    format!("from shared import OWNER\n\ndef {function}(x):\n    return x + {file}\n\nprint({function}(1))\n")
-}
-
-/// The repository before anything was changed.
-fn lay_out() -> Baya {
-    let mut files: Vec<(String, String)> =
-        (0..FILES).map(|file| (name_of(file), source(file, "old_name"))).collect();
-    files.push(("shared.py".to_owned(), "OWNER = 0\n".to_owned()));
-    files.push(("check.py".to_owned(), CHECK.to_owned()));
-    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    let baya = repository(&files, AGENT);
-    write_script(&baya, SCRIPT);
-    baya
-}
-
-/// What becomes of each agent's piece.
-fn fate(agent: usize) -> &'static str {
-    match agent {
-        3 | 7 => "rejected: new_nam is not defined",
-        5 => "check failed",
-        10 => "conflict",
-        12 => "failed",
-        _ => "landed",
-    }
-}
-
-/// Fates, the branch's whole tree, the checkout, and what is left behind.
-#[track_caller]
-fn check_migrated(baya: &Baya, result: &Value) {
-    let fates: Vec<&str> = (0..AGENTS).map(fate).collect();
-    assert_eq!(result["fates"], json!(fates));
-    let branch = result["branch"].as_str().expect("a branch");
-    assert_eq!(branch, format!("baya/{}", only_run(baya)));
-    let mut expected = BTreeMap::from([("shared.py".to_owned(), "OWNER = 9\n".to_owned())]);
-    expected.insert("check.py".to_owned(), CHECK.to_owned());
-    for file in 0..FILES {
-        let function = if fate(file % AGENTS) == "landed" { "new_name" } else { "old_name" };
-        expected.insert(name_of(file), source(file, function));
-    }
-    let names = git(baya, &["ls-tree", "-r", "--name-only", branch]);
-    let text = |name: &str| git(baya, &["show", &format!("{branch}:{name}")]) + "\n";
-    let found: BTreeMap<String, String> = names.lines().map(|name| (name.to_owned(), text(name))).collect();
-    assert_eq!(found, expected);
-    assert_eq!(worktrees(baya), 0);
-}
-
 #[test]
 fn a_migration_lands_what_holds_and_names_the_fate_of_the_rest() {
-    let baya = lay_out();
-    if !has_python(&baya) {
-        return;
-    }
-    let before = checkout(&baya);
-    let output = baya.args(RUN).run().exits(0);
-    check_migrated(&baya, &output.run_ended()["result"]);
-    assert_eq!(checkout(&baya), before);
-    assert_eq!(noted(&baya, "asked").len(), AGENTS + AGENTS - 1);
+    let Some(migration) = Migration::lay_out() else { return };
+    let baya = &migration.baya;
+    let (before, since) = (checkout(baya), Instant::now());
+    let result = baya.args(RUN).run().exits(0).run_ended()["result"].clone();
+    figure("migration: from the first agent to landed commits", seconds(since));
+    figure("migration: checks by the compilers", checks(baya));
+    migration.check_migrated(&result);
+    assert_eq!(checkout(baya), before);
+    assert_eq!(noted(baya, "asked").len(), migration.prompts());
 }
 
-/// Five moments, in order: so many prompts, or, beyond them, while it lands.
-fn moments(seed: u64) -> Vec<usize> {
-    let mut bits = seed;
-    let mut next = || {
-        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (bits >> 33) as usize
-    };
-    let mut moments: Vec<usize> = (0..4).map(|_| 1 + next() % (AGENTS + AGENTS - 2)).collect();
-    moments.push(LANDING + next() % 100);
+/// How often merged trees were checked.
+fn checks(baya: &Baya) -> usize {
+    let checked = |event: &Event| matches!(event, Event::Landing { record: LandingRecord::Checked { .. } });
+    events(baya, &only_run(baya)).iter().filter(|recorded| checked(&recorded.event)).count()
+}
+
+/// How long a proof in full may take to its next moment.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// When Baya is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Moment {
+    /// So long after so many agents have been asked.
+    Asked { agents: usize, then_ms: usize },
+    /// So long after it lands.
+    Landing { then_ms: usize },
+}
+
+/// In order.
+fn moments(migration: &Migration, random: &mut Random) -> Vec<Moment> {
+    let (asked, landing) = migration.size.kills;
+    let mut moments: Vec<Moment> = (0..asked)
+        .map(|_| Moment::Asked {
+            agents: 1 + random.below(migration.prompts() - 1),
+            then_ms: random.below(100),
+        })
+        .collect();
+    moments.extend((0..landing).map(|_| Moment::Landing { then_ms: random.below(1_000) }));
     moments.sort_unstable();
     moments
 }
 
-/// From here on a moment is so many milliseconds after the landing has begun.
-const LANDING: usize = 1_000;
+impl Moment {
+    fn is_reached(self, baya: &Baya) -> bool {
+        match self {
+            Moment::Asked { agents, .. } => noted(baya, "asked").len() >= agents,
+            Moment::Landing { .. } => {
+                let run = only_run(baya);
+                baya.home().join(format!(".local/state/baya/worktrees/{run}/{run}.landing")).exists()
+            }
+        }
+    }
+
+    fn then(self) -> Duration {
+        let (Moment::Asked { then_ms, .. } | Moment::Landing { then_ms }) = self;
+        Duration::from_millis(then_ms as u64)
+    }
+}
 
 #[test]
-fn a_migration_that_is_killed_five_times_ends_the_same_and_buys_nobody_twice() {
-    let baya = lay_out();
-    if !has_python(&baya) {
-        return;
-    }
-    let seed = std::env::var("BAYA_KILL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_121);
-    eprintln!("BAYA_KILL_SEED={seed}");
-    let before = checkout(&baya);
+fn a_migration_that_is_killed_again_and_again_ends_the_same_and_buys_nobody_twice() {
+    let Some(migration) = Migration::lay_out() else { return };
+    let (baya, mut random) = (&migration.baya, Random::seeded());
+    let (before, since) = (checkout(baya), Instant::now());
     let mut words: Vec<String> = RUN.map(str::to_owned).to_vec();
-    let mut bought: BTreeMap<String, usize> = BTreeMap::new();
+    let mut bought = Bought::default();
     let mut kills = 0;
-    for moment in moments(seed) {
-        let mut child = baya.args(words.clone()).spawn();
-        let mut over = false;
-        wait_for("the moment", || {
-            over = child.try_wait().expect("a child").is_some();
-            over || reached(&baya, moment)
-        });
-        if !over {
-            std::thread::sleep(Duration::from_millis((moment % LANDING) as u64));
-            send(&child, Signal::KILL);
-            kills += 1;
-        }
-        wait(&mut child);
-        let run = only_run(&baya);
-        for name in answered(&shown(&baya, &run)) {
-            let asked = asked(&baya, &name);
-            assert_eq!(*bought.entry(name.clone()).or_insert(asked), asked, "`{name}` was bought twice");
-        }
+    for moment in moments(&migration, &mut random) {
+        kills += usize::from(killed_at(baya, &words, moment));
+        let run = only_run(baya);
+        bought.check(baya, &run);
         words = ["resume", run.as_str(), "--json"].map(str::to_owned).to_vec();
     }
-    assert!(kills >= 4, "killed only {kills} times");
-    let output = baya.args(words).run().exits(0);
-    check_migrated(&baya, &output.run_ended()["result"]);
-    for (name, times) in bought {
-        assert_eq!(asked(&baya, &name), times, "`{name}` was bought twice");
-    }
-    assert_eq!(checkout(&baya), before);
+    let result = baya.args(words).run().exits(0).run_ended()["result"].clone();
+    figure("killed migration: SIGKILLs", kills);
+    figure("killed migration: until its end", seconds(since));
+    let (asked, landing) = migration.size.kills;
+    assert!(kills * 10 >= (asked + landing) * 8, "killed only {kills} times");
+    migration.check_migrated(&result);
+    bought.check(baya, &only_run(baya));
+    figure("killed migration: agents that were bought twice", 0);
+    assert_eq!(checkout(baya), before);
+    migration.check_tidy();
 }
 
-fn reached(baya: &Baya, moment: usize) -> bool {
-    match moment {
-        LANDING.. => !git(baya, &["for-each-ref", "refs/heads/baya/"]).is_empty(),
-        _ => noted(baya, "asked").len() >= moment,
+/// False: it ended before.
+#[track_caller]
+fn killed_at(baya: &Baya, words: &[String], moment: Moment) -> bool {
+    let mut running = Running(vec![baya.args(words.iter().cloned()).spawn()]);
+    let child = &mut running.0[0];
+    let mut over = false;
+    wait_within(PATIENCE, "the moment", || {
+        over = child.try_wait().expect("a child").is_some();
+        over || moment.is_reached(baya)
+    });
+    if !over {
+        std::thread::sleep(moment.then());
+        over = child.try_wait().expect("a child").is_some();
+    }
+    if !over {
+        send(child, Signal::KILL);
+    }
+    wait(child);
+    !over
+}
+
+/// Agents whose answers are in the journal, and how often they had been asked by then.
+#[derive(Default)]
+struct Bought(BTreeMap<String, usize>);
+
+impl Bought {
+    #[track_caller]
+    fn check(&mut self, baya: &Baya, run: &str) {
+        let mut asked: BTreeMap<String, usize> = BTreeMap::new();
+        noted(baya, "asked").iter().for_each(|line| *asked.entry(line.to_lowercase()).or_default() += 1);
+        for name in answered(&shown(baya, run)) {
+            let times = asked[&name];
+            let known = *self.0.entry(name.clone()).or_insert(times);
+            assert_eq!(known, times, "`{name}` was bought twice");
+        }
     }
 }
 
-/// Agents whose answers are in the journal, by their labels.
+/// By their labels.
 fn answered(view: &Value) -> Vec<String> {
     let agents = view["agents"].as_object().into_iter().flatten();
     let answered = agents.filter(|(_, agent)| agent["state"] == "answered");
     answered.map(|(_, agent)| agent["label"].as_str().expect("a label").to_owned()).collect()
-}
-
-fn asked(baya: &Baya, name: &str) -> usize {
-    noted(baya, "asked").iter().filter(|line| line.to_lowercase() == name).count()
 }

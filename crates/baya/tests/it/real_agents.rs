@@ -35,7 +35,7 @@ const CODEX_ACP: Agent = Agent { backend: "acp:codex-acp", program: "codex-acp",
 const MODEL: &str = "test-model";
 
 /// Where `cargo xtask agents` puts the programs.
-fn installed() -> PathBuf {
+pub fn installed() -> PathBuf {
     let named = std::env::var_os("BAYA_TEST_AGENTS").map(PathBuf::from);
     let usual = || Path::new(env!("CARGO_TARGET_TMPDIR")).join("../agents/bin");
     let folder = named.unwrap_or_else(usual);

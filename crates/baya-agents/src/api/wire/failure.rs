@@ -26,6 +26,15 @@ pub(in crate::api) enum Failure {
 }
 
 impl Failure {
+    /// Whether a model may have been at work: a refusal before the first word costs nothing.
+    pub fn may_be_billed(&self, has_begun: bool) -> bool {
+        match self {
+            Failure::Refused { .. } => has_begun,
+            Failure::Unreachable(_) | Failure::Internal(_) => false,
+            Failure::Broken(_) | Failure::Silent | Failure::NotAStream(_) | Failure::TooLarge { .. } => true,
+        }
+    }
+
     /// Providers and proxies may say the key back.
     pub(super) fn without(self, key: &str) -> Failure {
         let clean = |text: String| if key.len() < 4 { text } else { text.replace(key, "…") };

@@ -205,6 +205,12 @@ impl Partial {
         parts.join("\n")
     }
 
+    /// Bytes of all that.
+    pub fn bytes_written(&self) -> u64 {
+        let inputs: usize = self.calls.iter().map(|call| call.input.len() + call.name.len()).sum();
+        (self.text.len() + inputs) as u64
+    }
+
     fn take(&mut self, event: ChatStreamEvent, deltas: bool) {
         match event {
             ChatStreamEvent::Chunk(chunk) => {

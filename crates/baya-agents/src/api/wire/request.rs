@@ -110,6 +110,20 @@ impl Replay {
         Replay(MessageContent::from_parts(vec![ContentPart::Text(text)]))
     }
 
+    /// The same turn with this text before its own.
+    #[must_use]
+    pub fn after(self, text: String) -> Replay {
+        let mut parts = self.0.into_parts();
+        match parts.iter_mut().find(|part| matches!(part, ContentPart::Text(_))) {
+            Some(ContentPart::Text(own)) => own.insert_str(0, &text),
+            Some(_) | None => {
+                let before_calls = parts.iter().position(|part| matches!(part, ContentPart::ToolCall(_)));
+                parts.insert(before_calls.unwrap_or(parts.len()), ContentPart::Text(text));
+            }
+        }
+        Replay(MessageContent::from_parts(parts))
+    }
+
     pub fn to_value(&self) -> Value {
         serde_json::to_value(&self.0).unwrap_or_default()
     }

@@ -11,6 +11,7 @@ use baya_agents::acp::{AcpBackend, AcpConfig, AcpProgram, OwnProgram};
 use baya_agents::agent_types::AgentTypes;
 use baya_agents::backend::{Action, Attempt, Backend, Gatekeeper, OpenGate, Permission, Signal};
 use baya_agents::models::ModelTable;
+use baya_agents::purse::SharedPurse;
 use baya_agents::sandbox::{Profile, Sandbox};
 use baya_core::agent::{AgentOptions, AgentProcess, AgentTask, Answer, AttemptEnd, AttemptReport, Progress};
 use baya_core::turn::TurnRecord;
@@ -95,7 +96,16 @@ impl Place {
         let told = Arc::new(Told::default());
         let heard = told.clone();
         let signals = Arc::new(move |signal: Signal| heard.take(signal));
-        (Attempt { cancel: CancellationToken::new(), folder: self.path("work"), signals, gate }, told)
+        (
+            Attempt {
+                cancel: CancellationToken::new(),
+                folder: self.path("work"),
+                signals,
+                gate,
+                purse: SharedPurse::default(),
+            },
+            told,
+        )
     }
 
     pub async fn run(&self, backend: &AcpBackend, task: &AgentTask) -> (AttemptReport, Arc<Told>) {

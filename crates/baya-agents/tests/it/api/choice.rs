@@ -13,6 +13,7 @@ use baya_agents::models::{
     Chosen, ModelRow, ModelTable, ProviderModels, Unresolved, clamp_effort, clamp_tokens, default_row,
     known_beginnings,
 };
+use baya_agents::purse::SharedPurse;
 use baya_core::agent::{AgentOptions, AttemptEnd, CauseKind, Effort};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -377,6 +378,7 @@ async fn c20_memory_files_stand_in_the_system_text_unless_they_are_off() {
             folder,
             signals: Arc::new(|_| {}),
             gate: Arc::new(OpenGate),
+            purse: SharedPurse::default(),
         };
         backend.run(&task(options()), &attempt).await;
         let body = server.requests()[0].body.clone();

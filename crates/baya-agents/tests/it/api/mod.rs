@@ -13,6 +13,7 @@ mod work;
 use baya_agents::agent_types::AgentTypes;
 use baya_agents::api::{ApiBackend, ApiSettings, ProviderConfig, ProviderKind, Secret};
 use baya_agents::backend::{Attempt, Backend, OpenGate, Signal};
+use baya_agents::purse::SharedPurse;
 use baya_core::agent::{AgentOptions, AgentTask, AttemptReport, Progress};
 use baya_core::ids::{AgentNumber, RunId};
 use baya_core::turn::TurnRecord;
@@ -89,7 +90,12 @@ async fn run_cancelled_by(backend: &ApiBackend, task: &AgentTask, cancel: Cancel
         })
     };
     let folder = std::env::temp_dir();
-    let mut report = backend.run(task, &Attempt { cancel, folder, signals, gate: Arc::new(OpenGate) }).await;
+    let mut report = backend
+        .run(
+            task,
+            &Attempt { cancel, folder, signals, gate: Arc::new(OpenGate), purse: SharedPurse::default() },
+        )
+        .await;
     let (progress, turns) = (told.lock().unwrap().clone(), turns.lock().unwrap().clone());
     // What turns carry, the report does not say again.
     for cost in turns.iter().filter_map(TurnRecord::cost) {

@@ -5,6 +5,7 @@ use super::{backend, canned, options, provider, quick, run, task};
 use baya_agents::agent_types::{AgentType, AgentTypes};
 use baya_agents::api::{ApiBackend, ApiSettings, ProviderKind, rights, rights_with};
 use baya_agents::backend::{Attempt, Backend, OpenGate};
+use baya_agents::purse::SharedPurse;
 use baya_agents::sandbox::Profile;
 use baya_agents::tools::{Tool, ToolOutput, ToolRoom};
 use baya_core::agent::{AgentOptions, AgentTask, AttemptEnd};
@@ -94,6 +95,7 @@ async fn c29_quarantine_sees_no_memory_files() {
             folder: root.path().to_owned(),
             signals: Arc::new(|_| {}),
             gate: Arc::new(OpenGate),
+            purse: SharedPurse::default(),
         };
         let report = backend.run(&task, &attempt).await;
         assert!(matches!(report.end, AttemptEnd::Answered(_)), "{:?}", report.end);

@@ -5,6 +5,7 @@ use baya_agents::agent_types::AgentTypes;
 use baya_agents::api::{ApiBackend, ApiSettings, ProviderConfig, ProviderKind, Workbench};
 use baya_agents::backend::{Attempt, Backend, OpenGate, Signal};
 use baya_agents::fake_model::{FakeModel, Handle, listen, serve};
+use baya_agents::purse::SharedPurse;
 use baya_agents::sandbox::{Profile, Sandbox};
 use baya_agents::tools::ToolRoom;
 use baya_core::agent::{AgentOptions, AgentTask, Answer, AttemptEnd, AttemptReport, CauseKind, Progress};
@@ -89,8 +90,13 @@ impl Shop {
             Signal::ProcessStarted { .. } | Signal::ApprovalAsked { .. } => {}
         });
         let (cancel, folder) = (CancellationToken::new(), self.folder.path().join("work"));
-        let report =
-            self.backend.run(&task, &Attempt { cancel, folder, signals, gate: Arc::new(OpenGate) }).await;
+        let report = self
+            .backend
+            .run(
+                &task,
+                &Attempt { cancel, folder, signals, gate: Arc::new(OpenGate), purse: SharedPurse::default() },
+            )
+            .await;
         let (turns, progress) = told.lock().unwrap().clone();
         Ran { report, turns, progress }
     }

@@ -8,9 +8,15 @@ use baya_core::money::{NanoUsd, Price};
 use std::collections::BTreeMap;
 
 const PRICES: [Option<Price>; 3] = [
-    Some(Price { input: 1_000, output: 5_000, cache_read: 100, cache_write: 1_250 }),
-    Some(Price { input: 30_000, output: 150_000, cache_read: 3_000, cache_write: 37_500 }),
-    Some(Price { input: 7, output: 0, cache_read: 0, cache_write: 9 }),
+    Some(Price { input: 1_000, output: 5_000, cache_read: 100, cache_write: 1_250, cache_write_long: 1_250 }),
+    Some(Price {
+        input: 30_000,
+        output: 150_000,
+        cache_read: 3_000,
+        cache_write: 37_500,
+        cache_write_long: 37_500,
+    }),
+    Some(Price { input: 7, output: 0, cache_read: 0, cache_write: 9, cache_write_long: 9 }),
 ];
 
 /// What is out and what was spent, as plain lists.
@@ -31,6 +37,8 @@ fn belongs(whose: &Whose, ask: &Ask) -> bool {
 
 /// The most a request can cost in a currency.
 fn most(ask: &Ask, output: u64, currency: Currency) -> u64 {
+    // Where no cap speaks of output there is no end of it.
+    let output = output.min(u64::MAX / 2);
     let sent =
         Usage { cache_write: ask.input_most, output, source: UsageSource::Reported, ..Usage::default() };
     let plain = Usage { cache_write: 0, input: ask.input_most, ..sent };

@@ -8,7 +8,8 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 /// $1 for a million tokens sent, $5 for a million answered.
-const PRICE: Price = Price { input: 1_000_000_000, output: 5_000_000_000, cache_read: 0, cache_write: 0 };
+const PRICE: Price =
+    Price { input: 1_000_000_000, output: 5_000_000_000, cache_read: 0, cache_write: 0, cache_write_long: 0 };
 
 fn output_cap(cap: u64) -> Caps {
     Caps { output: Some(cap), ..Caps::default() }

@@ -3,11 +3,13 @@
 mod agents;
 mod approvals;
 mod caps;
+mod cassette;
 mod children;
 mod limits;
 mod options;
 mod parked;
 mod resume;
+mod reuse;
 mod steps;
 mod stop;
 mod taint;
@@ -76,6 +78,7 @@ impl Hand {
             seed: 1,
             limits,
             surroundings,
+            offers: Default::default(),
             fence: 1,
             pid: 1,
         };

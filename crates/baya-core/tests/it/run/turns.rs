@@ -6,7 +6,13 @@ use baya_core::turn::{TurnCost, TurnRecord};
 fn answered(output: u64) -> TurnRecord {
     let usage = Usage { output, source: UsageSource::Reported, ..Usage::default() };
     let cost = TurnCost { usage, model_served: None, requests: 1 };
-    TurnRecord::Answered { model: "p/m".to_owned(), content: json!(["said"]), calls: Vec::new(), cost }
+    TurnRecord::Answered {
+        model: "p/m".to_owned(),
+        content: json!(["said"]),
+        calls: Vec::new(),
+        is_cut: false,
+        cost,
+    }
 }
 
 fn turn(hand: &mut Hand, attempt: u32, turn: TurnRecord) {

@@ -82,6 +82,7 @@ fn stage(run: &MemoryRun) -> Stage {
         steps: Arc::new(baya_engine::host_steps::NoHost),
         isolate: IsolateKind::InThread,
         surroundings: Surroundings { simulated: true, ..Surroundings::default() },
+        offers: Default::default(),
         views,
         ops: orders,
     };

@@ -64,6 +64,7 @@ pub fn agent_events(first_seq: u64, number: u32) -> Vec<Recorded> {
         drafts: Vec::new(),
         notes: Vec::new(),
         duration_ms: 213,
+        borrowed: None,
         work: None,
     };
     let delivery = Delivery { to: call, payload: Payload::Fired, now_ms: 5, tokens_spent: 6 };

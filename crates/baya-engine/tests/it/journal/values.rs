@@ -22,6 +22,7 @@ fn answer(seq: u64, value: Value) -> Recorded {
         drafts: Vec::new(),
         notes: Vec::new(),
         duration_ms: 1,
+        borrowed: None,
         work: None,
     };
     Recorded { seq, at_ms: 7, event }

@@ -67,6 +67,7 @@ impl<'a> World<'a> {
             seed,
             limits,
             surroundings: surroundings(seed),
+            offers: Default::default(),
             fence: 1,
             pid: 1,
         };

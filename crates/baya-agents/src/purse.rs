@@ -1,0 +1,302 @@
+//! The purse of a run in this process: every request to a model takes its room from here before it goes
+//! out, waits where others hold what it needs, and says afterwards what it did use.
+//!
+//! How much is held, and who goes first, is [`Purse`]'s; here are only those who wait. Whoever gives up
+//! leaves the line; a hold that nobody settles is given back if its request never went out, and counts as
+//! spent in full if it did, since it may have been billed.
+
+use baya_core::agent::{Cause, CauseKind, Usage, UsageSource, Wait};
+use baya_core::budget::{Ask, Caps, Currency, HoldId, Place, Purse, PurseState, Reading, Reply};
+use baya_core::money::{NanoUsd, Price, PriceTable};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
+
+/// One for a run and all its backends. Before it is opened it lets everything pass.
+#[derive(Clone, Default)]
+pub struct SharedPurse {
+    prices: Arc<PriceTable>,
+    room: Arc<Mutex<Room>>,
+}
+
+#[derive(Default)]
+struct Room {
+    purse: Purse,
+    run: Caps,
+    phases: BTreeMap<String, Caps>,
+    /// How often it was opened: a hold of an earlier purse means nothing to this one.
+    opened: u64,
+    line: BTreeMap<Place, Waiting>,
+}
+
+/// Who stands in line.
+struct Waiting {
+    ask: Ask,
+    called: oneshot::Sender<Result<Held, Cause>>,
+}
+
+/// Room for one request.
+#[derive(Default)]
+pub struct Held {
+    /// The most tokens that the answer may have; `None`: no cap speaks of this request.
+    pub output_max: Option<u64>,
+    open: Option<Open>,
+}
+
+struct Open {
+    room: Arc<Mutex<Room>>,
+    opened: u64,
+    hold: HoldId,
+    price: Option<Price>,
+    most: Usage,
+    is_out: bool,
+}
+
+/// Leaves the line when whoever stands in it gives up.
+struct Leaving<'a> {
+    purse: &'a SharedPurse,
+    opened: u64,
+    place: Place,
+}
+
+impl SharedPurse {
+    pub fn new(prices: PriceTable) -> SharedPurse {
+        SharedPurse { prices: Arc::new(prices), room: Arc::default() }
+    }
+
+    /// From here on requests are held to these caps. Whoever waits asks anew.
+    pub fn open(&self, state: PurseState) {
+        let mut room = self.lock();
+        let output = state.run.output.into_iter().chain(state.total).min();
+        room.run = Caps { output, ..state.run.clone() };
+        room.phases = state.phases.iter().map(|(title, (caps, _))| (title.clone(), caps.clone())).collect();
+        room.purse = Purse::open(state);
+        room.opened += 1;
+        let waiting = std::mem::take(&mut room.line);
+        let mut left = Vec::new();
+        for (_, Waiting { ask, called }) in waiting {
+            self.ask(&mut room, ask, called, &mut left);
+        }
+        drop(room);
+        // Their owners have given up: each gives its room back, which needs the lock.
+        drop(left);
+    }
+
+    /// What this model costs, if anybody knows.
+    pub fn price(&self, provider: &str, model: &str) -> Option<Price> {
+        self.prices.price(provider, model)
+    }
+
+    /// Whether a cap speaks of requests like this one.
+    pub fn meters(&self, ask: &Ask) -> bool {
+        self.lock().meters(ask)
+    }
+
+    /// How each cap stands.
+    pub fn readings(&self) -> Vec<Reading> {
+        self.lock().purse.readings()
+    }
+
+    /// Holds that are open, and requests that wait.
+    pub fn open_and_waiting(&self) -> (u64, u64) {
+        let room = self.lock();
+        (room.purse.held(), room.purse.waiting())
+    }
+
+    /// Room for one request, as soon as what others hold leaves it. `waiting` hears which cap it waits
+    /// for.
+    ///
+    /// # Errors
+    /// The cap that it will never fit into, and how to raise it.
+    pub async fn hold(&self, ask: Ask, waiting: &(dyn Fn(Wait) + Send + Sync)) -> Result<Held, Cause> {
+        let (called, mut call) = oneshot::channel();
+        let (waits, opened) = {
+            let mut room = self.lock();
+            if !room.meters(&ask) {
+                return Ok(Held::default());
+            }
+            let waits = self.ask(&mut room, ask, called, &mut Vec::new());
+            (waits, room.opened)
+        };
+        let gone = || Cause::new(CauseKind::Budget, "the purse of the run is closed");
+        let Some((place, cap)) = waits else {
+            return call.try_recv().unwrap_or_else(|_| Err(gone()));
+        };
+        waiting(Wait::Budget { cap });
+        let _leaving = Leaving { purse: self, opened, place };
+        call.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Answers at once, or puts it in line and says where.
+    fn ask(
+        &self,
+        room: &mut Room,
+        ask: Ask,
+        called: oneshot::Sender<Result<Held, Cause>>,
+        left: &mut Vec<Result<Held, Cause>>,
+    ) -> Option<(Place, String)> {
+        match room.purse.ask(&ask) {
+            Reply::Waits { place, cap } => {
+                room.line.insert(place, Waiting { ask, called });
+                Some((place, cap))
+            }
+            reply => {
+                let answer = self.answer(room, &ask, reply);
+                left.extend(answer.and_then(|answer| called.send(answer).err()));
+                None
+            }
+        }
+    }
+
+    fn answer(&self, room: &Room, ask: &Ask, reply: Reply) -> Option<Result<Held, Cause>> {
+        match reply {
+            Reply::Waits { .. } => None,
+            Reply::Reached { cap, hint } => Some(Err(reached(&cap, ask, &room.purse.readings()).hint(hint))),
+            Reply::Held { hold, output_max } => {
+                let (shared, opened, price) = (self.room.clone(), room.opened, ask.price);
+                let most = most(ask, output_max);
+                let open = Open { room: shared, opened, hold, price, most, is_out: false };
+                Some(Ok(Held { output_max: Some(output_max), open: Some(open) }))
+            }
+        }
+    }
+
+    /// Calls those whose turn it is.
+    fn serve(&self) {
+        let mut room = self.lock();
+        let mut left = Vec::new();
+        for (place, reply) in room.purse.serve() {
+            let Some(Waiting { ask, called }) = room.line.remove(&place) else { continue };
+            let answer = self.answer(&room, &ask, reply);
+            left.extend(answer.and_then(|answer| called.send(answer).err()));
+        }
+        drop(room);
+        drop(left);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Room> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Room {
+    fn meters(&self, ask: &Ask) -> bool {
+        let phase = ask.phase.as_ref().and_then(|title| self.phases.get(title));
+        self.run.meters() || ask.caps.meters() || phase.is_some_and(Caps::meters)
+    }
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        let mut room = self.purse.lock();
+        if room.opened == self.opened && room.line.remove(&self.place).is_some() {
+            room.purse.leave(self.place);
+            drop(room);
+            self.purse.serve();
+        }
+    }
+}
+
+impl Held {
+    /// The most that the request can be billed; `None`: nobody counts.
+    pub fn most(&self) -> Option<Usage> {
+        self.open.as_ref().map(|open| open.most)
+    }
+
+    /// From here on it may be billed.
+    pub fn goes_out(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.is_out = true;
+        }
+    }
+
+    /// The provider did not take it: nothing is billed.
+    pub fn came_back(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.is_out = false;
+        }
+    }
+
+    /// The request is over and used this much.
+    pub fn settle(mut self, used: &Usage) {
+        if let Some(open) = self.open.take() {
+            open.close(Some(*used));
+        }
+    }
+}
+
+impl Open {
+    fn close(self, used: Option<Usage>) {
+        let Open { room, opened, hold, price, .. } = self;
+        let purse = SharedPurse { prices: Arc::default(), room };
+        {
+            let mut room = purse.lock();
+            if room.opened != opened {
+                return;
+            }
+            match used {
+                Some(mut used) => {
+                    if used.cost == NanoUsd::default() {
+                        used.cost = price.map(|price| price.of(&used)).unwrap_or_default();
+                    }
+                    room.purse.settle(hold, &used);
+                }
+                None => room.purse.release(hold),
+            }
+        }
+        purse.serve();
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            let used = open.is_out.then_some(open.most);
+            open.close(used);
+        }
+    }
+}
+
+/// All that was held, as if it had been used.
+fn most(ask: &Ask, output_max: u64) -> Usage {
+    let mut most = Usage {
+        input: ask.input_most,
+        output: output_max,
+        source: UsageSource::Estimated,
+        ..Usage::default()
+    };
+    let dearest = ask.price.map(|price| Price { input: price.input_most(), ..price });
+    most.charge(dearest.as_ref());
+    most
+}
+
+/// How a cap in dollars is named for a model without a price.
+const UNPRICED: &str = ": its model has no known price";
+
+/// Why a request does not go out.
+fn reached(cap: &str, ask: &Ask, readings: &[Reading]) -> Cause {
+    if let Some((cap, why)) = cap.split_once(UNPRICED) {
+        return Cause::new(CauseKind::Budget, format!("{cap} cannot be kept{UNPRICED}{why}"));
+    }
+    let reading = readings.iter().find(|reading| cap.starts_with(&words(reading)));
+    let spent = reading.map(|reading| spent(reading, ask)).unwrap_or_default();
+    Cause::new(CauseKind::Budget, format!("{cap} is reached{spent}"))
+}
+
+fn words(reading: &Reading) -> String {
+    format!("the budget of {}{}", reading.currency.amount(reading.cap), reading.whose)
+}
+
+fn spent(reading: &Reading, ask: &Ask) -> String {
+    let spent = reading.currency.amount(reading.spent);
+    let request = match reading.currency {
+        Currency::Output => String::new(),
+        Currency::Tokens | Currency::Input | Currency::Cache | Currency::Cost => {
+            format!(" of up to {} input tokens", ask.input_most)
+        }
+    };
+    match reading.spent {
+        0 => format!(": it is less than one request{request} may take"),
+        _ => format!(": {spent} spent, and the rest is too little for a request{request}"),
+    }
+}

@@ -1,0 +1,47 @@
+//! The arguments of a rehearsal: what the user gave, else what is written beside the script, else what
+//! `meta.args` describes.
+
+use super::job::{Given, Job};
+use baya_core::rehearsal::Case;
+use baya_core::schema::Schema;
+use baya_core::simulate::{self, Noise};
+use serde_json::{Map, Value, json};
+
+pub(super) fn drawn(job: &Job, case: &Case) -> Option<Value> {
+    if let Some(cassette) = &job.cassette {
+        return cassette.args.clone();
+    }
+    let given = |given: &Option<Given>| given.as_ref().map(|Given(value)| value.clone());
+    given(&job.args)
+        .or_else(|| case.args.clone())
+        .or_else(|| given(&job.fixtures.args))
+        .or_else(|| described(job.script.meta.get("args")?, case))
+}
+
+/// A value that the schema of the arguments allows: its own examples and defaults first.
+fn described(schema: &Value, case: &Case) -> Option<Value> {
+    let examples = schema.get("examples").and_then(Value::as_array);
+    if let Some(example) = examples.and_then(|all| all.first()).or(schema.get("default")) {
+        return Some(example.clone());
+    }
+    let seed = Noise::new(case.seed, &["args"]).draw();
+    // A simulated answer is an object; a value of another type is drawn as its only member.
+    let wrapped = json!({"type": "object", "properties": {"args": schema}, "required": ["args"]});
+    let compiled = Schema::compile(&wrapped).ok();
+    let mut value = simulate::answer_shaped(&wrapped, compiled.as_ref(), "", seed);
+    let mut value = value.get_mut("args").map(Value::take)?;
+    if let (Value::Object(members), Some(Value::Object(known))) = (&mut value, schema.get("properties")) {
+        prefer_own(members, known);
+    }
+    Some(value)
+}
+
+fn prefer_own(members: &mut Map<String, Value>, known: &Map<String, Value>) {
+    for (name, about) in known {
+        let examples = about.get("examples").and_then(Value::as_array);
+        let own = about.get("default").or_else(|| examples.and_then(|all| all.first()));
+        if let (Some(own), Some(member)) = (own, members.get_mut(name)) {
+            *member = own.clone();
+        }
+    }
+}

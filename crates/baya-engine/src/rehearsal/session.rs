@@ -1,0 +1,200 @@
+//! The rehearsals of one job: who plays which, and what becomes of it.
+
+use super::draw::{Drawing, Schemas};
+use super::evaluate::{Evaluator, Unwatched};
+use super::findings::{self, Seen};
+use super::forecast::{self, Kept};
+use super::job::{Job, Purpose};
+use super::played::Played;
+use super::reads::Reads;
+use super::world;
+use baya_core::history::label_kind;
+use baya_core::rehearsal::{Case, Report};
+use baya_core::script::{Point, Watched, watch};
+use baya_core::simulate::Rules;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+
+/// Threads that play.
+pub const WORKERS: usize = 2;
+/// The stack of a thread that evaluates scripts.
+const STACK_BYTES: usize = 24 * 1024 * 1024;
+
+/// A job made ready for many rehearsals in one thread.
+pub struct Stage<'j> {
+    job: &'j Job,
+    rules: Rules,
+    schemas: Schemas,
+    /// The program with its notes, if findings are looked for.
+    watched: Option<Watched>,
+}
+
+impl<'j> Stage<'j> {
+    pub fn new(job: &'j Job) -> Stage<'j> {
+        let watched = match job.purpose {
+            Purpose::Everything => watch(&job.script.program),
+            Purpose::Forecast => None,
+        };
+        let rules = job.fixtures.rules().unwrap_or_default();
+        Stage { job, rules, schemas: Schemas::default(), watched }
+    }
+
+    /// The places that are noted while it plays.
+    pub fn points(&self) -> &[Point] {
+        self.watched.as_ref().map(|watched| watched.points.as_slice()).unwrap_or_default()
+    }
+
+    pub fn play(&self, case: &Case, evaluator: &dyn Evaluator, reads: &dyn Reads) -> Played {
+        let drawing = Drawing::new(self.job, case, &self.rules, &self.schemas);
+        world::play(self.job, case, self.watched.as_ref(), drawing, evaluator, reads)
+    }
+}
+
+/// What threads that play share.
+pub struct Session<'j> {
+    job: &'j Job,
+    next: AtomicU32,
+    stopped: AtomicBool,
+    done: Mutex<BTreeMap<u32, (Case, Kept, Seen)>>,
+    /// Kinds of labels, from the first rehearsal.
+    kinds: OnceLock<Vec<String>>,
+}
+
+impl<'j> Session<'j> {
+    pub fn new(job: &'j Job) -> Session<'j> {
+        Session {
+            job,
+            next: AtomicU32::new(0),
+            stopped: AtomicBool::new(false),
+            done: Mutex::default(),
+            kinds: OnceLock::new(),
+        }
+    }
+
+    /// No further rehearsal begins.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+    }
+
+    /// The first rehearsal: what the others look for follows from it.
+    pub fn begin(&self, stage: &Stage<'_>, evaluator: &dyn Evaluator, reads: &dyn Reads) {
+        let case = self.job.case(0, &[]);
+        let played = stage.play(&case, evaluator, reads);
+        let mut kinds: Vec<String> = Vec::new();
+        for agent in &played.agents {
+            let kind = label_kind(&agent.label);
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
+        self.keep(0, &played);
+        let _ = self.kinds.set(kinds);
+        self.next.store(1, Ordering::Release);
+    }
+
+    /// Plays until nothing is left to play; `told` hears of each case before it is played.
+    pub fn work(
+        &self,
+        stage: &Stage<'_>,
+        evaluator: &dyn Evaluator,
+        reads: &dyn Reads,
+        told: &dyn Fn(u32, &Case),
+    ) {
+        let kinds = self.kinds.get().map(Vec::as_slice).unwrap_or_default();
+        while !self.stopped.load(Ordering::Acquire) {
+            let index = self.next.fetch_add(1, Ordering::AcqRel);
+            if index >= self.job.runs {
+                return;
+            }
+            let case = self.job.case(index, kinds);
+            told(index, &case);
+            self.keep(index, &stage.play(&case, evaluator, reads));
+        }
+    }
+
+    fn keep(&self, index: u32, played: &Played) {
+        let entry = (played.case.clone(), Kept::of(played), findings::look(self.job, played));
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(index, entry);
+    }
+
+    /// Adds up what was played: the rehearsals from the first up to the first that is missing.
+    /// What looks odd is played again, smaller.
+    pub fn report(&self, stage: &Stage<'_>, evaluator: &dyn Evaluator, reads: &dyn Reads) -> Report {
+        let done = std::mem::take(&mut *self.done.lock().unwrap_or_else(PoisonError::into_inner));
+        let whole = done.into_iter().enumerate().take_while(|(place, (index, _))| *place as u32 == *index);
+        let (mut kept, mut seen) = (Vec::new(), Vec::new());
+        for (_, (_, (case, one, look))) in whole {
+            kept.push(one);
+            seen.push((case, look));
+        }
+        report(stage, &kept, seen, &|case| stage.play(case, evaluator, reads))
+    }
+}
+
+fn report(
+    stage: &Stage<'_>,
+    kept: &[Kept],
+    seen: Vec<(Case, Seen)>,
+    play: &dyn Fn(&Case) -> Played,
+) -> Report {
+    let job = stage.job;
+    let mut host_steps = BTreeMap::new();
+    let mut unpriced = BTreeSet::new();
+    for one in kept {
+        unpriced.extend(one.unpriced.iter().cloned());
+        for (name, words) in &one.host_steps {
+            host_steps.entry(name.clone()).or_insert_with(|| words.clone());
+        }
+    }
+    Report {
+        runs: kept.len() as u32,
+        seed: job.seed,
+        history_runs: job.history.runs,
+        total: forecast::total(kept),
+        phases: titles(job, kept)
+            .into_iter()
+            .map(|title| (title.clone(), forecast::of_phase(kept, &title)))
+            .collect(),
+        findings: findings::sum_up(job, stage.points(), seen, play),
+        host_steps: host_steps.into_iter().collect(),
+        unpriced: unpriced.into_iter().collect(),
+    }
+}
+
+/// Phases that had agents: in the order of `meta.phases`, then as they were entered.
+fn titles(job: &Job, kept: &[Kept]) -> Vec<String> {
+    let declared = job.script.meta.get("phases").and_then(serde_json::Value::as_array);
+    let title = |phase: &serde_json::Value| phase.get("title").unwrap_or(phase).as_str().map(str::to_owned);
+    let mut titles: Vec<String> = declared.into_iter().flatten().filter_map(title).collect();
+    for phase in kept.iter().flat_map(|one| &one.phases) {
+        if !titles.contains(phase) {
+            titles.push(phase.clone());
+        }
+    }
+    titles.retain(|title| kept.iter().any(|one| one.by_phase.contains_key(title)));
+    titles
+}
+
+pub(super) fn rehearse(job: &Job) -> Report {
+    let session = Session::new(job);
+    let mut report = None;
+    thread::scope(|scope| {
+        let begin = || session.begin(&Stage::new(job), &Unwatched, &job.known);
+        on_thread(scope, begin).map(|begun| begun.join().ok());
+        let work = || session.work(&Stage::new(job), &Unwatched, &job.known, &|_, _| {});
+        let workers: Vec<_> = (0..WORKERS).filter_map(|_| on_thread(scope, work)).collect();
+        workers.into_iter().for_each(|worker| drop(worker.join()));
+        report = on_thread(scope, || session.report(&Stage::new(job), &Unwatched, &job.known))
+            .and_then(|thread| thread.join().ok());
+    });
+    report.unwrap_or_default()
+}
+
+fn on_thread<'scope, T: Send + 'scope>(
+    scope: &'scope thread::Scope<'scope, '_>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> Option<thread::ScopedJoinHandle<'scope, T>> {
+    thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work).ok()
+}

@@ -1,0 +1,64 @@
+//! `cargo xtask proofs`: the proofs of worktrees and landings in full size.
+//!
+//! The tests are those of the test suite, which runs them at middle size; here they are given their full
+//! size by a variable, one after the other, and the figures they leave are printed as a table. No timing
+//! decides anything.
+
+use crate::agents;
+use crate::shell::{self, cargo};
+use std::path::Path;
+
+/// What a user asks for.
+pub const WORKTREES: &str = "worktrees";
+
+/// The tests, by the beginnings of their names.
+const TESTS: [&str; 2] = ["migrate::a_migration", "crowd::"];
+
+/// Tells tests their size, and where figures go.
+const SIZE: (&str, &str) = ("BAYA_PROOF", "full");
+const FIGURES: &str = "BAYA_PROOF_FIGURES";
+
+pub fn worktrees() -> Result<(), String> {
+    let agents = agents::install()?;
+    if let Some((_, why)) = agents.missing.iter().find(|(name, _)| name == "tsc") {
+        return Err(format!("the TypeScript compiler is missing: {why}"));
+    }
+    let figures = std::env::temp_dir().join(format!("baya-figures-{}", std::process::id()));
+    let mut command = cargo(&["test", "-p", "baya", "--test", "it", "--"]);
+    command.args(TESTS).args(["--test-threads", "1", "--nocapture"]);
+    command.env(agents::FOLDER_VARIABLE, &agents.programs).env(SIZE.0, SIZE.1).env(FIGURES, &figures);
+    let proven = shell::run(command);
+    println!("\n{}", table(&read(&figures)));
+    let _ = std::fs::remove_file(&figures);
+    proven
+}
+
+fn read(figures: &Path) -> String {
+    std::fs::read_to_string(figures).unwrap_or_default()
+}
+
+/// As in `docs/benchmarks.md`; each line is what it is, a tab, and how much.
+fn table(figures: &str) -> String {
+    let rows: Vec<(&str, &str)> = figures.lines().filter_map(|line| line.split_once('\t')).collect();
+    let width = |of: fn(&(&str, &str)) -> usize| rows.iter().map(of).max().unwrap_or(0);
+    let (left, right) = (width(|row| row.0.chars().count()), width(|row| row.1.chars().count()).max(8));
+    let line = |(what, value): &(&str, &str)| format!("| {what:left$} | {value:right$} |\n");
+    let head = line(&("", "measured")) + &format!("|{}|{}|\n", "-".repeat(left + 2), "-".repeat(right + 2));
+    head + &rows.iter().map(line).collect::<String>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_become_a_table() {
+        let expected = "\
+|           | measured |
+|-----------|----------|
+| kills     | 50       |
+| whole run | 12.5 s   |
+";
+        assert_eq!(table("kills\t50\nno figure\nwhole run\t12.5 s\n"), expected);
+    }
+}
