@@ -377,12 +377,12 @@ impl Usage {
 
     /// All classes together.
     pub fn total(&self) -> u64 {
-        self.sent() + self.output
+        self.sent().saturating_add(self.output)
     }
 
     /// Tokens that went to the model.
     pub fn sent(&self) -> u64 {
-        self.input + self.cache_read + self.cache_write
+        self.input.saturating_add(self.cache_read).saturating_add(self.cache_write)
     }
 
     pub fn add(&mut self, other: &Usage) {
