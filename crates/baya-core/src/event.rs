@@ -314,6 +314,12 @@ pub enum Event {
         end: AttemptEnd,
         #[serde(default)]
         usage: Usage,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model_asked: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model_served: Option<String>,
+        #[serde(default)]
+        requests: u32,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         drafts: Vec<String>,
     },

@@ -201,8 +201,17 @@ impl Run {
     }
 
     fn try_again(&mut self, agent: AgentNumber, attempt: u32, report: AttemptReport, end: AttemptEnd) {
-        let (usage, drafts) = (report.usage, report.drafts);
-        self.record(Event::AttemptEnded { agent, attempt, end, usage, drafts });
+        let AttemptReport { usage, model_asked, model_served, requests, drafts, .. } = report;
+        self.record(Event::AttemptEnded {
+            agent,
+            attempt,
+            end,
+            usage,
+            model_asked,
+            model_served,
+            requests,
+            drafts,
+        });
     }
 
     /// What would hit every agent stops the run at its first occurrence; nothing is lost.

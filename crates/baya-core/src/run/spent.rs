@@ -74,7 +74,7 @@ impl Spent {
     }
 
     fn add_output(&mut self, label: &str, usage: &Usage, requests: u32) {
-        let is_real = matches!(usage.source, UsageSource::Reported | UsageSource::Estimated);
+        let is_real = !matches!(usage.source, UsageSource::None | UsageSource::Simulated);
         let Some(length) = usage.output.checked_div(u64::from(requests)).filter(|_| is_real) else { return };
         let lengths = self.outputs.entry(label_kind(label)).or_default();
         if lengths.len() == SAMPLES_MAX {

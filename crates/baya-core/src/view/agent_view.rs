@@ -268,8 +268,20 @@ impl AgentStory {
             Event::AgentTurn { agent, attempt, turn } if *agent == self.agent => {
                 self.attempt(*attempt).step(turn);
             }
-            Event::AttemptEnded { agent, attempt, end, usage, drafts } if *agent == self.agent => {
+            Event::AttemptEnded {
+                agent,
+                attempt,
+                end,
+                usage,
+                model_asked,
+                model_served,
+                requests,
+                drafts,
+            } if *agent == self.agent => {
                 let told = self.attempt(*attempt);
+                told.model_asked.clone_from(model_asked);
+                told.model_served.clone_from(model_served);
+                told.requests += requests;
                 told.duration_ms = told.started_ms.map(|start| recorded.at_ms.abs_diff(start));
                 told.end = Some(end.clone());
                 told.usage.add(usage);

@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 impl RunView {
     pub fn apply(&mut self, recorded: &Recorded) {
         self.events += 1;
+        self.ledger.apply(recorded);
         self.last_ms = recorded.at_ms;
         match &recorded.event {
             Event::RunStarted { .. }

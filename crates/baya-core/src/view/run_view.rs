@@ -1,6 +1,7 @@
 //! The overview of a run.
 
 use super::agent_view::{AgentCounts, AgentState, AgentView};
+use super::ledger::Ledger;
 use super::work_view::StepView;
 use crate::agent::{Cause, Progress, Usage, UsageSource};
 use crate::approval::ApprovalRequest;
@@ -81,6 +82,9 @@ pub struct RunView {
     pub error: Option<ScriptError>,
     /// As the run itself counted them at its end.
     pub failures_at_end: Option<Failures>,
+    /// What it cost, line by line.
+    #[serde(skip)]
+    pub ledger: Ledger,
     #[serde(skip)]
     pub(super) child_groups: BTreeMap<FrameId, String>,
 }

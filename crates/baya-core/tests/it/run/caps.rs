@@ -44,7 +44,13 @@ fn used(output: u64) -> Usage {
 
 fn answered(output: u64) -> TurnRecord {
     let cost = TurnCost { usage: used(output), requests: 1, ..TurnCost::default() };
-    TurnRecord::Answered { model: "p/m".to_owned(), content: json!("…"), calls: Vec::new(), cost }
+    TurnRecord::Answered {
+        model: "p/m".to_owned(),
+        content: json!("…"),
+        calls: Vec::new(),
+        is_cut: false,
+        cost,
+    }
 }
 
 fn holding(output: u64) -> TurnRecord {
