@@ -24,5 +24,6 @@ pub mod runs;
 pub mod sandbox;
 pub mod show;
 pub mod stop;
+pub mod test;
 pub mod trust;
 pub mod work;

@@ -11,6 +11,7 @@ pub mod sanitise;
 pub mod screen;
 pub mod show;
 pub mod summary;
+pub mod tests;
 pub mod watch;
 pub mod words;
 pub mod work;
