@@ -1,6 +1,6 @@
 //! The rehearsals of one job: who plays which, and what becomes of it.
 
-use super::draw::{Drawing, Schemas};
+use super::draw::{self, Drawing, Payees, Schemas};
 use super::evaluate::{Evaluator, Unwatched};
 use super::findings::{self, Seen};
 use super::forecast::{self, Kept};
@@ -32,6 +32,7 @@ pub struct Stage<'j> {
     job: &'j Job,
     rules: Rules,
     schemas: Schemas,
+    payees: Payees,
     /// The program with its notes, if findings are looked for.
     watched: Option<Watched>,
 }
@@ -43,7 +44,7 @@ impl<'j> Stage<'j> {
             Purpose::Forecast => None,
         };
         let rules = job.fixtures.rules().unwrap_or_default();
-        Stage { job, rules, schemas: Schemas::default(), watched }
+        Stage { job, rules, schemas: Schemas::default(), payees: Payees::default(), watched }
     }
 
     /// The places that are noted while it plays.
@@ -51,8 +52,12 @@ impl<'j> Stage<'j> {
         self.watched.as_ref().map(|watched| watched.points.as_slice()).unwrap_or_default()
     }
 
+    fn known<'a>(&'a self, reads: &'a dyn Reads) -> draw::Known<'a> {
+        draw::Known { rules: &self.rules, schemas: &self.schemas, payees: &self.payees, reads }
+    }
+
     pub fn play(&self, case: &Case, evaluator: &dyn Evaluator, reads: &dyn Reads) -> Played {
-        let drawing = Drawing::new(self.job, case, &self.rules, &self.schemas);
+        let drawing = Drawing::new(self.job, case, self.known(reads));
         world::play(self.job, case, self.watched.as_ref(), drawing, evaluator, reads)
     }
 }
@@ -240,12 +245,12 @@ pub(super) fn rehearse(job: &Job) -> Report {
     let mut report = None;
     let told = |_: u32, _: &Case| {};
     thread::scope(|scope| {
-        let begin = || session.begin(&Stage::new(job), &Unwatched, &job.known, &told);
+        let begin = || session.begin(&Stage::new(job), &Unwatched, job, &told);
         on_thread(scope, begin).map(|begun| begun.join().ok());
-        let work = || session.work(&Stage::new(job), &Unwatched, &job.known, &told);
+        let work = || session.work(&Stage::new(job), &Unwatched, job, &told);
         let workers: Vec<_> = (0..WORKERS).filter_map(|_| on_thread(scope, work)).collect();
         workers.into_iter().for_each(|worker| drop(worker.join()));
-        let sum_up = || session.report(&Stage::new(job), &Unwatched, &job.known, &told);
+        let sum_up = || session.report(&Stage::new(job), &Unwatched, job, &told);
         report = on_thread(scope, sum_up).and_then(|thread| thread.join().ok());
     });
     report.unwrap_or_default()

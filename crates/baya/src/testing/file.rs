@@ -114,7 +114,10 @@ impl Test {
         let folder = path.parent().unwrap_or(Path::new("."));
         let answers = match (&file.cassette, &file.fixtures) {
             (Some(_), Some(_)) => {
-                return Err(wrong(path, "it names a `cassette` and `fixtures`: answers come from one of them"));
+                return Err(wrong(
+                    path,
+                    "it names a `cassette` and `fixtures`: answers come from one of them",
+                ));
             }
             (Some(cassette), None) => {
                 let path = folder.join(cassette);
@@ -156,7 +159,8 @@ fn script_of(path: &Path, folder: &Path, file: &TestFile) -> Result<String, Fail
 
 pub fn read_cassette(path: &Path) -> Result<Cassette, Failure> {
     let text = read(path)?;
-    let format = serde_json::from_str::<Map<String, Value>>(&text).ok().and_then(|it| it.get("format")?.as_u64());
+    let format =
+        serde_json::from_str::<Map<String, Value>>(&text).ok().and_then(|it| it.get("format")?.as_u64());
     if let Some(newer) = format.filter(|format| *format > u64::from(CASSETTE_FORMAT)) {
         return Err(wrong(path, &format!("its format {newer} is newer than this version of baya knows"))
             .hint("update baya, or record the cassette anew"));
@@ -174,7 +178,8 @@ fn read_fixtures(path: &Path, folder: &Path, given: Option<&Value>) -> Result<Fi
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| Failure::usage(format!("cannot read `{}`: {}", path.display(), in_words(&error))))
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("cannot read `{}`: {}", path.display(), in_words(&error))))
 }
 
 fn wrong(path: &Path, why: &str) -> Failure {

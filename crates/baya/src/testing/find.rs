@@ -18,18 +18,26 @@ pub fn find(paths: &[PathBuf], working: &Path) -> Result<Vec<PathBuf>, Failure> 
         } else if is_test(path) && path.is_file() {
             found.push(path.clone());
         } else if path.is_file() {
-            return Err(Failure::usage(format!("`{}` is no test: tests end in `{TEST_ENDING}`", path.display())));
+            return Err(Failure::usage(format!(
+                "`{}` is no test: tests end in `{TEST_ENDING}`",
+                path.display()
+            )));
         } else {
             return Err(Failure::usage(format!("`{}`: there is no such file or folder", path.display())));
         }
     }
+    // As a person in that folder would name them.
+    let here = |path: PathBuf| path.strip_prefix(working).map(Path::to_owned).unwrap_or(path);
+    let mut found: Vec<PathBuf> = found.into_iter().map(here).collect();
     found.sort();
     found.dedup();
     match found.is_empty() {
         false => Ok(found),
-        true => Err(Failure::usage(format!("no test below `{}`: tests end in `{TEST_ENDING}`", shown(&paths)))
-            .hint("baya test --record RUN   makes a test out of a run")
-            .hint("docs/testing.md tells how to write one by hand")),
+        true => {
+            Err(Failure::usage(format!("no test below `{}`: tests end in `{TEST_ENDING}`", shown(&paths)))
+                .hint("baya test --record RUN   makes a test out of a run")
+                .hint("docs/testing.md tells how to write one by hand"))
+        }
     }
 }
 

@@ -13,22 +13,55 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "differs", rename_all = "snake_case")]
 pub enum Difference {
-    Status { expected: String, found: String, error: Option<String> },
-    Error { expected: String, found: Option<String> },
+    Status {
+        expected: String,
+        found: String,
+        error: Option<String>,
+    },
+    Error {
+        expected: String,
+        found: Option<String>,
+    },
     /// Both as text, to be compared line by line.
-    Result { expected: Value, found: Value },
-    Calls { expected: Vec<String>, found: Vec<String> },
-    Steps { expected: Vec<String>, found: Vec<String> },
-    Failures { expected: u32, found: u32 },
+    Result {
+        expected: Value,
+        found: Value,
+    },
+    Calls {
+        expected: Vec<String>,
+        found: Vec<String>,
+    },
+    Steps {
+        expected: Vec<String>,
+        found: Vec<String>,
+    },
+    Failures {
+        expected: u32,
+        found: u32,
+    },
     /// A recorded agent is asked something else.
-    Prompt { label: String, expected: String, found: String },
+    Prompt {
+        label: String,
+        expected: String,
+        found: String,
+    },
     /// A recorded agent is asked the same with other options.
-    Options { label: String },
+    Options {
+        label: String,
+    },
     /// The cassette has no answer.
-    NotRecorded { what: String },
+    NotRecorded {
+        what: String,
+    },
     /// A recorded agent is not asked for any more.
-    NotAsked { label: String },
-    Ceiling { name: String, most: String, found: String },
+    NotAsked {
+        label: String,
+    },
+    Ceiling {
+        name: String,
+        most: String,
+        found: String,
+    },
 }
 
 /// What a test came to.
@@ -47,7 +80,8 @@ impl Found {
     pub fn of(played: &Played) -> Found {
         let (status, result, error) = match &played.end {
             Ending::Ended(end) => {
-                let status = serde_json::to_value(end.status).ok().and_then(|word| word.as_str().map(str::to_owned));
+                let status =
+                    serde_json::to_value(end.status).ok().and_then(|word| word.as_str().map(str::to_owned));
                 let error = end.error.as_ref().map(|error| error.message.clone());
                 (status.unwrap_or_default(), end.result.clone(), error)
             }
@@ -61,7 +95,8 @@ impl Found {
             error,
             calls: played.agents.iter().map(|agent| agent.label.clone()).collect(),
             steps: played.steps.iter().map(|step| step.step.words()).collect(),
-            failures: played.agents.iter().filter(|agent| matches!(agent.outcome, Some(Err(_)))).count() as u32,
+            failures: played.agents.iter().filter(|agent| matches!(agent.outcome, Some(Err(_)))).count()
+                as u32,
             usage,
         }
     }

@@ -28,7 +28,8 @@ pub fn record(events: &[Recorded], run: &str, to: Option<&Path>, over: bool) -> 
         }
         None => with_ending(&script, TEST_ENDING),
     };
-    let tape = PathBuf::from(test.display().to_string().trim_end_matches(TEST_ENDING).to_owned() + CASSETTE_ENDING);
+    let tape =
+        PathBuf::from(test.display().to_string().trim_end_matches(TEST_ENDING).to_owned() + CASSETTE_ENDING);
     let folder = test.parent().unwrap_or(Path::new(""));
     let file = TestFile {
         script: named(&script, &test, folder),
@@ -44,10 +45,8 @@ pub fn record(events: &[Recorded], run: &str, to: Option<&Path>, over: bool) -> 
 /// Writes a value as JSON for people; a link is never written through.
 pub fn write<T: Serialize>(path: &Path, value: &T, over: bool) -> Result<(), Failure> {
     let cannot = |error: &std::io::Error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            Failure::usage(format!("`{}` exists already", path.display()))
-                .hint("`--force` writes over it, `-o FILE.test.json` writes elsewhere")
-        }
+        std::io::ErrorKind::AlreadyExists => Failure::usage(format!("`{}` exists already", path.display()))
+            .hint("`--force` writes over it, `-o FILE.test.json` writes elsewhere"),
         _ => Failure::usage(format!("cannot write `{}`: {}", path.display(), in_words(error))),
     };
     let text = serde_json::to_string_pretty(value)
@@ -67,7 +66,8 @@ pub fn write<T: Serialize>(path: &Path, value: &T, over: bool) -> Result<(), Fai
         path.file_name().unwrap_or_default().to_string_lossy(),
         std::process::id()
     ));
-    let written = std::fs::write(&unfinished, format!("{text}\n")).and_then(|()| std::fs::rename(&unfinished, path));
+    let written =
+        std::fs::write(&unfinished, format!("{text}\n")).and_then(|()| std::fs::rename(&unfinished, path));
     written.map_err(|error| {
         let _ = std::fs::remove_file(&unfinished);
         cannot(&error)
@@ -106,7 +106,8 @@ fn named(script: &Path, test: &Path, folder: &Path) -> Option<String> {
         return None;
     }
     let absolute = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let (script, folder) = (absolute(script), absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }));
+    let (script, folder) =
+        (absolute(script), absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }));
     let shared = script.components().zip(folder.components()).take_while(|(one, other)| one == other).count();
     let up = folder.components().skip(shared).map(|_| "..".to_owned());
     let down = script.components().skip(shared).map(|part| part.as_os_str().to_string_lossy().into_owned());

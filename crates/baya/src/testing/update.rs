@@ -10,8 +10,14 @@ use baya_core::run::call_key;
 use baya_engine::rehearsal::Played;
 
 /// Rewrites the test's files. Answers that were never recorded cannot be made up.
-pub fn update(test: &Test, found: &Found, played: &Played, differences: &[Difference]) -> Result<(), Failure> {
-    let missing = differences.iter().filter(|difference| matches!(difference, Difference::NotRecorded { .. })).count();
+pub fn update(
+    test: &Test,
+    found: &Found,
+    played: &Played,
+    differences: &[Difference],
+) -> Result<(), Failure> {
+    let missing =
+        differences.iter().filter(|difference| matches!(difference, Difference::NotRecorded { .. })).count();
     if missing > 0 {
         let what = if missing == 1 { "one answer".to_owned() } else { format!("{missing} answers") };
         return Err(Failure::usage(format!("`{}`: its cassette lacks {what}", test.path.display()))

@@ -44,7 +44,10 @@ pub fn lines(told: &Told<'_>) -> Vec<String> {
         lines.extend(difference_lines(difference, palette).into_iter().map(|line| format!("       {line}")));
     }
     if !outcome.differences.is_empty() && !told.is_updated {
-        lines.push(format!("       {} baya test --update {path}   takes this as expected", palette.bold("hint:")));
+        lines.push(format!(
+            "       {} baya test --update {path}   takes this as expected",
+            palette.bold("hint:")
+        ));
     }
     lines
 }
@@ -53,7 +56,8 @@ fn broken(path: &str, failure: &Failure, palette: Palette) -> Vec<String> {
     let mut lines = vec![format!("{} {path}: {}", palette.bad("FAILED"), sanitise::block(&failure.message))];
     let excerpt = failure.excerpt.iter().flat_map(|text| text.lines());
     lines.extend(excerpt.map(|line| format!("       {line}")));
-    let hints = failure.hints.iter().map(|hint| format!("       {} {}", palette.bold("hint:"), sanitise::line(hint)));
+    let hints =
+        failure.hints.iter().map(|hint| format!("       {} {}", palette.bold("hint:"), sanitise::line(hint)));
     lines.extend(hints);
     lines
 }
@@ -104,14 +108,17 @@ fn difference_lines(difference: &Difference, palette: Palette) -> Vec<String> {
         Difference::Failures { expected, found } => {
             vec![format!("{found} agents gave nothing instead of {expected}")]
         }
-        Difference::Prompt { label, expected, found } => {
-            titled(&format!("agent `{}` is asked something else", clean(label)), changes(expected, found, palette))
-        }
+        Difference::Prompt { label, expected, found } => titled(
+            &format!("agent `{}` is asked something else", clean(label)),
+            changes(expected, found, palette),
+        ),
         Difference::Options { label } => {
             vec![format!("agent `{}` is asked the same with other options", clean(label))]
         }
         Difference::NotRecorded { what } => vec![format!("{}: the cassette has no answer", clean(what))],
-        Difference::NotAsked { label } => vec![format!("agent `{}` is recorded and not asked for", clean(label))],
+        Difference::NotAsked { label } => {
+            vec![format!("agent `{}` is recorded and not asked for", clean(label))]
+        }
         Difference::Ceiling { name, most, found } => vec![format!("{name}: {found}, at most {most}")],
     }
 }

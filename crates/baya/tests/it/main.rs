@@ -49,6 +49,7 @@ mod servers;
 mod settings;
 mod signals;
 mod slots;
+mod testing;
 mod trust;
 mod usage;
 mod work;
