@@ -12,6 +12,7 @@ pub mod fake_model;
 pub mod gateway;
 pub mod gc;
 pub mod land;
+mod land_agents;
 pub mod limit_flags;
 pub mod list;
 pub mod new;

@@ -21,6 +21,7 @@ mod killed;
 mod killed_children;
 mod killed_process;
 mod land;
+mod land_agents;
 mod lease;
 mod migrate;
 mod migration;
