@@ -101,6 +101,7 @@ impl TurnRecord {
             | TurnRecord::ToolEnded { .. }
             | TurnRecord::Folded { .. }
             | TurnRecord::SessionOpened { .. }
+            | TurnRecord::Holding { .. }
             | TurnRecord::Acted { .. } => None,
         }
     }
