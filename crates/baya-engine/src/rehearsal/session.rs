@@ -1,5 +1,6 @@
 //! The rehearsals of one job: who plays which, and what becomes of it.
 
+use super::args;
 use super::draw::{self, Drawing, Payees, Schemas};
 use super::evaluate::{Evaluator, Unwatched};
 use super::findings::{self, Seen};
@@ -13,6 +14,7 @@ use baya_core::history::label_kind;
 use baya_core::rehearsal::{Case, Report};
 use baya_core::script::{Point, Watched, watch};
 use baya_core::simulate::Rules;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -33,6 +35,8 @@ pub struct Stage<'j> {
     rules: Rules,
     schemas: Schemas,
     payees: Payees,
+    /// What arguments look like, if they have to be made up.
+    args_schema: Option<Value>,
     /// The program with its notes, if findings are looked for.
     watched: Option<Watched>,
 }
@@ -44,7 +48,14 @@ impl<'j> Stage<'j> {
             Purpose::Forecast => None,
         };
         let rules = job.fixtures.rules().unwrap_or_default();
-        Stage { job, rules, schemas: Schemas::default(), payees: Payees::default(), watched }
+        Stage {
+            job,
+            rules,
+            schemas: Schemas::default(),
+            payees: Payees::default(),
+            args_schema: args::schema(&job.script),
+            watched,
+        }
     }
 
     /// The places that are noted while it plays.
@@ -53,7 +64,13 @@ impl<'j> Stage<'j> {
     }
 
     fn known<'a>(&'a self, reads: &'a dyn Reads) -> draw::Known<'a> {
-        draw::Known { rules: &self.rules, schemas: &self.schemas, payees: &self.payees, reads }
+        draw::Known {
+            rules: &self.rules,
+            schemas: &self.schemas,
+            payees: &self.payees,
+            args_schema: self.args_schema.as_ref(),
+            reads,
+        }
     }
 
     pub fn play(&self, case: &Case, evaluator: &dyn Evaluator, reads: &dyn Reads) -> Played {
@@ -228,8 +245,8 @@ fn report(
 
 /// Phases that had agents: in the order of `meta.phases`, then as they were entered.
 fn titles(job: &Job, kept: &[Kept]) -> Vec<String> {
-    let declared = job.script.meta.get("phases").and_then(serde_json::Value::as_array);
-    let title = |phase: &serde_json::Value| phase.get("title").unwrap_or(phase).as_str().map(str::to_owned);
+    let declared = job.script.meta.get("phases").and_then(Value::as_array);
+    let title = |phase: &Value| phase.get("title").unwrap_or(phase).as_str().map(str::to_owned);
     let mut titles: Vec<String> = declared.into_iter().flatten().filter_map(title).collect();
     for phase in kept.iter().flat_map(|one| &one.phases) {
         if !titles.contains(phase) {
