@@ -422,6 +422,12 @@ pub struct Failures {
 }
 
 impl Failures {
+    /// Every agent of the run failed, and this is why.
+    pub fn are_all_for(&self, kind: CauseKind) -> bool {
+        let known = self.causes.iter().all(|(words, _)| words == kind.words());
+        self.agents > 0 && self.failed == self.agents && known
+    }
+
     /// Every agent of the run, or of a phase, failed.
     pub fn is_total(&self) -> bool {
         (self.agents > 0 && self.failed == self.agents) || !self.phases_lost.is_empty()

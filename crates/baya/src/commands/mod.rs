@@ -13,6 +13,7 @@ pub mod gateway;
 pub mod gc;
 pub mod land;
 mod land_agents;
+pub mod larger_cap;
 pub mod limit_flags;
 pub mod list;
 pub mod new;

@@ -1,6 +1,6 @@
 //! `baya resume RUN`: goes on with a run. What is finished is never asked for again.
 
-use super::drive::{self, Drive, DriveFlags, of_journal};
+use super::drive::{self, Drive, DriveFlags, Driven, of_journal};
 use super::limit_flags::LimitFlags;
 use super::run::tell_warnings;
 use crate::exit::{Exit, Strictness};
@@ -11,6 +11,7 @@ use crate::script_args::{self, Given};
 use crate::settings::Settings;
 use crate::trust::Trust;
 use crate::wiring::backends::{self, Choice};
+use crate::wiring::caps;
 use crate::wiring::confines::Confines;
 use crate::wiring::host::Bounds;
 use crate::wiring::pool::LocalPool;
@@ -21,6 +22,7 @@ use baya_agents::mcp::end_left;
 use baya_core::event::{ScriptRecord, Surroundings};
 use baya_core::ids::{AgentNumber, RunId};
 use baya_core::limits::Limits;
+use baya_core::run::{Resumption, Run};
 use baya_core::script::Options;
 use baya_core::view::{AgentState, RunView};
 use baya_engine::driver::Begin;
@@ -56,10 +58,25 @@ pub fn execute(args: Args) -> Result<Exit, Failure> {
     let folders = Folders::find()?;
     let mut settings = Settings::load(&folders)?;
     let trust = drive::settle_trust(&args.drive, &folders, &mut settings, false)?;
-    drive::runtime()?.block_on(go_on(&args, trust, &folders, &settings))
+    let driven = drive::runtime()?.block_on(go_on(&args, trust, &folders, &settings))?;
+    while_larger(driven, &args.drive)
 }
 
-async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings) -> Result<Exit, Failure> {
+/// A run that is parked at a cap goes on as long as whoever sits here gives it a larger one.
+pub fn while_larger(driven: Driven, flags: &DriveFlags) -> Result<Exit, Failure> {
+    let Some(limits) = driven.larger else { return Ok(driven.exit) };
+    execute(Args {
+        run: driven.run.to_string(),
+        script: None,
+        retry_failed: false,
+        args: None,
+        ts: false,
+        drive: flags.clone(),
+        limits,
+    })
+}
+
+async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings) -> Result<Driven, Failure> {
     let store = RunStore::new(&folders.state);
     let run = store.find(&args.run).map_err(|error| of_journal(&error))?;
     let workflows = Workflows::new(folders, Options { typescript: args.ts, portable: false })?;
@@ -72,7 +89,6 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
         return Err(never_began(&run));
     }
     let script_args = new_args(args, script.as_deref(), &events)?;
-    args.limits.check_spent(&view.usage)?;
     tell_folder(&view, folders);
     end_servers(&folders.state, &run).await;
     host::end_left(&folders.state, &run).await;
@@ -81,6 +97,9 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
     let backends = backends::build(choice, folders, settings, &confines).await?;
     let strict = args.drive.strict || settings.strict;
     let limits = new_limits(args, &view.limits);
+    check_caps(args, script.as_deref(), limits.clone(), &events)?;
+    let meta = script.as_deref().or(last_script(&events)).map(|script| &script.meta);
+    caps::check(&backends, limits.as_ref().unwrap_or(&view.limits), meta.unwrap_or(&Value::Null))?;
     let run_id = run.clone();
     let watching = drive::watching(args.drive.json);
     let gates = gates::build(settings, folders, watching, args.drive.questions());
@@ -190,6 +209,24 @@ pub(super) fn choice(flags: &DriveFlags, settings: &Settings, view: &RunView) ->
 fn new_limits(args: &Args, had: &Limits) -> Option<Limits> {
     let limits = args.limits.over(had.clone());
     (limits != *had).then_some(limits)
+}
+
+/// A cap below what is spent, or none that is larger where the run waits for one, lets nothing go on.
+fn check_caps(
+    args: &Args,
+    script: Option<&ScriptRecord>,
+    limits: Option<Limits>,
+    events: &[baya_core::event::Recorded],
+) -> Result<(), Failure> {
+    let resumption = Resumption {
+        script: script.cloned(),
+        retry_failed: args.retry_failed,
+        limits,
+        ..Resumption::default()
+    };
+    Run::load(events).check_caps(&resumption).map_err(|used_up| {
+        Failure::usage(format!("nothing was started: {}", used_up.message)).hint(used_up.hint)
+    })
 }
 
 /// Servers that an earlier process of ours left at work.

@@ -5,6 +5,7 @@ mod approvals;
 mod args_rules;
 mod at_work;
 mod bad_input;
+mod caps;
 mod clis;
 mod crowd;
 mod disk;
