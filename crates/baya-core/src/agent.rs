@@ -337,6 +337,12 @@ pub struct Usage {
     /// Tokens of models nobody has a price for.
     #[serde(skip_serializing_if = "is_zero")]
     pub unpriced: u64,
+    /// Tokens of requests whose answers were not taken: broken off, or not as they were to be.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub rejected: u64,
+    /// Of `cost`: what those cost.
+    #[serde(skip_serializing_if = "is_free")]
+    pub rejected_cost: NanoUsd,
 }
 
 fn is_free(cost: &NanoUsd) -> bool {
@@ -377,12 +383,12 @@ impl Usage {
 
     /// All classes together.
     pub fn total(&self) -> u64 {
-        self.sent() + self.output
+        self.sent().saturating_add(self.output)
     }
 
     /// Tokens that went to the model.
     pub fn sent(&self) -> u64 {
-        self.input + self.cache_read + self.cache_write
+        self.input.saturating_add(self.cache_read).saturating_add(self.cache_write)
     }
 
     pub fn add(&mut self, other: &Usage) {
@@ -396,6 +402,8 @@ impl Usage {
         self.cost += other.cost;
         self.priced += other.priced;
         self.unpriced += other.unpriced;
+        self.rejected += other.rejected;
+        self.rejected_cost += other.rejected_cost;
     }
 
     /// Puts the price on tokens that have none yet, once; without a price they are unpriced, never free.
@@ -413,6 +421,11 @@ impl Usage {
             // Of which classes the rest is, nobody knows any more.
             Some(_) | None => self.unpriced += rest,
         }
+    }
+
+    /// What it was used for was not taken. Charge it first.
+    pub fn reject(&mut self) {
+        (self.rejected, self.rejected_cost) = (self.total(), self.cost);
     }
 
     /// Somebody was asked for tokens on which no word of a price was said yet.

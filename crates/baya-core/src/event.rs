@@ -3,7 +3,7 @@
 //!
 //! Changing an event: add fields with a default, or raise [`EVENT_VERSION`] and keep the old reading.
 
-use crate::agent::{AgentOptions, AgentProcess, Answer, AttemptEnd, Cause, Usage};
+use crate::agent::{AgentOptions, AgentProcess, Answer, AttemptEnd, Cause, CauseKind, Usage};
 use crate::approval::{Answerer, ApprovalRequest, Verdict};
 use crate::call::{LogLevel, Program, ScriptError, Site, Thrown};
 use crate::ids::{AgentNumber, ApprovalId, CallId, FrameId, RunId};
@@ -314,6 +314,12 @@ pub enum Event {
         end: AttemptEnd,
         #[serde(default)]
         usage: Usage,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model_asked: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model_served: Option<String>,
+        #[serde(default)]
+        requests: u32,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         drafts: Vec<String>,
     },
@@ -360,6 +366,13 @@ pub enum Event {
 pub enum Outcome {
     Answered(Answer),
     Failed(Cause),
+}
+
+impl Outcome {
+    /// A cap ended it; with a larger one it could have gone on.
+    pub fn is_out_of_budget(&self) -> bool {
+        matches!(self, Outcome::Failed(cause) if cause.kind == CauseKind::Budget)
+    }
 }
 
 /// The journal's short form of a payload: what it says stands in earlier events.

@@ -9,7 +9,7 @@ use std::fmt;
 pub struct RunId(String);
 
 /// The number of an agent within its run, from 1, in the order the script asked for them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AgentNumber(pub u32);
 

@@ -92,6 +92,7 @@ fn execute(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Run(args) => commands::run::execute(*args),
         Command::Check(args) => commands::check::execute(&args),
+        Command::Rehearse(args) => commands::rehearse::execute(&args),
         Command::Bundle(args) => commands::bundle::execute(&args),
         Command::Resume(args) => commands::resume::execute(*args),
         Command::Runs(args) => commands::runs::execute(&args),

@@ -6,8 +6,9 @@ use super::tape::{NotWritten, Tape};
 use super::toolbox::Place;
 use super::wire::{Partial, Turn};
 use crate::backend::Attempt;
-use crate::purse::Held;
+use crate::purse::{Held, SharedPurse};
 use baya_core::agent::{AttemptEnd, AttemptReport, Usage};
+use baya_core::money::ModelSaid;
 use baya_core::turn::{TurnCost, TurnRecord};
 use serde_json::Value;
 
@@ -32,6 +33,15 @@ pub(super) struct Ledger {
     pub out: Option<Usage>,
     /// The conversation as the provider counted it last.
     pub counted: Counted,
+    /// Who is paid for what is out.
+    pub till: Option<Till>,
+}
+
+/// Who is paid for a request.
+pub(super) struct Till {
+    pub purse: SharedPurse,
+    pub provider: String,
+    pub model: String,
 }
 
 /// An answer that the journal does not have yet.
@@ -63,7 +73,8 @@ impl Ledger {
             Some(most) => Usage { output: most.output.min(partial.bytes_written()), ..most },
             None => Usage::estimate(prompt, &partial.written()),
         };
-        let used = turn.usage.unwrap_or_else(guess);
+        let mut used = turn.usage.unwrap_or_else(guess);
+        self.charge(&mut used, turn.served.as_deref());
         held.settle(&used);
         self.usage.add(&used);
         if turn.served.is_some() {
@@ -91,10 +102,20 @@ impl Ledger {
         let written = std::mem::take(&mut self.partial).written();
         match self.out.take() {
             Some(most) => self.usage.add(&most),
-            None if !written.is_empty() => self.usage.add(&Usage::estimate(prompt, &written)),
+            None if !written.is_empty() => {
+                let mut used = Usage::estimate(prompt, &written);
+                self.charge(&mut used, None);
+                self.usage.add(&used);
+            }
             None => {}
         }
         self.drafts.extend(Some(written).filter(|written| !written.is_empty()));
+    }
+
+    fn charge(&self, used: &mut Usage, served: Option<&str>) {
+        if let Some(Till { purse, provider, model }) = &self.till {
+            purse.charge(provider, ModelSaid { asked: Some(model), served }, used);
+        }
     }
 
     /// Hands the last answer to the journal, with all that was paid since the one before.
@@ -110,6 +131,16 @@ impl Ledger {
     pub fn write_spent(&mut self, attempt: &Attempt) {
         let cost = self.take_cost();
         self.tape.write(attempt, TurnRecord::Spent { cost });
+    }
+
+    /// What may be billed from here on is in the journal before the request goes out: should we die, it
+    /// counts as spent.
+    pub async fn write_holding(&mut self, held: &Held, attempt: &Attempt) -> Result<(), NotWritten> {
+        let Some(held) = held.most() else { return Ok(()) };
+        let mut most = self.usage;
+        most.add(&held);
+        self.tape.write(attempt, TurnRecord::Holding { most });
+        self.tape.written().await
     }
 
     /// As [`Ledger::write_last`], and waits until all that was handed over is durable.

@@ -7,10 +7,14 @@
 mod agent_view;
 mod flow;
 mod fold;
+mod ledger;
+mod rollup;
 mod run_view;
 mod work_view;
 
 pub use agent_view::{AgentCounts, AgentState, AgentStory, AgentView, AttemptStory};
 pub use flow::{Flow, FlowAgent, Use};
+pub use ledger::{Ledger, Line, Waste};
+pub use rollup::{By, CountedBy, Group, Rollup, Sum};
 pub use run_view::{Denied, GroupKind, GroupView, LogLine, Question, RunState, RunView};
 pub use work_view::{StepView, WorkView, pieces};

@@ -1,6 +1,7 @@
 //! The overview of a run.
 
 use super::agent_view::{AgentCounts, AgentState, AgentView};
+use super::ledger::Ledger;
 use super::work_view::StepView;
 use crate::agent::{Cause, Progress, Usage, UsageSource};
 use crate::approval::ApprovalRequest;
@@ -68,6 +69,10 @@ pub struct RunView {
     pub landed_on: Option<String>,
     /// Tokens of all attempts of all generations.
     pub usage: Usage,
+    /// The part of it that requests could use that were out when their driver died or their run ended:
+    /// it may have been billed, nobody said.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub may_be_billed: Usage,
     pub log: VecDeque<LogLine>,
     /// Log lines in all; a view keeps the last [`crate::limits::LOG_LINES_IN_VIEW`].
     pub log_lines: u64,
@@ -77,6 +82,9 @@ pub struct RunView {
     pub error: Option<ScriptError>,
     /// As the run itself counted them at its end.
     pub failures_at_end: Option<Failures>,
+    /// What it cost, line by line.
+    #[serde(skip)]
+    pub ledger: Ledger,
     #[serde(skip)]
     pub(super) child_groups: BTreeMap<FrameId, String>,
 }
@@ -235,4 +243,8 @@ impl RunView {
         };
         self.simulated && !self.agents.values().any(real)
     }
+}
+
+fn is_nothing(usage: &Usage) -> bool {
+    *usage == Usage::default()
 }

@@ -3,6 +3,7 @@
 mod budget;
 mod calendar;
 mod flow;
+mod ledger;
 mod money;
 mod run;
 mod schema;

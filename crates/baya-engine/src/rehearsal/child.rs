@@ -1,10 +1,11 @@
 //! The process that rehearses, which the engine starts as `baya __rehearse`: closed off like the isolate's,
 //! with two threads that play.
 
-use super::job::Job;
+use super::job::{Job, Payee};
 use super::protocol::{Answer, Order, Question, Word};
 use super::reads::Reads;
 use super::session::{Session, Stage, WORKERS};
+use baya_core::agent::AgentOptions;
 use baya_core::call::WorkflowTarget;
 use baya_core::event::ScriptRecord;
 use baya_core::rehearsal::Case;
@@ -185,18 +186,38 @@ impl Reads for Asking<'_> {
         let about = Question::Workflow { target: target.clone(), importer: importer.to_owned() };
         match self.outside.ask(about) {
             Some(Answer::Workflow(loaded)) => loaded.map(|script| *script),
-            Some(Answer::Step(_)) | None => self.job.known.workflow(target, importer),
+            Some(Answer::Step(_) | Answer::Payee(_)) | None => self.job.workflow(target, importer),
         }
     }
 
     fn step(&self, step: &HostStep) -> Option<StepOutcome> {
         match step {
-            HostStep::ReadFile { .. } | HostStep::Glob { .. } | HostStep::ChangedFiles { .. } => {}
-            HostStep::Exec { .. } | HostStep::WriteFile { .. } | HostStep::Land { .. } => return None,
+            HostStep::Glob { .. } | HostStep::ChangedFiles { .. } => {}
+            HostStep::ReadFile { .. }
+            | HostStep::Exec { .. }
+            | HostStep::WriteFile { .. }
+            | HostStep::Land { .. } => return None,
         }
         match self.outside.ask(Question::Step(step.clone())) {
             Some(Answer::Step(outcome)) => outcome,
-            Some(Answer::Workflow(_)) | None => None,
+            Some(Answer::Workflow(_) | Answer::Payee(_)) | None => None,
+        }
+    }
+
+    fn payee(&self, options: &AgentOptions) -> Option<Payee> {
+        if !self.job.models.backends.is_empty() {
+            return self.job.payee(options);
+        }
+        // Nothing else of the options matters.
+        let named = AgentOptions {
+            backend: options.backend.clone(),
+            model: options.model.clone(),
+            agent_type: options.agent_type.clone(),
+            ..AgentOptions::default()
+        };
+        match self.outside.ask(Question::Payee(Box::new(named))) {
+            Some(Answer::Payee(payee)) => payee,
+            Some(Answer::Workflow(_) | Answer::Step(_)) | None => None,
         }
     }
 }

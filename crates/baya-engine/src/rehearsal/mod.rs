@@ -30,7 +30,7 @@ pub use child::main as child_main;
 pub use evaluate::{Evaluator, Unwatched};
 pub use forecast::Kept;
 pub use job::{
-    BackendModels, CPU_MS, Fixtures, FixturesError, Given, Job, Known, Models, Purpose, StepFixture,
+    BackendModels, CPU_MS, Fixtures, FixturesError, Given, Job, Known, Models, Payee, Purpose, StepFixture,
 };
 pub use parent::{Enough, RehearsalError, Rehearsals};
 pub use played::{Ending, Played, PlayedAgent, PlayedLine, PlayedRefusal, PlayedStep, Totals};
@@ -43,7 +43,7 @@ use baya_core::rehearsal::{Case, Report};
 
 /// One rehearsal, in the calling thread.
 pub fn play(job: &Job, case: &Case) -> Played {
-    Stage::new(job).play(case, &Unwatched, &job.known)
+    Stage::new(job).play(case, &Unwatched, job)
 }
 
 /// All rehearsals of a job, in threads of this process: for scripts one trusts, and for tests.

@@ -1,15 +1,16 @@
 //! The parent of the process that rehearses: starts it, answers what it asks, and says which case cost it
 //! its life.
 
-use super::job::Job;
+use super::job::{Job, Payee};
 use super::played::Played;
 use super::protocol::{Answer, Order, Question, Word};
 use super::session::AGAIN;
 use crate::driver::WorkflowSource;
-use crate::host_steps::HostSteps;
+use crate::git::Git;
+use crate::host_steps;
+use baya_core::agent::AgentOptions;
 use baya_core::call::{ScriptError, ScriptErrorKind};
 use baya_core::rehearsal::{Case, Finding, Report, Weight};
-use baya_core::step::{HostStep, StepNumber, StepOrder};
 use baya_js::watchdog::{ChildEnd, EXIT_NO_SANDBOX, GRACE, explain};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,8 +33,11 @@ pub struct Rehearsals {
     pub program: PathBuf,
     pub args: Vec<String>,
     pub workflows: Arc<dyn WorkflowSource>,
-    /// Asked for what only looks; none: it is made up.
-    pub steps: Option<Arc<dyn HostSteps>>,
+    /// The folder whose files are listed for steps that look for files.
+    pub folder: PathBuf,
+    pub git: Git,
+    /// Who is paid for an agent with these options.
+    pub payee: Arc<dyn Fn(&AgentOptions) -> Option<Payee> + Send + Sync>,
 }
 
 /// Why there is no report.
@@ -190,13 +194,8 @@ impl Rehearsals {
                 let loaded = loaded.unwrap_or_else(|error| Err(format!("loading broke off: {error}")));
                 Answer::Workflow(loaded.map(Box::new))
             }
-            Question::Step(step) => Answer::Step(match (&self.steps, only_looks(&step)) {
-                (Some(steps), true) => {
-                    let order = StepOrder { number: StepNumber(1), step, pieces: Vec::new() };
-                    Some(steps.perform(order, Arc::new(|_, _| {})).await)
-                }
-                (Some(_), false) | (None, _) => None,
-            }),
+            Question::Step(step) => Answer::Step(host_steps::look(&self.git, &self.folder, &step).await),
+            Question::Payee(options) => Answer::Payee((self.payee)(&options)),
         }
     }
 }
@@ -207,13 +206,6 @@ enum Exchange {
     /// It closed its side.
     Gone(Vec<(u32, Case)>),
     Silent(Vec<(u32, Case)>),
-}
-
-fn only_looks(step: &HostStep) -> bool {
-    match step {
-        HostStep::ReadFile { .. } | HostStep::Glob { .. } | HostStep::ChangedFiles { .. } => true,
-        HostStep::Exec { .. } | HostStep::WriteFile { .. } | HostStep::Land { .. } => false,
-    }
 }
 
 async fn told_enough(enough: &mut Enough) {

@@ -4,8 +4,9 @@
 //! rehearsal begins. The child tells what it is about to play, asks for what may be read, and ends with
 //! its report.
 
-use super::job::Job;
+use super::job::{Job, Payee};
 use super::played::Played;
+use baya_core::agent::AgentOptions;
 use baya_core::call::WorkflowTarget;
 use baya_core::event::ScriptRecord;
 use baya_core::rehearsal::{Case, Report};
@@ -44,6 +45,7 @@ pub(super) enum Word {
 pub(super) enum Question {
     Workflow { target: WorkflowTarget, importer: String },
     Step(HostStep),
+    Payee(Box<AgentOptions>),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,4 +54,6 @@ pub(super) enum Answer {
     Workflow(Result<Box<ScriptRecord>, String>),
     /// None: it is to be made up.
     Step(Option<StepOutcome>),
+    /// None: nobody is paid.
+    Payee(Option<Payee>),
 }

@@ -1,6 +1,7 @@
 //! The rehearsals of one job: who plays which, and what becomes of it.
 
-use super::draw::{Drawing, Schemas};
+use super::args;
+use super::draw::{self, Drawing, Payees, Schemas};
 use super::evaluate::{Evaluator, Unwatched};
 use super::findings::{self, Scene, Seen};
 use super::forecast::{self, Kept};
@@ -13,6 +14,7 @@ use baya_core::history::label_kind;
 use baya_core::rehearsal::{Case, Report};
 use baya_core::script::{Watched, watch};
 use baya_core::simulate::Rules;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -34,6 +36,9 @@ pub struct Stage<'j> {
     job: &'j Job,
     rules: Rules,
     schemas: Schemas,
+    payees: Payees,
+    /// What arguments look like, if they have to be made up.
+    args_schema: Option<Value>,
     /// The program with its notes, if findings are looked for.
     watched: Option<Watched>,
 }
@@ -45,15 +50,32 @@ impl<'j> Stage<'j> {
             Purpose::Forecast => None,
         };
         let rules = job.fixtures.rules().unwrap_or_default();
-        Stage { job, rules, schemas: Schemas::default(), watched }
+        Stage {
+            job,
+            rules,
+            schemas: Schemas::default(),
+            payees: Payees::default(),
+            args_schema: args::schema(&job.script),
+            watched,
+        }
     }
 
     fn scene(&self) -> Scene<'_> {
         Scene { job: self.job, watched: self.watched.as_ref() }
     }
 
+    fn known<'a>(&'a self, reads: &'a dyn Reads) -> draw::Known<'a> {
+        draw::Known {
+            rules: &self.rules,
+            schemas: &self.schemas,
+            payees: &self.payees,
+            args_schema: self.args_schema.as_ref(),
+            reads,
+        }
+    }
+
     pub fn play(&self, case: &Case, evaluator: &dyn Evaluator, reads: &dyn Reads) -> Played {
-        let drawing = Drawing::new(self.job, case, &self.rules, &self.schemas);
+        let drawing = Drawing::new(self.job, case, self.known(reads));
         world::play(self.job, case, self.watched.as_ref(), drawing, evaluator, reads)
     }
 }
@@ -235,8 +257,8 @@ fn report(
 
 /// Phases that had agents: in the order of `meta.phases`, then as they were entered.
 fn titles(job: &Job, kept: &[Kept]) -> Vec<String> {
-    let declared = job.script.meta.get("phases").and_then(serde_json::Value::as_array);
-    let title = |phase: &serde_json::Value| phase.get("title").unwrap_or(phase).as_str().map(str::to_owned);
+    let declared = job.script.meta.get("phases").and_then(Value::as_array);
+    let title = |phase: &Value| phase.get("title").unwrap_or(phase).as_str().map(str::to_owned);
     let mut titles: Vec<String> = declared.into_iter().flatten().filter_map(title).collect();
     for phase in kept.iter().flat_map(|one| &one.phases) {
         if !titles.contains(phase) {
@@ -252,12 +274,12 @@ pub(super) fn rehearse(job: &Job) -> Report {
     let mut report = None;
     let told = |_: u32, _: &Case| {};
     thread::scope(|scope| {
-        let begin = || session.begin(&Stage::new(job), &Unwatched, &job.known, &told);
+        let begin = || session.begin(&Stage::new(job), &Unwatched, job, &told);
         on_thread(scope, begin).map(|begun| begun.join().ok());
-        let work = || session.work(&Stage::new(job), &Unwatched, &job.known, &told);
+        let work = || session.work(&Stage::new(job), &Unwatched, job, &told);
         let workers: Vec<_> = (0..WORKERS).filter_map(|_| on_thread(scope, work)).collect();
         workers.into_iter().for_each(|worker| drop(worker.join()));
-        let sum_up = || session.report(&Stage::new(job), &Unwatched, &job.known, &told);
+        let sum_up = || session.report(&Stage::new(job), &Unwatched, job, &told);
         report = on_thread(scope, sum_up).and_then(|thread| thread.join().ok());
     });
     report.unwrap_or_default()
