@@ -115,6 +115,11 @@ pub fn bundle(
     })
 }
 
+/// The warnings for a program that was checked before, without those about its file.
+pub fn lint(program: &Program) -> Vec<Diagnostic> {
+    depth::with_stack(|| program.units.iter().flat_map(examine::unit).collect())
+}
+
 fn record(
     linked: Linked,
     units: Vec<Emitted>,
