@@ -56,3 +56,4 @@ mod trust;
 mod usage;
 mod work;
 mod worktrees;
+mod worktrees_awkward;
