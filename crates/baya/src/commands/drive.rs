@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct DriveFlags {
     /// The model of agents that name none: an alias, an id, or provider/model
     #[arg(long, value_name = "MODEL")]

@@ -92,7 +92,7 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
     tell_folder(&view, folders);
     end_servers(&folders.state, &run).await;
     host::end_left(&folders.state, &run).await;
-    let choice = Choice { trust, ..choice(args, settings, &view) };
+    let choice = Choice { trust, ..choice(&args.drive, settings, &view) };
     let confines = Confines::new(folders, settings, &backends::environment()).await?;
     let backends = backends::build(choice, folders, settings, &confines).await?;
     let strict = args.drive.strict || settings.strict;
@@ -141,7 +141,7 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
 }
 
 /// Its end is in the journal, and with it what it left.
-fn is_over(view: &RunView, agent: AgentNumber) -> bool {
+pub(super) fn is_over(view: &RunView, agent: AgentNumber) -> bool {
     let state = view.agents.get(&agent).map(|agent| agent.state);
     matches!(state, Some(AgentState::Answered | AgentState::Failed))
 }
@@ -185,7 +185,7 @@ fn last_script(events: &[baya_core::event::Recorded]) -> Option<&ScriptRecord> {
 
 /// Flags go over what the run had, and that goes over the settings: a resume never changes by itself who
 /// works.
-fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
+pub(super) fn choice(flags: &DriveFlags, settings: &Settings, view: &RunView) -> Choice {
     let had = Choice {
         backend: Some(view.backend.clone()).filter(|name| !name.is_empty()),
         model: view.model.clone(),
@@ -193,12 +193,12 @@ fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
         sandbox: view.sandbox.as_deref().and_then(bench::profile_in_force),
         ..Choice::default()
     };
-    let set = Choice::of_flags(&args.drive, settings);
+    let set = Choice::of_flags(flags, settings);
     Choice {
-        backend: args.drive.backend.clone().or(had.backend).or(set.backend),
-        model: args.drive.model.clone().or(had.model).or(set.model),
-        rules: args.drive.rules.clone().or(had.rules).or(set.rules),
-        sandbox: args.drive.sandbox.or(had.sandbox).or(set.sandbox),
+        backend: flags.backend.clone().or(had.backend).or(set.backend),
+        model: flags.model.clone().or(had.model).or(set.model),
+        rules: flags.rules.clone().or(had.rules).or(set.rules),
+        sandbox: flags.sandbox.or(had.sandbox).or(set.sandbox),
         // How careful to be is the user's to say anew each time.
         taint: set.taint,
         best_effort: set.best_effort,

@@ -14,6 +14,7 @@ pub mod screen;
 pub mod show;
 pub mod story;
 pub mod summary;
+pub mod tests;
 pub mod watch;
 pub mod words;
 pub mod work;
