@@ -1,5 +1,6 @@
 //! Everything a person or a program sees of a run. Views change nothing: they fold events.
 
+pub mod cost;
 pub mod diff;
 pub mod flow;
 pub mod frame;
