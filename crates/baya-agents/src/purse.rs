@@ -7,7 +7,7 @@
 
 use baya_core::agent::{Cause, CauseKind, Usage, UsageSource, Wait};
 use baya_core::budget::{Ask, Caps, Currency, HoldId, Place, Purse, PurseState, Reading, Reply};
-use baya_core::money::{NanoUsd, Price, PriceTable};
+use baya_core::money::{ModelSaid, Price, PriceTable};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
@@ -82,9 +82,16 @@ impl SharedPurse {
         drop(left);
     }
 
-    /// What this model costs, if anybody knows.
+    /// The most that this model costs, if anybody knows.
     pub fn price(&self, provider: &str, model: &str) -> Option<Price> {
         self.prices.price(provider, model)
+    }
+
+    /// Puts the price on what one request used, where prices are known at all.
+    pub fn charge(&self, provider: &str, said: ModelSaid<'_>, used: &mut Usage) {
+        if !self.prices.rows.is_empty() {
+            self.prices.charge(provider, said, used);
+        }
     }
 
     /// Whether a cap speaks of requests like this one.
@@ -236,9 +243,7 @@ impl Open {
             }
             match used {
                 Some(mut used) => {
-                    if used.cost == NanoUsd::default() {
-                        used.cost = price.map(|price| price.of(&used)).unwrap_or_default();
-                    }
+                    used.charge(price.as_ref());
                     room.purse.settle(hold, &used);
                 }
                 None => room.purse.release(hold),
@@ -257,16 +262,17 @@ impl Drop for Held {
     }
 }
 
-/// All that was held, as if it had been used.
+/// All that was held, as if it had been used: what is sent counts as the dearest class that it can be, so
+/// that whoever puts the price on it later comes to no less.
 fn most(ask: &Ask, output_max: u64) -> Usage {
-    let mut most = Usage {
-        input: ask.input_most,
-        output: output_max,
-        source: UsageSource::Estimated,
-        ..Usage::default()
-    };
-    let dearest = ask.price.map(|price| Price { input: price.input_most(), ..price });
-    most.charge(dearest.as_ref());
+    let sent = ask.input_most;
+    let price = ask.price.unwrap_or_default();
+    let (input, cache_write) = if price.input_most() > price.input { (0, sent) } else { (sent, 0) };
+    let cache_write_long = if price.cache_write_long > price.cache_write { cache_write } else { 0 };
+    let source = UsageSource::Estimated;
+    let mut most =
+        Usage { input, cache_write, cache_write_long, output: output_max, source, ..Usage::default() };
+    most.charge(ask.price.as_ref());
     most
 }
 
@@ -279,24 +285,30 @@ fn reached(cap: &str, ask: &Ask, readings: &[Reading]) -> Cause {
         return Cause::new(CauseKind::Budget, format!("{cap} cannot be kept{UNPRICED}{why}"));
     }
     let reading = readings.iter().find(|reading| cap.starts_with(&words(reading)));
-    let spent = reading.map(|reading| spent(reading, ask)).unwrap_or_default();
-    Cause::new(CauseKind::Budget, format!("{cap} is reached{spent}"))
+    let message = match reading {
+        None => format!("{cap} has no room for another request"),
+        Some(reading) if reading.spent == 0 => {
+            format!("{cap} is less than one request may take{}", sends(reading, ask))
+        }
+        Some(reading) => {
+            let spent = reading.currency.amount(reading.spent);
+            format!("{cap} has no room for another request: {spent} spent{}", sends(reading, ask))
+        }
+    };
+    Cause::new(CauseKind::Budget, message)
 }
 
 fn words(reading: &Reading) -> String {
     format!("the budget of {}{}", reading.currency.amount(reading.cap), reading.whose)
 }
 
-fn spent(reading: &Reading, ask: &Ask) -> String {
-    let spent = reading.currency.amount(reading.spent);
-    let request = match reading.currency {
+/// What it may send, where that counts.
+fn sends(reading: &Reading, ask: &Ask) -> String {
+    let between = if reading.spent == 0 { ":" } else { "," };
+    match reading.currency {
         Currency::Output => String::new(),
         Currency::Tokens | Currency::Input | Currency::Cache | Currency::Cost => {
-            format!(" of up to {} input tokens", ask.input_most)
+            format!("{between} it sends up to {} tokens", ask.input_most)
         }
-    };
-    match reading.spent {
-        0 => format!(": it is less than one request{request} may take"),
-        _ => format!(": {spent} spent, and the rest is too little for a request{request}"),
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Changing an event: add fields with a default, or raise [`EVENT_VERSION`] and keep the old reading.
 
-use crate::agent::{AgentOptions, AgentProcess, Answer, AttemptEnd, Cause, Usage};
+use crate::agent::{AgentOptions, AgentProcess, Answer, AttemptEnd, Cause, CauseKind, Usage};
 use crate::approval::{Answerer, ApprovalRequest, Verdict};
 use crate::call::{LogLevel, Program, ScriptError, Site, Thrown};
 use crate::ids::{AgentNumber, ApprovalId, CallId, FrameId, RunId};
@@ -366,6 +366,13 @@ pub enum Event {
 pub enum Outcome {
     Answered(Answer),
     Failed(Cause),
+}
+
+impl Outcome {
+    /// A cap ended it; with a larger one it could have gone on.
+    pub fn is_out_of_budget(&self) -> bool {
+        matches!(self, Outcome::Failed(cause) if cause.kind == CauseKind::Budget)
+    }
 }
 
 /// The journal's short form of a payload: what it says stands in earlier events.

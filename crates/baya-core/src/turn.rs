@@ -52,6 +52,10 @@ pub enum TurnRecord {
         #[serde(flatten)]
         cost: TurnCost,
     },
+    /// Requests go out that can use so much, all of them together with what no record carries yet; what
+    /// is out when the driver dies counts as spent. It stands until the next of its kind or the next
+    /// record with a cost. Written only where caps are, and durable before the request goes out.
+    Holding { most: Usage },
     /// These notes of the model take the place of all that was said after the prompt.
     Summarised {
         notes: String,
@@ -82,6 +86,7 @@ impl TurnRecord {
             | TurnRecord::ToolEnded { .. }
             | TurnRecord::Folded { .. }
             | TurnRecord::SessionOpened { .. }
+            | TurnRecord::Holding { .. }
             | TurnRecord::Acted { .. } => None,
         }
     }
@@ -96,6 +101,7 @@ impl TurnRecord {
             | TurnRecord::ToolEnded { .. }
             | TurnRecord::Folded { .. }
             | TurnRecord::SessionOpened { .. }
+            | TurnRecord::Holding { .. }
             | TurnRecord::Acted { .. } => None,
         }
     }

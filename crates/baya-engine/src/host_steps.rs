@@ -120,7 +120,7 @@ impl LocalHost {
             HostStep::Glob { pattern } => {
                 on_disk(self.folder.clone(), move |base| glob(base, &pattern)).await
             }
-            HostStep::ChangedFiles { base } => self.changed_files(base.as_deref()).await,
+            HostStep::ChangedFiles { base } => changed_files(&self.git, &self.folder, base.as_deref()).await,
             HostStep::Land { options, .. } => {
                 if let Some(check) = &options.check {
                     self.guard.may(name, Wish::Run(check))?;
@@ -161,28 +161,7 @@ impl LocalHost {
     }
 
     async fn repository(&self) -> Result<Repository, String> {
-        Repository::find(&self.git, &self.folder).await.map_err(|unfit| match unfit.hint() {
-            Some(hint) => format!("{unfit}; hint: {hint}"),
-            None => unfit.to_string(),
-        })
-    }
-
-    async fn changed_files(&self, base: Option<&str>) -> Result<Value, String> {
-        let repository = self.repository().await?;
-        let base = base.unwrap_or("HEAD");
-        let commit = repository.commit(base).await.map_err(|error| error.to_string())?;
-        let commit = commit.ok_or_else(|| format!("there is no commit `{base}`"))?;
-        let diff = ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--relative", &commit];
-        let others = ["ls-files", "--others", "--exclude-standard", "-z"];
-        let mut files = Vec::new();
-        for call in [self.git.call(&self.folder, diff), self.git.call(&self.folder, others)] {
-            let output = call.output().await.map_err(|error| error.to_string())?;
-            let names = output.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
-            files.extend(names.map(|name| String::from_utf8_lossy(name).into_owned()));
-        }
-        files.sort();
-        files.dedup();
-        Ok(json!(files))
+        repository(&self.git, &self.folder).await
     }
 
     async fn land(
@@ -207,6 +186,47 @@ impl LocalHost {
         let landed = landing.land(pieces, options, &start, now_s(), &past, &mut log).await;
         landed.map(|landed| to_script(&landed)).map_err(|error| error.to_string())
     }
+}
+
+/// What a step gives that only looks at names: files by a pattern, files that changed. None: it does more.
+pub async fn look(git: &Git, folder: &Path, step: &HostStep) -> Option<StepOutcome> {
+    let seen = match step {
+        HostStep::Glob { pattern } => {
+            let pattern = pattern.clone();
+            on_disk(folder.to_owned(), move |base| glob(base, &pattern)).await
+        }
+        HostStep::ChangedFiles { base } => changed_files(git, folder, base.as_deref()).await,
+        HostStep::Exec { .. }
+        | HostStep::ReadFile { .. }
+        | HostStep::WriteFile { .. }
+        | HostStep::Land { .. } => return None,
+    };
+    Some(seen.map_or_else(StepOutcome::Failed, StepOutcome::Done))
+}
+
+async fn repository(git: &Git, folder: &Path) -> Result<Repository, String> {
+    Repository::find(git, folder).await.map_err(|unfit| match unfit.hint() {
+        Some(hint) => format!("{unfit}; hint: {hint}"),
+        None => unfit.to_string(),
+    })
+}
+
+async fn changed_files(git: &Git, folder: &Path, base: Option<&str>) -> Result<Value, String> {
+    let repository = repository(git, folder).await?;
+    let base = base.unwrap_or("HEAD");
+    let commit = repository.commit(base).await.map_err(|error| error.to_string())?;
+    let commit = commit.ok_or_else(|| format!("there is no commit `{base}`"))?;
+    let diff = ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--relative", &commit];
+    let others = ["ls-files", "--others", "--exclude-standard", "-z"];
+    let mut files = Vec::new();
+    for call in [git.call(folder, diff), git.call(folder, others)] {
+        let output = call.output().await.map_err(|error| error.to_string())?;
+        let names = output.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+        files.extend(names.map(|name| String::from_utf8_lossy(name).into_owned()));
+    }
+    files.sort();
+    files.dedup();
+    Ok(json!(files))
 }
 
 /// All works of a run start at the run's base, unless they say otherwise.

@@ -70,6 +70,38 @@ impl Guard {
     }
 }
 
+/// Closes this process off as the isolate's, with these threads in it, which begin after that; gives back
+/// to the caller, who may not start any more. Each thread has the stack that a script needs.
+pub fn seal(threads: Vec<Box<dyn FnOnce(Guard) + Send>>) -> Result<(), String> {
+    harden::prepare().map_err(|error| error.to_string())?;
+    let mut gates = Vec::new();
+    for work in threads {
+        let (gate, opened) = mpsc::channel::<()>();
+        let guarded = move |guard: Guard| {
+            if opened.recv().is_ok() {
+                work(guard);
+            }
+        };
+        let guard = Guard::new().map_err(|error| error.to_string())?;
+        thread::Builder::new()
+            .name("baya-isolate".to_owned())
+            .stack_size(THREAD_STACK)
+            .spawn(move || guarded(guard))
+            .map_err(|error| error.to_string())?;
+        gates.push(gate);
+    }
+    harden::close_off().map_err(|error| error.to_string())?;
+    for gate in gates {
+        let _ = gate.send(());
+    }
+    Ok(())
+}
+
+/// Ends the process at once: no exit handlers, no buffers.
+pub fn exit_now(status: i32) -> ! {
+    os::exit_now(status)
+}
+
 /// What a process that is closed off as the isolate's can still do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {

@@ -2,7 +2,7 @@
 
 use crate::commands::{
     agents, answer, bundle, check, completions, cost, doctor, fake_model, gateway, gc, land, list, new,
-    policy, prices, resume, run, runs, sandbox, show, stop, trust, work,
+    policy, prices, rehearse, resume, run, runs, sandbox, show, stop, trust, work,
 };
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -26,6 +26,8 @@ pub enum Command {
     Run(Box<run::Args>),
     /// Say what is wrong with scripts, without running them
     Check(check::Args),
+    /// Play a script with made-up agents, many times: what it would take, and what is wrong with it
+    Rehearse(Box<rehearse::Args>),
     /// Write one self-contained script out of a script and what it imports
     Bundle(bundle::Args),
     /// Go on with a run: finished agents are never asked again
@@ -79,6 +81,7 @@ impl Command {
             Command::Run(args) => args.drive.json,
             Command::Resume(args) => args.drive.json,
             Command::Check(_)
+            | Command::Rehearse(_)
             | Command::Bundle(_)
             | Command::Runs(_)
             | Command::Show(_)

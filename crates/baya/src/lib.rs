@@ -33,6 +33,8 @@ use views::{json, sanitise};
 
 /// The hidden word that makes this program evaluate a script for its parent.
 pub const ISOLATE_WORD: &str = "__isolate";
+/// The hidden word that makes this program rehearse a script for its parent.
+pub const REHEARSE_WORD: &str = "__rehearse";
 /// The hidden word that makes this program become a command of an agent, under its policy.
 pub const SANDBOX_WORD: &str = "__sandbox";
 /// The hidden word that makes this program the tool by which an agent that is a program gives its answer.
@@ -42,6 +44,9 @@ pub fn main() -> ExitCode {
     // Before all else: a script's process starts with every run and needs nothing of the rest.
     if std::env::args_os().nth(1).is_some_and(|word| word == ISOLATE_WORD) {
         baya_js::child::main();
+    }
+    if std::env::args_os().nth(1).is_some_and(|word| word == REHEARSE_WORD) {
+        baya_engine::rehearsal::child_main();
     }
     // Applying a policy needs a process of one thread.
     if std::env::args_os().nth(1).is_some_and(|word| word == SANDBOX_WORD) {
@@ -87,6 +92,7 @@ fn execute(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Run(args) => commands::run::execute(*args),
         Command::Check(args) => commands::check::execute(&args),
+        Command::Rehearse(args) => commands::rehearse::execute(&args),
         Command::Bundle(args) => commands::bundle::execute(&args),
         Command::Resume(args) => commands::resume::execute(*args),
         Command::Runs(args) => commands::runs::execute(&args),

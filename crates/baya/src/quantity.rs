@@ -1,6 +1,7 @@
 //! Numbers as people write them: `500k`, `1.5M`, `256M`, `30s`.
 
 use baya_core::calendar::day_of_date;
+use baya_core::money::NanoUsd;
 
 /// A count: digits, perhaps a decimal point, perhaps `k`, `M` or `G` (thousands).
 pub fn count(text: &str) -> Result<u64, String> {
@@ -15,6 +16,14 @@ pub fn positive(text: &str) -> Result<u32, String> {
         Ok(number) => Ok(number),
         Err(_) => Err(format!("`{text}` is too large: at most {}", u32::MAX)),
     }
+}
+
+/// Dollars: `5`, `0.50` or `$5`; more than none.
+pub fn dollars(text: &str) -> Result<NanoUsd, String> {
+    let plain = text.trim().trim_start_matches('$');
+    let is_plain = plain.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let dollars = plain.parse().ok().filter(|_| is_plain).and_then(NanoUsd::from_dollars);
+    dollars.filter(|cost| cost.0 > 0).ok_or_else(|| not_a("sum of dollars", text, "5 or 0.50"))
 }
 
 /// Bytes: `256M` is 256 × 1024 × 1024.

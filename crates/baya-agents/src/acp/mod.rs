@@ -266,6 +266,7 @@ impl AcpBackend {
             | TurnRecord::SessionOpened { .. }
             | TurnRecord::Acted { .. }
             | TurnRecord::Spent { .. }
+            | TurnRecord::Holding { .. }
             | TurnRecord::Summarised { .. } => None,
         })?;
         let (folder, session) = opened.split_once('/')?;

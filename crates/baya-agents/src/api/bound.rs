@@ -2,11 +2,13 @@
 
 use super::wire::{Message, Offer, Request, Shape, ToolSpec};
 use baya_core::agent::{Usage, UsageSource};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bytes that a token stands for at least. The tokenisers of all models go back to single bytes where they
 /// know nothing longer, so none makes more tokens than there are bytes. Prose has four to five bytes for a
-/// token, code about three; only noise comes near one. So the bound is three to five times what a first
-/// request takes; from the second one on it rests on what the provider counted.
+/// token, code about three; only noise comes near one. So the bound is three to five times what the very
+/// first request takes; all others rest on what the provider counted of requests before them.
 const TOKEN_BYTES_MIN: u64 = 1;
 /// Tokens that a provider puts around a message, and around the whole.
 const AROUND_MESSAGE: u64 = 16;
@@ -23,6 +25,46 @@ pub(super) struct Counted {
     messages: usize,
     /// All that was sent, and the answer.
     tokens: u64,
+}
+
+/// What beginnings of conversations have come to: the tokens of a first request, by all that stands before
+/// its prompt. Another one with the same beginning sends no more than that and its own prompt.
+#[derive(Debug, Default)]
+pub(super) struct Beginnings(Mutex<HashMap<blake3::Hash, u64>>);
+
+/// Beginnings that are remembered; then all is found out anew.
+const BEGINNINGS_MAX: usize = 1_024;
+
+impl Beginnings {
+    /// A provider has counted a request.
+    pub fn learn(&self, request: &Request<'_>, usage: &Usage) {
+        let is_counted = match usage.source {
+            UsageSource::Reported | UsageSource::Gateway => true,
+            UsageSource::None | UsageSource::Simulated | UsageSource::Estimated => false,
+        };
+        if !is_counted || request.messages.len() > 1 {
+            return;
+        }
+        let mut known = self.lock();
+        if known.len() >= BEGINNINGS_MAX {
+            known.clear();
+        }
+        let least = known.entry(about(request)).or_insert(u64::MAX);
+        *least = usage.sent().min(*least);
+    }
+
+    /// The most that this request can send.
+    pub fn input_most(&self, request: &Request<'_>, counted: &Counted) -> u64 {
+        let bound = counted.input_most(request);
+        let known = self.lock().get(&about(request)).copied();
+        let said = || request.messages.iter().map(tokens).sum::<u64>();
+        known.map_or(bound, |known| bound.min(known + AROUND_MESSAGE + said()))
+    }
+
+    /// Whole whenever the lock is free.
+    fn lock(&self) -> MutexGuard<'_, HashMap<blake3::Hash, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Counted {
@@ -42,7 +84,7 @@ impl Counted {
     }
 
     /// The most that this request can send.
-    pub fn input_most(&self, request: &Request<'_>) -> u64 {
+    fn input_most(&self, request: &Request<'_>) -> u64 {
         let all = whole(request);
         match request.messages.get(self.messages..) {
             Some(news) if self.about == Some(about(request)) => {
@@ -95,7 +137,7 @@ fn schemas(request: &Request<'_>) -> Vec<String> {
 /// What stands before the conversation: another beginning is another conversation.
 fn about(request: &Request<'_>) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
-    let names = specs(request).iter().map(|spec| spec.name.clone());
+    let names = specs(request).iter().flat_map(|spec| [spec.name.clone(), spec.description.clone()]);
     let parts = [request.model.to_owned(), request.system.to_owned()].into_iter();
     for part in parts.chain(names).chain(schemas(request)) {
         hasher.update(&(part.len() as u64).to_le_bytes());

@@ -6,8 +6,9 @@ use super::tape::{NotWritten, Tape};
 use super::toolbox::Place;
 use super::wire::{Partial, Turn};
 use crate::backend::Attempt;
-use crate::purse::Held;
+use crate::purse::{Held, SharedPurse};
 use baya_core::agent::{AttemptEnd, AttemptReport, Usage};
+use baya_core::money::ModelSaid;
 use baya_core::turn::{TurnCost, TurnRecord};
 use serde_json::Value;
 
@@ -21,6 +22,8 @@ pub(super) struct Ledger {
     pub rung: Option<&'static str>,
     pub drafts: Vec<String>,
     pub notes: Vec<String>,
+    /// Of the last whole answer, as long as it may turn out to be none.
+    pub last_used: Usage,
     /// Of the request that is out now.
     pub partial: Partial,
     pub tape: Tape,
@@ -32,6 +35,15 @@ pub(super) struct Ledger {
     pub out: Option<Usage>,
     /// The conversation as the provider counted it last.
     pub counted: Counted,
+    /// Who is paid for what is out.
+    pub till: Option<Till>,
+}
+
+/// Who is paid for a request.
+pub(super) struct Till {
+    pub purse: SharedPurse,
+    pub provider: String,
+    pub model: String,
 }
 
 /// An answer that the journal does not have yet.
@@ -63,9 +75,11 @@ impl Ledger {
             Some(most) => Usage { output: most.output.min(partial.bytes_written()), ..most },
             None => Usage::estimate(prompt, &partial.written()),
         };
-        let used = turn.usage.unwrap_or_else(guess);
+        let mut used = turn.usage.unwrap_or_else(guess);
+        self.charge(&mut used, turn.served.as_deref());
         held.settle(&used);
         self.usage.add(&used);
+        self.last_used = used;
         if turn.served.is_some() {
             self.model_served.clone_from(&turn.served);
         }
@@ -86,15 +100,36 @@ impl Ledger {
         self.lose(prompt);
     }
 
+    /// The last answer is not taken, and is asked for again.
+    pub fn reject(&mut self) {
+        let used = std::mem::take(&mut self.last_used);
+        self.usage.rejected += used.total();
+        self.usage.rejected_cost += used.cost;
+    }
+
     /// What was out is lost.
     fn lose(&mut self, prompt: &str) {
         let written = std::mem::take(&mut self.partial).written();
         match self.out.take() {
-            Some(most) => self.usage.add(&most),
-            None if !written.is_empty() => self.usage.add(&Usage::estimate(prompt, &written)),
+            Some(mut most) => {
+                most.reject();
+                self.usage.add(&most);
+            }
+            None if !written.is_empty() => {
+                let mut used = Usage::estimate(prompt, &written);
+                self.charge(&mut used, None);
+                used.reject();
+                self.usage.add(&used);
+            }
             None => {}
         }
         self.drafts.extend(Some(written).filter(|written| !written.is_empty()));
+    }
+
+    fn charge(&self, used: &mut Usage, served: Option<&str>) {
+        if let Some(Till { purse, provider, model }) = &self.till {
+            purse.charge(provider, ModelSaid { asked: Some(model), served }, used);
+        }
     }
 
     /// Hands the last answer to the journal, with all that was paid since the one before.
@@ -110,6 +145,16 @@ impl Ledger {
     pub fn write_spent(&mut self, attempt: &Attempt) {
         let cost = self.take_cost();
         self.tape.write(attempt, TurnRecord::Spent { cost });
+    }
+
+    /// What may be billed from here on is in the journal before the request goes out: should we die, it
+    /// counts as spent.
+    pub async fn write_holding(&mut self, held: &Held, attempt: &Attempt) -> Result<(), NotWritten> {
+        let Some(held) = held.most() else { return Ok(()) };
+        let mut most = self.usage;
+        most.add(&held);
+        self.tape.write(attempt, TurnRecord::Holding { most });
+        self.tape.written().await
     }
 
     /// As [`Ledger::write_last`], and waits until all that was handed over is durable.

@@ -48,6 +48,7 @@ use baya_core::agent::{
 };
 use baya_core::ids::RunId;
 use baya_core::limits::{ANSWER_BYTES_MAX, WAIT_IN_PLACE_MS};
+use bound::Beginnings;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use job::Job;
@@ -134,6 +135,7 @@ pub struct ApiBackend {
     bench: Option<Arc<Workbench>>,
     outside: Outside,
     memory: Mutex<Option<Remembered>>,
+    beginnings: Beginnings,
 }
 
 /// The memory files as one run read them last.
@@ -184,6 +186,7 @@ impl ApiBackend {
             bench: None,
             outside: Outside::default(),
             memory,
+            beginnings: Beginnings::default(),
         }
     }
 
@@ -250,7 +253,8 @@ impl ApiBackend {
         };
         memory.notes.iter().for_each(|note| ledger.note(note.as_str()));
         let (wire, lane) = (&self.wires[chosen.provider], &*self.lanes[chosen.provider]);
-        let asker = Asker { wire, lane, task, attempt, settings: &self.settings };
+        let (settings, beginnings) = (&self.settings, &self.beginnings);
+        let asker = Asker { wire, lane, task, attempt, settings, beginnings };
         let parts = [memory.text.clone(), task.data_rule().unwrap_or_default()];
         let background = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
         let job = Job {

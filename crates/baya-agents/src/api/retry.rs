@@ -8,10 +8,10 @@
 //! the lane with all others, not on its own.
 
 use super::ApiSettings;
-use super::bound::Counted;
+use super::bound::{Beginnings, Counted};
 use super::classify::{self, Asked, Verdict};
 use super::going_on::Pieces;
-use super::ledger::{LastAnswer, Ledger};
+use super::ledger::{LastAnswer, Ledger, Till};
 use super::tape::NotWritten;
 use super::wire::{Failure, Partial, Replay, Request, Stop, Turn, Wire};
 use crate::backend::Attempt;
@@ -38,6 +38,8 @@ pub(super) struct Asker<'a> {
     pub task: &'a AgentTask,
     pub attempt: &'a Attempt,
     pub settings: &'a ApiSettings,
+    /// Of all agents of the backend.
+    pub beginnings: &'a Beginnings,
 }
 
 /// Why there is no turn.
@@ -74,7 +76,7 @@ impl Asker<'_> {
             let (usage, served) = (Some(old.cost.usage), old.cost.model_served);
             return Ok(pieces.whole(Turn { stop: Stop::Done, usage, served, replay }, partial));
         }
-        ledger.written(self.attempt).await.map_err(|NotWritten| NoTurn::End(AttemptEnd::Cancelled))?;
+        ledger.written(self.attempt).await.map_err(|NotWritten| not_written())?;
         let (turn, partial) = self.whole(request, pieces, ledger).await?;
         ledger.last = Some(LastAnswer { model, content: turn.replay.to_value(), is_cut: false });
         Ok((turn, partial))
@@ -129,7 +131,7 @@ impl Asker<'_> {
             ledger.note("an answer was cut off by a cap where nothing goes on; it was asked for again");
             ledger.write_spent(self.attempt);
         }
-        ledger.written(self.attempt).await.map_err(|NotWritten| NoTurn::End(AttemptEnd::Cancelled))
+        ledger.written(self.attempt).await.map_err(|NotWritten| not_written())
     }
 
     async fn ask_model(
@@ -141,15 +143,19 @@ impl Asker<'_> {
         let retries = self.task.options.retries.unwrap_or(REQUEST_RETRIES);
         let mut delays = self.delays();
         let mut tries = 0;
+        let (provider, model) = (self.wire.config.name.clone(), request.model.to_owned());
+        ledger.till = Some(Till { purse: self.attempt.purse.clone(), provider, model });
         loop {
             let mut held = self.hold(request, wanted, ledger).await?;
             let pass = self.enter(request).await?;
+            ledger.write_holding(&held, self.attempt).await.map_err(|NotWritten| not_written())?;
             tries += 1;
             let failure = match self.send(request, &mut held, &pass, ledger).await {
                 Ok(turn) => {
                     pass.succeeded();
                     let limit = held.output_max;
                     let (partial, used) = ledger.settle(&self.task.prompt, &turn, held);
+                    self.beginnings.learn(request, &used);
                     ledger.counted = Counted::of(request, request.messages.len(), &used);
                     return Ok(Given { turn, partial, used, limit });
                 }
@@ -251,7 +257,7 @@ impl Asker<'_> {
             price: purse.price(&self.wire.config.name, request.model),
         };
         if purse.meters(&ask) {
-            ask.input_most = ledger.counted.input_most(request);
+            ask.input_most = self.beginnings.input_most(request, &ledger.counted);
         }
         let tell = |wait| self.attempt.tell(Progress::Waiting { wait });
         purse.hold(ask, &tell).await.map_err(|cause| NoTurn::End(AttemptEnd::Failed(cause)))
@@ -270,6 +276,10 @@ impl Asker<'_> {
     fn asked<'b>(&'b self, model: &'b str) -> Asked<'b> {
         Asked { provider: &self.wire.config.name, address: self.wire.config.shown_address(), model }
     }
+}
+
+fn not_written() -> NoTurn {
+    NoTurn::End(AttemptEnd::Cancelled)
 }
 
 /// Whether it was a cap of ours that cut the answer off, and not what the call or the model allows.

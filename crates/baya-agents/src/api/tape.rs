@@ -51,7 +51,10 @@ impl Tape {
             | TurnRecord::ToolEnded { .. }
             | TurnRecord::Folded { .. }
             | TurnRecord::Summarised { .. } => true,
-            TurnRecord::SessionOpened { .. } | TurnRecord::Acted { .. } | TurnRecord::Spent { .. } => false,
+            TurnRecord::SessionOpened { .. }
+            | TurnRecord::Acted { .. }
+            | TurnRecord::Spent { .. }
+            | TurnRecord::Holding { .. } => false,
         });
         Tape { recorded: ours.cloned().collect(), unwritten: Vec::new() }
     }

@@ -39,8 +39,10 @@ fn used(input: u64, output: u64) -> Usage {
     Usage { input, output, source: UsageSource::Reported, ..Usage::default() }
 }
 
+type Hold<'a> = BoxFuture<'a, Result<Held, Cause>>;
+
 /// A request that waits, as its owner polls it.
-fn waiting(purse: &SharedPurse, ask: Ask) -> (BoxFuture<'_, Result<Held, Cause>>, Arc<Mutex<Vec<Wait>>>) {
+fn waiting(purse: &SharedPurse, ask: Ask) -> (Hold<'_>, Arc<Mutex<Vec<Wait>>>) {
     let waits = Arc::new(Mutex::new(Vec::new()));
     let heard = waits.clone();
     let hold = async move { purse.hold(ask, &move |wait| heard.lock().expect("waits").push(wait)).await };
@@ -51,7 +53,7 @@ async fn held(purse: &SharedPurse, ask: Ask) -> Held {
     purse.hold(ask, &|_| {}).await.expect("there is room")
 }
 
-fn is_pending(hold: &mut BoxFuture<'_, Result<Held, Cause>>) -> bool {
+fn is_pending(hold: &mut Hold<'_>) -> bool {
     hold.as_mut().now_or_never().is_none()
 }
 
@@ -90,8 +92,7 @@ async fn c52_who_never_fits_hears_which_cap_and_what_raises_it() {
     assert_eq!(cause.kind, CauseKind::Budget);
     assert_eq!(
         cause.message,
-        "the budget of 1000 tokens is reached: 500 tokens spent, and the rest is too little for a request of \
-         up to 700 input tokens"
+        "the budget of 1000 tokens has no room for another request: 500 tokens spent, it sends up to 700 tokens"
     );
     assert_eq!(cause.hint.as_deref(), Some("`--budget-tokens` raises it"));
 }
@@ -101,7 +102,7 @@ async fn a_cap_below_one_request_says_so() {
     let cause = tokens(100).hold(ask(1, 700, 100), &|_| {}).await.err().expect("no room");
     assert_eq!(
         cause.message,
-        "the budget of 100 tokens is reached: it is less than one request of up to 700 input tokens may take"
+        "the budget of 100 tokens is less than one request may take: it sends up to 700 tokens"
     );
 }
 

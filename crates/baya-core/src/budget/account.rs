@@ -85,7 +85,7 @@ impl fmt::Display for Whose {
         match self {
             Whose::Run => Ok(()),
             Whose::Phase(title) => write!(out, " of phase `{title}`"),
-            Whose::Agent(number) => write!(out, " of agent {}", number.0),
+            Whose::Agent(number) => write!(out, " of agent {number}"),
         }
     }
 }

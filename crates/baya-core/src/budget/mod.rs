@@ -15,6 +15,7 @@ mod phases;
 mod purse;
 
 pub use account::{Currency, Reading, Whose};
+pub(crate) use phases::caps_of;
 pub use phases::phase_caps;
 pub use purse::Purse;
 

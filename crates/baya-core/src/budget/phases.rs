@@ -18,13 +18,14 @@ pub fn phase_caps(meta: &Value) -> Result<BTreeMap<String, Caps>, String> {
         else {
             continue;
         };
-        let read = read(budget).map_err(|why| format!("`meta.phases[{place}].budget`{why}"))?;
+        let read = caps_of(budget).map_err(|why| format!("`meta.phases.{place}.budget`{why}"))?;
         caps.insert(title.to_owned(), read);
     }
     Ok(caps)
 }
 
-fn read(budget: &Value) -> Result<Caps, String> {
+/// One budget; the error goes on after its name.
+pub(crate) fn caps_of(budget: &Value) -> Result<Caps, String> {
     let members = match budget {
         Value::Number(_) => return Ok(Caps { output: Some(whole("", budget)?), ..Caps::default() }),
         Value::Object(members) => members,

@@ -1,18 +1,22 @@
 //! Folding events into the state, one kind of event at a time.
 
+use super::spent::REQUESTS_UNKNOWN;
 use super::state::{
     Agent, AgentState, CallFate, ChildRecord, DeliveryRecord, Frame, Heard, Life, RunEnd, State,
 };
 use crate::agent::{AttemptEnd, CacheUse, CauseKind, Usage};
+use crate::budget::phase_caps;
 use crate::call::Thrown;
 use crate::event::{Delivered, Event, Outcome, Recorded};
 use crate::ids::{AgentNumber, CallId};
 use crate::reuse;
+use crate::turn::TurnRecord;
 
 impl State {
     /// Folds one fact into the state.
     pub fn apply(&mut self, recorded: &Recorded) {
         self.seq = recorded.seq;
+        self.spent.tick(recorded);
         if let Some(call) = call_of(&recorded.event) {
             self.calls_seen = self.calls_seen.max(call.0);
         }
@@ -82,10 +86,12 @@ impl State {
                 self.now_ms = *now_ms;
                 self.limits = limits.clone();
                 self.surroundings = surroundings.clone();
+                self.phase_caps = phase_caps(&script.meta).unwrap_or_default();
             }
             Event::RunResumed { generation, script, args } => {
                 if let Some(script) = script {
                     self.script = Some(script.clone());
+                    self.phase_caps = phase_caps(&script.meta).unwrap_or_default();
                 }
                 if let Some(args) = args {
                     self.args = Some(args.clone());
@@ -97,6 +103,7 @@ impl State {
                 self.surroundings = surroundings.clone();
                 // Whoever drives ended them before it wrote this.
                 self.kept.clear();
+                self.bill_holdings();
                 self.requeue_lost();
             }
             Event::LimitsChanged { limits } => self.limits = limits.clone(),
@@ -108,6 +115,8 @@ impl State {
             Event::StopRequested { .. } => self.life = Life::Stopping,
             Event::RunInterrupted { .. } => self.life = Life::Interrupted,
             Event::RunEnded { status, result, error, failures } => {
+                // Nothing is written of what ends after it.
+                self.bill_holdings();
                 self.life = Life::Ended(*status);
                 let (result, error, failures) = (result.clone(), error.clone(), failures.clone());
                 self.ended = Some(RunEnd { status: *status, result, error, failures });
@@ -117,6 +126,8 @@ impl State {
     }
 
     fn begin_generation(&mut self, generation: u32) {
+        self.bill_holdings();
+        self.turns_left = self.turns_to_keep();
         self.generation = generation;
         self.steps.begin_generation();
         self.life = Life::Live;
@@ -138,16 +149,14 @@ impl State {
         self.pool.clear();
         for agent in &mut self.agents {
             agent.call = None;
+            agent.turns = Vec::new();
             match agent.state {
                 AgentState::Finished(Outcome::Answered(_)) => {
                     if agent.options.cache != CacheUse::Never {
                         self.pool.entry(agent.key.clone()).or_default().insert(agent.number);
                     }
                 }
-                AgentState::Queued | AgentState::Running { .. } => {
-                    agent.state = AgentState::Dropped;
-                    agent.turns = Vec::new();
-                }
+                AgentState::Queued | AgentState::Running { .. } => agent.state = AgentState::Dropped,
                 AgentState::Finished(Outcome::Failed(_)) | AgentState::Dropped => {}
             }
         }
@@ -209,6 +218,9 @@ impl State {
                 } else {
                     self.queue.retain(|waiting| waiting != agent);
                 }
+                if let Some(title) = self.agent(*agent).and_then(|agent| agent.phase.clone()) {
+                    self.spent.begin_phase(&title, recorded.at_ms);
+                }
                 if let Some(agent) = self.agent_mut(*agent) {
                     agent.attempts = *attempt;
                     let since_ms = recorded.at_ms;
@@ -227,10 +239,14 @@ impl State {
                 }
             }
             Event::AgentTurn { agent, turn, .. } => {
-                self.usage.add(&turn.usage());
+                if let Some(cost) = turn.cost() {
+                    self.spend(*agent, &cost.usage, cost.requests);
+                }
                 if let Some(agent) = self.agent_mut(*agent) {
-                    agent.usage.add(&turn.usage());
-                    agent.turns.push(turn.clone());
+                    match turn {
+                        TurnRecord::Holding { most } => agent.holding = Some(*most),
+                        _ => agent.turns.push(turn.clone()),
+                    }
                 }
             }
             Event::AgentSkipRequested { agent, .. } => {
@@ -241,20 +257,20 @@ impl State {
                 }
             }
             Event::AttemptEnded { agent, end, usage, .. } => {
-                self.usage.add(usage);
+                self.spend(*agent, usage, REQUESTS_UNKNOWN);
                 self.queue.push_back(*agent);
                 if let Some(agent) = self.agent_mut(*agent) {
-                    agent.usage.add(usage);
                     agent.state = AgentState::Queued;
                     count_failed_attempt(agent, end);
                 }
             }
-            Event::AgentFinished { agent, outcome, usage, work, .. } => {
-                self.usage.add(usage);
+            Event::AgentFinished { agent, outcome, usage, work, requests, .. } => {
+                self.spend(*agent, usage, *requests);
                 self.mark_words(*agent, outcome);
                 if let Some(agent) = self.agent_mut(*agent) {
-                    agent.usage.add(usage);
-                    agent.turns = Vec::new();
+                    if !outcome.is_out_of_budget() {
+                        agent.turns = Vec::new();
+                    }
                     agent.work = work.clone();
                     agent.state = AgentState::Finished(outcome.clone());
                 }
@@ -284,6 +300,7 @@ impl State {
         else {
             return;
         };
+        let turns = self.take_turns(key, options);
         self.asked.push(*agent);
         self.occurrences.insert(key.clone(), occurrence + 1);
         self.calls.insert(*call, CallFate::Agent(*agent));
@@ -304,7 +321,8 @@ impl State {
             stalls: 0,
             failed_attempts: 0,
             usage: Usage::default(),
-            turns: Vec::new(),
+            turns,
+            holding: None,
             call: Some(*call),
             heard: None,
             work: None,

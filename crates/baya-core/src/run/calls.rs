@@ -111,10 +111,10 @@ impl Run {
                 message: format!("unusable schema: {message}"),
             })?;
         }
-        self.check_agent_limit()?;
+        let phase = self.group_of(call.frame).or(parsed.phase).or_else(|| call.phase.clone());
+        self.check_agent_limit(phase.as_deref())?;
         let key = call_key(&call.prompt, &parsed.options);
         let occurrence = self.state.occurrences.get(&key).copied().unwrap_or(0);
-        let phase = self.group_of(call.frame).or(parsed.phase).or_else(|| call.phase.clone());
         let (id, frame, label) = (call.id, call.frame, parsed.label);
         if let Some(agent) = self.state.pool.get(&key).and_then(|left| left.first().copied()) {
             self.record(Event::AgentReused { agent, call: id, frame, key, occurrence, phase, label });
@@ -123,7 +123,7 @@ impl Run {
         }
         let offer = self.offer(&key, &parsed.options);
         if offer.is_none() {
-            self.check_budget()?;
+            self.check_budget(phase.as_deref())?;
         }
         let tainted = self.judge_taint(&Asked {
             prompt: &call.prompt,
@@ -150,29 +150,6 @@ impl Run {
             self.borrow(agent, offer);
         }
         Ok(())
-    }
-
-    fn check_agent_limit(&self) -> Result<(), Thrown> {
-        let most = self.state.limits.agents_max;
-        if (self.state.asked.len() as u64) < u64::from(most) {
-            return Ok(());
-        }
-        let message =
-            format!("this run may use {most} agents and has asked for all of them; `--max-agents` raises it");
-        Err(Thrown { kind: ThrowKind::AgentLimit, message })
-    }
-
-    pub(super) fn check_budget(&self) -> Result<(), Thrown> {
-        let spent = self.state.usage.output;
-        match self.state.limits.budget_tokens {
-            Some(total) if spent >= total => {
-                let message = format!(
-                    "the budget of {total} output tokens is used up ({spent} spent); `--budget` raises it"
-                );
-                Err(Thrown { kind: ThrowKind::Budget, message })
-            }
-            Some(_) | None => Ok(()),
-        }
     }
 
     pub(super) fn warn_once(&mut self, about: String, text: String) {

@@ -89,6 +89,7 @@ impl Run {
         }
         let (stalls, failed) = (agent.stalls, agent.failed_attempts);
         let retries = agent.options.retries.unwrap_or(0);
+        let phase = agent.phase.clone();
         if matches!(self.state.life, Life::Ended(_)) {
             return;
         }
@@ -99,7 +100,14 @@ impl Run {
                 return self.finish(number, attempt, Outcome::Answered(answer), report);
             }
             AttemptEnd::Cancelled if skipped => Cause::new(CauseKind::Skipped, "a person skipped it"),
-            AttemptEnd::Cancelled => return self.try_again(number, attempt, report, AttemptEnd::Cancelled),
+            AttemptEnd::Cancelled => match self.out_of_time(phase.as_deref()) {
+                Some(cause) if self.pauses() => return self.park(number, attempt, report, cause),
+                Some(cause) if self.hears() => cause,
+                _ => return self.try_again(number, attempt, report, AttemptEnd::Cancelled),
+            },
+            AttemptEnd::Failed(cause) if cause.kind == CauseKind::Budget && self.pauses() => {
+                return self.park(number, attempt, report, cause);
+            }
             AttemptEnd::Unusable(cause) => return self.park(number, attempt, report, cause),
             AttemptEnd::Failed(cause) => {
                 let stall_left = cause.kind == CauseKind::Stalled && stalls + 1 < STALL_ATTEMPTS;
@@ -167,8 +175,16 @@ impl Run {
         if self.state.calls.get(&call) != Some(&CallFate::Agent(agent)) {
             return;
         }
-        self.log_null(agent);
+        if !self.is_out_of_budget(agent) {
+            self.log_null(agent);
+        }
         self.deliver(call, Delivered::Agent(agent));
+    }
+
+    /// Its call throws; where that makes a null, one line counts all of them (C43).
+    fn is_out_of_budget(&self, number: AgentNumber) -> bool {
+        let state = self.state.agent(number).map(|agent| &agent.state);
+        matches!(state, Some(AgentState::Finished(outcome)) if outcome.is_out_of_budget())
     }
 
     /// A null never comes without a line that says why (C25).
@@ -226,10 +242,12 @@ impl Run {
     }
 
     fn wake(&mut self) {
+        self.end_what_is_late();
         if let Life::Parked { wakes_at_ms: Some(at_ms), .. } = self.state.life
             && self.now_ms >= at_ms
         {
             self.record(Event::RunContinued { by: WOKEN_BY.to_owned() });
+            self.set_time_limit();
         }
     }
 
@@ -276,6 +294,7 @@ impl Run {
             Op::Continue { by } => {
                 if self.state.life == Life::Paused {
                     self.record(Event::RunContinued { by });
+                    self.set_time_limit();
                 }
             }
         }

@@ -26,11 +26,17 @@ impl Run {
     }
 
     pub(super) fn end_with_error(&mut self, error: ScriptError) {
-        let budget =
-            error.kind == ScriptErrorKind::Limit && self.state.refused.contains_key("budget reached");
+        let budget = error.kind == ScriptErrorKind::Limit && self.was_out_of_budget();
         let status = if budget { RunStatus::Budget } else { RunStatus::Failed };
         let status = self.or_stopped(status);
         self.end_run(status, None, Some(error));
+    }
+
+    /// A call of this generation threw because a cap was reached.
+    fn was_out_of_budget(&self) -> bool {
+        let mut asked = self.state.asked.iter().filter_map(|number| self.state.agent(*number));
+        self.state.refused.contains_key("budget reached")
+            || asked.any(|agent| matches!(&agent.state, AgentState::Finished(it) if it.is_out_of_budget()))
     }
 
     pub(super) fn end_stuck(&mut self, site: Option<Site>) {

@@ -12,19 +12,23 @@ mod apply;
 mod approvals;
 mod borrow;
 mod calls;
+mod caps;
 mod decide;
 mod ending;
 mod key;
 pub mod options;
 mod queue;
 mod resume;
+mod spent;
 mod state;
 mod steps;
 mod taint;
 
 pub use approvals::{Approval, Approvals};
+pub use caps::UsedUp;
 pub use key::call_key;
 pub use resume::{Beginning, Resumption};
+pub use spent::Spent;
 pub use state::{Agent, AgentState, CallFate, Life, RunEnd, State};
 
 use crate::agent::{AgentProcess, AgentTask, AttemptReport};

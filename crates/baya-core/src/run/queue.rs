@@ -12,10 +12,8 @@ impl Run {
         if self.state.life != Life::Live {
             return;
         }
-        if let Err(thrown) = self.check_budget() {
-            for call in self.queued_calls() {
-                self.refuse(call, thrown.clone());
-            }
+        self.settle_queue();
+        if self.state.life != Life::Live {
             return;
         }
         let waiting = self.waiting_for_people();
@@ -29,11 +27,6 @@ impl Run {
                 false => place += 1,
             }
         }
-    }
-
-    fn queued_calls(&self) -> Vec<crate::ids::CallId> {
-        let queued = self.state.queue.iter().filter_map(|number| self.state.agent(*number));
-        queued.filter_map(|agent| agent.call).collect()
     }
 
     fn model_of(&self, number: AgentNumber) -> String {
@@ -73,7 +66,11 @@ impl Run {
         };
         let model = self.model_of(number);
         self.at_work.insert((number, attempt), model);
+        let begins = task.phase.as_deref().is_some_and(|title| self.begins_clock_of(title));
         self.record(Event::AgentStarted { agent: number, attempt });
+        if begins {
+            self.set_time_limit();
+        }
         self.effect(Effect::StartAgent(Box::new(task)));
     }
 

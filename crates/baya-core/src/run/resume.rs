@@ -80,6 +80,7 @@ impl Run {
             surroundings: surroundings.clone(),
         });
         run.record(Event::DriverStarted { fence, pid, surroundings });
+        run.open_purse();
         run.start_isolate();
         let batch = run.finish_batch();
         (run, batch)
@@ -113,6 +114,7 @@ impl Run {
         } else {
             self.begin_generation(script, args.map(parsed_args));
         }
+        self.open_purse();
         self.finish_batch()
     }
 

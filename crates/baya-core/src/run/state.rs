@@ -6,8 +6,10 @@
 //! none and takes finished results from the pool by their keys.
 
 use super::approvals::Approvals;
+use super::spent::Spent;
 use super::steps::Steps;
 use crate::agent::{AgentOptions, AgentProcess, Usage};
+use crate::budget::Caps;
 use crate::call::{Thrown, WorkflowTarget};
 use crate::event::{Delivered, Failures, Outcome, RunStatus, ScriptRecord, Surroundings};
 use crate::ids::{AgentNumber, CallId, FrameId, RunId};
@@ -16,6 +18,7 @@ use crate::step::StepNumber;
 use crate::taint::{Tainted, TextIndex};
 use crate::turn::TurnRecord;
 use crate::work::Work;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -61,6 +64,8 @@ pub struct Agent {
     pub usage: Usage,
     /// How far it came; the next attempt goes on from there.
     pub turns: Vec<TurnRecord>,
+    /// What its requests that are out can use.
+    pub holding: Option<Usage>,
     /// The call of the current generation that was asked for it, and did not just reuse it.
     pub call: Option<CallId>,
     /// The first time a script heard of it: place in the journal, clock, budget reading.
@@ -89,6 +94,16 @@ pub enum AgentState {
     Finished(Outcome),
     /// Its run or its generation ended before it did.
     Dropped,
+}
+
+impl Agent {
+    /// Nothing will be asked for it any more.
+    pub fn is_over(&self) -> bool {
+        match self.state {
+            AgentState::Queued | AgentState::Running { .. } => false,
+            AgentState::Finished(_) | AgentState::Dropped => true,
+        }
+    }
 }
 
 /// What became of a call of the current generation.
@@ -159,6 +174,12 @@ pub struct State {
     // --- the run's whole life
     pub agents: Vec<Agent>,
     pub usage: Usage,
+    /// The same by phase and by kind of label, and the time it took.
+    pub spent: Spent,
+    /// Of the script's phases.
+    pub phase_caps: BTreeMap<String, Caps>,
+    /// How far agents came that ended for want of budget or with their generation, by their key.
+    pub turns_left: BTreeMap<String, Vec<Vec<TurnRecord>>>,
     /// What agents in quarantine returned.
     pub marked: TextIndex,
     /// Subjects a warning was given about.
@@ -198,9 +219,10 @@ pub struct State {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunEnd {
     pub status: RunStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::event::present")]
     pub result: Option<Value>,
     pub error: Option<crate::call::ScriptError>,
     pub failures: Failures,
@@ -223,6 +245,9 @@ impl Default for State {
             ended: None,
             agents: Vec::new(),
             usage: Usage::default(),
+            spent: Spent::default(),
+            phase_caps: BTreeMap::new(),
+            turns_left: BTreeMap::new(),
             marked: TextIndex::default(),
             warned: BTreeSet::new(),
             approvals: Approvals::default(),

@@ -2,6 +2,7 @@
 
 use super::diagnostic::{Findings, Range};
 use super::parse::range;
+use crate::budget::caps_of;
 use crate::limits::META_DEPTH_MAX;
 use crate::schema::Schema;
 use oxc_ast::ast::{
@@ -292,6 +293,12 @@ impl Checker<'_, '_, '_> {
         }
         let detail = self.text(&["phases", &index, "detail"]);
         let model = self.text(&["phases", &index, "model"]);
+        let budget = self.at(&["phases", &index, "budget"]).map(caps_of);
+        if let Some(Err(why)) = budget {
+            let path = format!("{path}.budget");
+            let hint = "write `budget: 50000` for output tokens, or `budget: { usd: 2 }`";
+            self.error(&path, format!("`meta.{path}`{why}"), Some(hint));
+        }
         Some(PhaseMeta { title: title?, detail, model })
     }
 

@@ -38,6 +38,9 @@ pub struct AgentView {
     pub tainted_by: Vec<AgentNumber>,
     /// Of all attempts.
     pub usage: Usage,
+    /// What its requests that are out can use, where caps are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holding: Option<Usage>,
     pub model_asked: Option<String>,
     pub model_served: Option<String>,
     /// Why it gave nothing, or why its last attempt failed.
@@ -75,6 +78,7 @@ impl AgentView {
             quarantine: false,
             tainted_by: Vec::new(),
             usage: Usage::default(),
+            holding: None,
             model_asked: None,
             model_served: None,
             cause: None,
@@ -202,7 +206,7 @@ impl AttemptStory {
                 }
             }
             TurnRecord::Folded { .. } => self.steps.push("old results of tools were folded".to_owned()),
-            TurnRecord::SessionOpened { .. } | TurnRecord::Spent { .. } => {}
+            TurnRecord::SessionOpened { .. } | TurnRecord::Spent { .. } | TurnRecord::Holding { .. } => {}
             TurnRecord::Acted { line } => self.steps.push(line.clone()),
             TurnRecord::Summarised { .. } => self.steps.push("the conversation was summed up".to_owned()),
         }

@@ -3,12 +3,13 @@
 use super::agent_view::{AgentState, AgentView};
 use super::run_view::{GroupKind, GroupView, LogLine, Question, RunState, RunView};
 use super::work_view::WorkView;
-use crate::agent::{AttemptEnd, Cause, Progress, Usage, Wait};
+use crate::agent::{AttemptEnd, Cause, Progress, Usage, UsageSource, Wait};
 use crate::approval::Answerer;
 use crate::call::LogLevel;
 use crate::event::{Event, Outcome, Recorded, ScriptRecord, Surroundings};
 use crate::ids::{AgentNumber, FrameId};
 use crate::limits::LOG_LINES_IN_VIEW;
+use crate::turn::TurnRecord;
 use serde_json::Value;
 use std::collections::VecDeque;
 
@@ -63,11 +64,13 @@ impl RunView {
                 self.begin_generation(1, Some(script));
             }
             Event::RunResumed { generation, script, .. } => {
+                self.bill_holdings();
                 self.begin_generation(*generation, script.as_ref())
             }
             Event::DriverStarted { pid, surroundings, .. } => {
                 self.pid = Some(*pid);
                 self.set_surroundings(surroundings);
+                self.bill_holdings();
                 self.lose_work();
                 self.go_on();
             }
@@ -86,6 +89,7 @@ impl RunView {
                 self.rest(RunState::Interrupted { by: by.clone() }, recorded.at_ms)
             }
             Event::RunEnded { status, result, error, failures } => {
+                self.bill_holdings();
                 self.rest(RunState::Ended { status: *status }, recorded.at_ms);
                 self.result.clone_from(result);
                 self.error.clone_from(error);
@@ -147,7 +151,13 @@ impl RunView {
             }
             Event::AgentTurn { agent, turn, .. } => {
                 self.usage.add(&turn.usage());
-                self.agent(*agent).usage.add(&turn.usage());
+                let shown = self.agent(*agent);
+                shown.usage.add(&turn.usage());
+                match turn {
+                    TurnRecord::Holding { most } => shown.holding = Some(*most),
+                    turn if turn.cost().is_some() => shown.holding = None,
+                    _ => {}
+                }
             }
             Event::AttemptEnded { agent, end, usage, .. } => self.end_attempt(*agent, end, usage),
             Event::AgentFinished { agent, .. } => self.finish(*agent, &recorded.event),
@@ -230,6 +240,17 @@ impl RunView {
         }
     }
 
+    /// As the run itself counts them; see [`TurnRecord::Holding`].
+    fn bill_holdings(&mut self) {
+        for agent in self.agents.values_mut() {
+            let Some(most) = agent.holding.take() else { continue };
+            let most = Usage { source: UsageSource::Estimated, ..most };
+            agent.usage.add(&most);
+            self.usage.add(&most);
+            self.may_be_billed.add(&most);
+        }
+    }
+
     fn claim(&mut self, number: AgentNumber) {
         let generation = self.generation;
         let agent = self.agent(number);
@@ -243,6 +264,7 @@ impl RunView {
         self.questions.retain(|_, question| question.agent != number);
         let agent = self.agent(number);
         agent.usage.add(usage);
+        agent.holding = None;
         agent.state = AgentState::Queued;
         agent.progress = None;
         match end {
@@ -270,6 +292,7 @@ impl RunView {
         self.questions.retain(|_, question| question.agent != number);
         let agent = self.agent(number);
         agent.usage.add(usage);
+        agent.holding = None;
         agent.attempts = *attempt;
         (agent.state, agent.cause) = shown_outcome(outcome);
         agent.model_asked.clone_from(model_asked);

@@ -69,6 +69,10 @@ pub struct RunView {
     pub landed_on: Option<String>,
     /// Tokens of all attempts of all generations.
     pub usage: Usage,
+    /// The part of it that requests could use that were out when their driver died or their run ended:
+    /// it may have been billed, nobody said.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub may_be_billed: Usage,
     pub log: VecDeque<LogLine>,
     /// Log lines in all; a view keeps the last [`crate::limits::LOG_LINES_IN_VIEW`].
     pub log_lines: u64,
@@ -239,4 +243,8 @@ impl RunView {
         };
         self.simulated && !self.agents.values().any(real)
     }
+}
+
+fn is_nothing(usage: &Usage) -> bool {
+    *usage == Usage::default()
 }

@@ -2,7 +2,8 @@
 //!
 //! Git locks single files, and two `git worktree add` at once can still fail. So all processes of ours
 //! take turns per repository: within a process through a queue, across processes through a file lock,
-//! which the kernel gives back when its holder dies.
+//! which the kernel gives back when its holder dies. A git that was called meanwhile may outlive us: it
+//! holds the lock, too, by its standard input, so that whoever comes next waits for its end.
 
 use super::GitError;
 use std::collections::BTreeMap;
@@ -26,11 +27,18 @@ pub struct Locks {
     queues: Arc<Mutex<BTreeMap<PathBuf, Queue>>>,
 }
 
-/// Given back when dropped.
+/// Given back when dropped, and when every program that holds it has ended.
 #[derive(Debug)]
 pub struct Locked {
-    _file: File,
+    file: Arc<File>,
     _turn: OwnedMutexGuard<()>,
+}
+
+impl Locked {
+    /// The file that is locked: empty, and locked as long as anybody has it open.
+    pub fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
 }
 
 impl Locks {
@@ -38,7 +46,7 @@ impl Locks {
         Locks { folder: state.join("locks"), queues: Arc::default() }
     }
 
-    /// Waits for the turn at this repository, named by its common git folder.
+    /// Waits for the turn at this repository, named by its common git folder, or at one worktree of it.
     pub async fn take(&self, common: &Path) -> Result<Locked, GitError> {
         let busy = || GitError::Busy { repository: common.to_owned(), seconds: PATIENCE.as_secs() };
         let deadline = Instant::now() + PATIENCE;
@@ -50,7 +58,7 @@ impl Locks {
         let file = self.file(common)?;
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Locked { _file: file, _turn: turn }),
+                Ok(()) => return Ok(Locked { file: Arc::new(file), _turn: turn }),
                 Err(std::fs::TryLockError::WouldBlock) if Instant::now() < deadline => {
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
@@ -63,9 +71,20 @@ impl Locks {
     fn file(&self, common: &Path) -> Result<File, GitError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
         made.map_err(|error| GitError::io("make the folder", &self.folder, &error))?;
-        let name = blake3::hash(common.as_os_str().as_encoded_bytes()).to_hex();
-        let path = self.folder.join(format!("git-{}", &name[..16]));
-        let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+        let path = self.path(common);
+        let mut options = OpenOptions::new();
+        let opened = options.create(true).truncate(false).read(true).write(true).mode(0o600).open(&path);
         opened.map_err(|error| GitError::io("open", &path, &error))
+    }
+
+    fn path(&self, common: &Path) -> PathBuf {
+        let name = blake3::hash(common.as_os_str().as_encoded_bytes()).to_hex();
+        self.folder.join(format!("git-{}", &name[..16]))
+    }
+
+    /// What was locked is no more, and nobody will ask for its turn again.
+    pub fn forget(&self, common: &Path) {
+        let _ = std::fs::remove_file(self.path(common));
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner).remove(common);
     }
 }

@@ -1,10 +1,12 @@
 //! Runs git once.
 
-use super::{GitError, Session};
+use super::{GitError, Locked, Session};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -67,6 +69,7 @@ pub struct Call {
     set: Vec<(&'static str, OsString)>,
     settings: Vec<String>,
     input: Option<Vec<u8>>,
+    holding: Option<Arc<File>>,
     patience: Duration,
     /// Statuses that are answers and no failures.
     answers: Vec<i32>,
@@ -84,6 +87,14 @@ impl Git {
         Git { program: PathBuf::from("git"), environment: own }
     }
 
+    /// A file of git's settings of the person, where git itself looks for it; empty: nowhere.
+    pub fn settings_of_home(&self, name: &str) -> String {
+        let of = |name: &str| self.environment.get(name).filter(|value| !value.is_empty());
+        let folder =
+            of("XDG_CONFIG_HOME").cloned().or_else(|| of("HOME").map(|home| format!("{home}/.config")));
+        folder.map(|folder| format!("{folder}/git/{name}")).unwrap_or_default()
+    }
+
     /// A call in this folder; hooks, monitors, signing, prompts and housekeeping are switched off.
     pub fn call<S: AsRef<OsStr>>(&self, folder: &Path, arguments: impl IntoIterator<Item = S>) -> Call {
         Call {
@@ -93,6 +104,7 @@ impl Git {
             set: Vec::new(),
             settings: Vec::new(),
             input: None,
+            holding: None,
             patience: PATIENCE,
             answers: vec![0],
         }
@@ -153,6 +165,13 @@ impl Call {
         self
     }
 
+    /// The lock is this call's too, should we be killed: nobody else gets it before the call has ended.
+    #[must_use]
+    pub fn holding(mut self, lock: &Locked) -> Call {
+        self.holding = Some(lock.file());
+        self
+    }
+
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Call {
         self.patience = patience;
@@ -202,6 +221,7 @@ impl Call {
 
     async fn once(&self) -> Result<Output, GitError> {
         let mut command = self.command();
+        command.stdin(self.stdin()?);
         let mut child = command.spawn().map_err(|error| self.not_started(&error))?;
         let (stdin, input) = (child.stdin.take(), self.input.clone());
         let give = async move {
@@ -232,12 +252,23 @@ impl Call {
             .env_clear()
             .envs(&self.git.environment)
             .envs(self.set.iter().map(|(name, value)| (name, value)))
-            .stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
         command
+    }
+
+    /// What holds a lock reads an empty file.
+    fn stdin(&self) -> Result<Stdio, GitError> {
+        match (&self.input, &self.holding) {
+            (Some(_), _) => Ok(Stdio::piped()),
+            (None, Some(lock)) => {
+                let own = lock.try_clone().map_err(|error| self.not_started(&error))?;
+                Ok(Stdio::from(own))
+            }
+            (None, None) => Ok(Stdio::null()),
+        }
     }
 
     fn not_started(&self, error: &std::io::Error) -> GitError {

@@ -1,10 +1,10 @@
 //! What an agent of a rehearsal uses: tokens, requests, time. From samples of earlier runs if there are
 //! any, else from the numbers below.
 
-use super::job::Job;
-use baya_core::agent::{AgentTask, AttemptEnd, Usage, UsageSource};
+use super::job::Payee;
+use baya_core::agent::{AgentTask, Answer, AttemptEnd, Usage, UsageSource};
 use baya_core::history::{LabelHistory, Sample, label_kind};
-use baya_core::money::ModelSaid;
+use baya_core::money::{ModelSaid, PriceTable};
 use baya_core::rehearsal::{Case, Mood};
 use baya_core::simulate::Noise;
 use serde_json::Value;
@@ -36,30 +36,50 @@ pub(super) struct Spent {
     pub(super) duration_ms: u64,
 }
 
-pub(super) fn of(
-    job: &Job,
-    case: &Case,
-    task: &AgentTask,
-    end: &AttemptEnd,
-    history: Option<&LabelHistory>,
-    place: usize,
-    noise: &mut Noise,
-) -> Spent {
-    let answer_bytes = match end {
-        AttemptEnd::Answered(answer) => match answer {
-            baya_core::agent::Answer::Text(text) => text.len() as u64,
-            baya_core::agent::Answer::Json(value) => value.to_string().len() as u64,
-        },
-        AttemptEnd::Failed(_) | AttemptEnd::Unusable(_) | AttemptEnd::Cancelled => 0,
-    };
-    let samples = history.map(|history| history.samples.as_slice()).unwrap_or_default();
-    if samples.is_empty() {
-        return made_up(job, case, task, answer_bytes, noise);
+/// Whose spending it is.
+pub(super) struct Agent<'a> {
+    pub(super) case: &'a Case,
+    pub(super) task: &'a AgentTask,
+    pub(super) history: Option<&'a LabelHistory>,
+    /// Which of its kind, from 0.
+    pub(super) place: usize,
+    /// Of the prompt and the schema.
+    pub(super) prompt_tokens: u64,
+}
+
+impl Agent<'_> {
+    pub(super) fn spends(&self, end: &AttemptEnd, payee: Option<&Payee>, noise: &mut Noise) -> Spent {
+        let samples = self.history.map(|history| history.samples.as_slice()).unwrap_or_default();
+        let order = dealt(self.case, &label_kind(&self.task.label), "samples", samples.len());
+        let index = order.get(self.place % samples.len().max(1));
+        match index.and_then(|index| samples.get(*index)) {
+            Some(sample) => sampled(sample, self.task),
+            None => self.made_up(end, payee, noise),
+        }
     }
-    let order = dealt(case, &label_kind(&task.label), "samples", samples.len());
-    match order.get(place % samples.len()).and_then(|index| samples.get(*index)) {
-        Some(sample) => sampled(sample, task),
-        None => made_up(job, case, task, answer_bytes, noise),
+
+    fn made_up(&self, end: &AttemptEnd, payee: Option<&Payee>, noise: &mut Noise) -> Spent {
+        let options = &self.task.options;
+        let by_backend = payee.is_some_and(|payee| payee.has_tools);
+        let has_tools = options.tools.as_ref().map_or(by_backend, |tools| !tools.is_empty());
+        let requests = if has_tools { self.tool_requests(noise) } else { 1 };
+        let requests = requests.min(u64::from(options.max_turns.unwrap_or(u32::MAX)).max(1));
+        let overhead = if has_tools { OVERHEAD_TOOLS_TOKENS } else { OVERHEAD_TOKENS };
+        let first = overhead + self.prompt_tokens;
+        let input = (0..requests).map(|turn| first + turn * (TOOL_RESULT_TOKENS + TOOL_CALL_TOKENS)).sum();
+        let output = answer_bytes(end).div_ceil(TOKEN_BYTES).max(1) + (requests - 1) * TOOL_CALL_TOKENS;
+        let output = output.min(options.max_tokens.unwrap_or(u64::MAX));
+        let usage = Usage { input, output, source: UsageSource::Estimated, ..Usage::default() };
+        let duration_ms = requests * REQUEST_MS + output * 1_000 / TOKENS_PER_SECOND;
+        Spent { usage, requests: requests as u32, duration_ms }
+    }
+
+    fn tool_requests(&self, noise: &mut Noise) -> u64 {
+        let (middle, most) = TOOL_REQUESTS;
+        match self.case.mood.is_plain() {
+            true => middle,
+            false => ((middle as f64 * factor(noise)).round() as u64).clamp(1, most),
+        }
     }
 }
 
@@ -82,42 +102,32 @@ fn sampled(sample: &Sample, task: &AgentTask) -> Spent {
     Spent { usage, requests: sample.requests.max(1), duration_ms: sample.duration_ms }
 }
 
-fn made_up(job: &Job, case: &Case, task: &AgentTask, answer_bytes: u64, noise: &mut Noise) -> Spent {
-    let has_tools = has_tools(job, task);
-    let requests = if has_tools { tool_requests(case, noise) } else { 1 };
-    let requests = requests.min(u64::from(task.options.max_turns.unwrap_or(u32::MAX)).max(1));
-    let overhead = if has_tools { OVERHEAD_TOOLS_TOKENS } else { OVERHEAD_TOKENS };
-    let schema_bytes = task.options.schema.as_ref().map_or(0, |schema| schema.to_string().len() as u64);
-    let first = overhead + (task.prompt.len() as u64 + schema_bytes).div_ceil(TOKEN_BYTES);
-    let grown = (0..requests).map(|turn| first + turn * (TOOL_RESULT_TOKENS + TOOL_CALL_TOKENS)).sum();
-    let output = answer_bytes.div_ceil(TOKEN_BYTES).max(1) + (requests - 1) * TOOL_CALL_TOKENS;
-    let output = output.min(task.options.max_tokens.unwrap_or(u64::MAX));
-    let usage = Usage { input: grown, output, source: UsageSource::Estimated, ..Usage::default() };
-    let duration_ms = requests * REQUEST_MS + output * 1_000 / TOKENS_PER_SECOND;
-    Spent { usage, requests: requests as u32, duration_ms }
+fn answer_bytes(end: &AttemptEnd) -> u64 {
+    match end {
+        AttemptEnd::Answered(Answer::Text(text)) => text.len() as u64,
+        AttemptEnd::Answered(Answer::Json(value)) => json_bytes(value),
+        AttemptEnd::Failed(_) | AttemptEnd::Unusable(_) | AttemptEnd::Cancelled => 0,
+    }
 }
 
-fn has_tools(job: &Job, task: &AgentTask) -> bool {
-    let by_backend =
-        job.models.backend(task.options.backend.as_deref()).is_some_and(|backend| backend.has_tools);
-    task.options.tools.as_ref().map_or(by_backend, |tools| !tools.is_empty())
-}
-
-fn tool_requests(case: &Case, noise: &mut Noise) -> u64 {
-    let (middle, most) = TOOL_REQUESTS;
-    match case.mood {
-        Mood::Plain => middle,
-        _ => ((middle as f64 * factor(noise)).round() as u64).clamp(1, most),
+/// About as long as the text of it, without writing it.
+fn json_bytes(value: &Value) -> u64 {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 5,
+        Value::String(text) => text.len() as u64 + 2,
+        Value::Array(list) => 2 + list.iter().map(|element| json_bytes(element) + 1).sum::<u64>(),
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| name.len() as u64 + 4 + json_bytes(value);
+            2 + members.iter().map(member).sum::<u64>()
+        }
     }
 }
 
 /// Puts the price on it; nothing, if nobody is paid.
-pub(super) fn charge(job: &Job, task: &AgentTask, usage: &mut Usage) {
-    let named = job.models.priced_as(task.options.backend.as_deref(), task.options.model.as_deref());
-    match named {
-        Some((provider, model)) => {
-            let said = ModelSaid { asked: Some(&model), served: None };
-            job.prices.charge(&provider, said, usage);
+pub(super) fn charge(prices: &PriceTable, payee: Option<&Payee>, usage: &mut Usage) {
+    match payee {
+        Some(payee) => {
+            prices.charge(&payee.provider, ModelSaid { asked: payee.model.as_deref(), served: None }, usage);
         }
         None => usage.source = UsageSource::Simulated,
     }

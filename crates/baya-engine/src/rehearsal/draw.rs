@@ -1,10 +1,11 @@
 //! What agents of a rehearsal come to. Everything follows from the case: its seed, its mood, and what it
 //! says of single agents by their number in call order.
 
-use super::job::Job;
+use super::job::{Job, Payee};
+use super::reads::Reads;
 use super::recorded::Recording;
 use super::{args, cost, steps};
-use baya_core::agent::{AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind};
+use baya_core::agent::{AgentOptions, AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind};
 use baya_core::history::{LabelHistory, label_kind};
 use baya_core::rehearsal::{Case, Draw, Mood};
 use baya_core::schema::Schema;
@@ -32,8 +33,7 @@ pub(super) struct Fate {
 pub(super) struct Drawing<'a> {
     pub(super) job: &'a Job,
     pub(super) case: &'a Case,
-    rules: &'a Rules,
-    schemas: &'a Schemas,
+    known: Known<'a>,
     counters: Counters,
     /// How many agents of a kind there were.
     kinds: BTreeMap<String, usize>,
@@ -45,12 +45,57 @@ pub(super) struct Drawing<'a> {
 #[derive(Default)]
 pub(super) struct Schemas(RefCell<BTreeMap<String, Option<Schema>>>);
 
+/// The schema of a call.
+struct Shape {
+    compiled: Option<Schema>,
+    bytes: u64,
+}
+
 impl Schemas {
-    fn compiled(&self, schema: &Value) -> Option<Schema> {
+    fn of(&self, schema: &Value) -> Shape {
         let text = schema.to_string();
+        let bytes = text.len() as u64;
         let mut known = self.0.borrow_mut();
-        known.entry(text).or_insert_with(|| Schema::compile(schema).ok()).clone()
+        let compiled = known.entry(text).or_insert_with(|| Schema::compile(schema).ok()).clone();
+        Shape { compiled, bytes }
     }
+}
+
+fn prompt_tokens(task: &AgentTask, shape: Option<&Shape>) -> u64 {
+    (task.prompt.len() as u64 + shape.map_or(0, |shape| shape.bytes)).div_ceil(cost::TOKEN_BYTES)
+}
+
+/// Who is paid, by what a call says of it.
+#[derive(Default)]
+pub(super) struct Payees(RefCell<BTreeMap<Named, Option<Payee>>>);
+
+/// Backend, model and agent type of a call.
+type Named = [Option<String>; 3];
+
+impl Payees {
+    fn of(&self, options: &AgentOptions, reads: &dyn Reads) -> Option<Payee> {
+        let named = [options.backend.clone(), options.model.clone(), options.agent_type.clone()];
+        self.0.borrow_mut().entry(named).or_insert_with(|| reads.payee(options)).clone()
+    }
+}
+
+/// What a thread that plays keeps from one rehearsal to the next.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) rules: &'a Rules,
+    pub(super) schemas: &'a Schemas,
+    pub(super) payees: &'a Payees,
+    pub(super) reads: &'a dyn Reads,
+}
+
+/// An agent, and what is known of its like.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    task: &'a AgentTask,
+    compiled: Option<&'a Schema>,
+    history: Option<&'a LabelHistory>,
+    /// Which of its kind, from 0.
+    place: usize,
 }
 
 /// The way an agent goes.
@@ -63,10 +108,10 @@ enum Way {
 }
 
 impl<'a> Drawing<'a> {
-    pub(super) fn new(job: &'a Job, case: &'a Case, rules: &'a Rules, schemas: &'a Schemas) -> Drawing<'a> {
+    pub(super) fn new(job: &'a Job, case: &'a Case, known: Known<'a>) -> Drawing<'a> {
         let recording = job.cassette.as_deref().map(Recording::of);
         let (counters, kinds) = (Counters::default(), BTreeMap::new());
-        Drawing { job, case, rules, schemas, counters, kinds, recording }
+        Drawing { job, case, known, counters, kinds, recording }
     }
 
     pub(super) fn args(&self) -> Option<Value> {
@@ -96,8 +141,14 @@ impl<'a> Drawing<'a> {
             Way::Slow(times) => times,
             Way::Answers(_) | Way::Says(_) | Way::Null | Way::Throws => 1,
         };
-        let (end, said) = self.end(task, way, history, place, &mut noise);
-        let mut spent = cost::of(self.job, self.case, task, &end, history, place, &mut noise);
+        let shape = task.options.schema.as_ref().map(|schema| self.known.schemas.of(schema));
+        let compiled = shape.as_ref().and_then(|shape| shape.compiled.as_ref());
+        let asked = Asked { task, compiled, history, place };
+        let (end, said) = self.end(&asked, way, &mut noise);
+        let payee = self.known.payees.of(&task.options, self.known.reads);
+        let prompt_tokens = prompt_tokens(task, shape.as_ref());
+        let agent = cost::Agent { case: self.case, task, history, place, prompt_tokens };
+        let mut spent = agent.spends(&end, payee.as_ref(), &mut noise);
         if let Some(usage) = said.usage {
             spent.usage.input = usage.input;
             spent.usage.output = usage.output;
@@ -107,7 +158,7 @@ impl<'a> Drawing<'a> {
         if said.latency_ms > 0 {
             spent.duration_ms = said.latency_ms;
         }
-        cost::charge(self.job, task, &mut spent.usage);
+        cost::charge(&self.job.prices, payee.as_ref(), &mut spent.usage);
         let mut duration_ms = spent.duration_ms.saturating_mul(u64::from(slow));
         let mut report = AttemptReport::new(end);
         if let Some(limit) = task.options.timeout_ms
@@ -120,6 +171,8 @@ impl<'a> Drawing<'a> {
             }
         }
         report.usage = spent.usage;
+        report.model_asked =
+            payee.and_then(|payee| payee.model.map(|model| format!("{}/{model}", payee.provider)));
         report.requests = spent.requests;
         if task.options.worktree {
             report.work = Some(Box::new(self.work(task, &report.end)));
@@ -167,14 +220,8 @@ impl<'a> Drawing<'a> {
         }
     }
 
-    fn end(
-        &mut self,
-        task: &AgentTask,
-        way: Way,
-        history: Option<&LabelHistory>,
-        place: usize,
-        noise: &mut Noise,
-    ) -> (AttemptEnd, Said) {
+    fn end(&mut self, asked: &Asked<'_>, way: Way, noise: &mut Noise) -> (AttemptEnd, Said) {
+        let Asked { task, compiled, history, place } = *asked;
         let mood = match way {
             Way::Null => return (failed(), Said::default()),
             Way::Throws => return (thrown(task), Said::default()),
@@ -183,7 +230,6 @@ impl<'a> Drawing<'a> {
             Way::Answers(mood) => mood,
         };
         let schema = task.options.schema.as_ref();
-        let compiled = schema.and_then(|schema| self.schemas.compiled(schema));
         let twin = mood == Mood::Duplicates;
         let seed = match twin {
             true => Noise::new(self.case.seed, &["twin"]).draw(),
@@ -195,19 +241,19 @@ impl<'a> Drawing<'a> {
             model: task.options.model.as_deref(),
             phase: task.phase.as_deref(),
             schema,
-            compiled: compiled.as_ref(),
+            compiled,
             asked_before: task.asked_before,
             seed,
             occurrence: Some(u64::from(task.attempt - 1)),
             ..Request::default()
         };
-        let decision = self.rules.decide(&mut self.counters, &request);
+        let decision = self.known.rules.decide(&mut self.counters, &request);
         let said = Said { usage: decision.usage, latency_ms: decision.latency_ms };
         if let Some(end) = decision.fault.and_then(|fault| end_of_fault(fault, task)) {
             return (end, said);
         }
         let answer = match (decision.rule, history) {
-            (None, Some(history)) => remembered(history, self.case, task, compiled.as_ref(), place),
+            (None, Some(history)) => remembered(history, self.case, task, compiled, place),
             (Some(_), _) | (None, None) => None,
         };
         let is_own = decision.rule.is_none() && answer.is_none();
@@ -218,7 +264,7 @@ impl<'a> Drawing<'a> {
         };
         // What is remembered or written down has its size already.
         let mood = if mood == Mood::Typical && !is_own { Mood::Plain } else { mood };
-        let answer = vary(schema, compiled.as_ref(), answer, &mood, noise);
+        let answer = vary(schema, compiled, answer, &mood, noise);
         (AttemptEnd::Answered(as_asked(task, answer)), said)
     }
 

@@ -1,5 +1,6 @@
 //! What a rehearsal is given. All of it is data, so that it can travel to the process that rehearses.
 
+use baya_core::agent::AgentOptions;
 use baya_core::call::WorkflowTarget;
 use baya_core::cassette::Cassette;
 use baya_core::event::{ScriptRecord, Surroundings};
@@ -11,7 +12,7 @@ use baya_core::simulate::{Rules, RulesError};
 use baya_core::step::{HostStep, StepOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// CPU time of one stretch of script in a rehearsal.
 pub const CPU_MS: u64 = 2_000;
@@ -33,6 +34,12 @@ pub struct Job {
     pub models: Models,
     pub fixtures: Fixtures,
     pub known: Known,
+    /// Rehearsals that are left out, by their number: they cost the process its life.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub skipped: BTreeSet<u32>,
+    /// Only this one is played, and told in full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Case>,
     /// A run that is played again: its agents and host steps give what they gave then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cassette: Option<Box<Cassette>>,
@@ -53,7 +60,7 @@ pub enum Purpose {
     Forecast,
 }
 
-/// Which model a call means: the table that the settings make.
+/// Which model a call means, as a table; empty: whoever reads for the rehearsal is asked.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Models {
@@ -77,25 +84,36 @@ pub struct BackendModels {
     pub has_tools: bool,
 }
 
+/// Who is paid for an agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Payee {
+    /// As the price table names it.
+    pub provider: String,
+    /// Absent: nobody knows before it answers.
+    pub model: Option<String>,
+    /// Its agents have tools unless a call says otherwise.
+    pub has_tools: bool,
+}
+
 impl Models {
-    /// The provider and the id that a call's `backend` and `model` mean; none: nobody is paid.
-    pub fn priced_as(&self, backend: Option<&str>, model: Option<&str>) -> Option<(String, String)> {
-        let known = self.backend(backend)?;
+    /// Whom the `backend` and the `model` of a call mean; none: nobody is paid.
+    pub fn payee(&self, options: &AgentOptions) -> Option<Payee> {
+        let known = self.backend(options.backend.as_deref())?;
         if known.is_free {
             return None;
         }
-        let asked = model.filter(|model| *model != "inherit").or(known.model.as_deref()).unwrap_or_default();
-        if let Some((provider, id)) = known.aliases.get(asked) {
-            return Some((provider.clone(), id.clone()));
-        }
-        Some(match asked.split_once('/') {
-            Some((provider, id)) => (provider.to_owned(), id.to_owned()),
-            None => (known.provider.clone(), asked.to_owned()),
-        })
+        let asked = options.model.as_deref().filter(|model| *model != "inherit");
+        let asked = asked.or(known.model.as_deref()).unwrap_or_default();
+        let (provider, model) = match (known.aliases.get(asked), asked.split_once('/')) {
+            (Some(alias), _) => alias.clone(),
+            (None, Some((provider, id))) => (provider.to_owned(), id.to_owned()),
+            (None, None) => (known.provider.clone(), asked.to_owned()),
+        };
+        Some(Payee { provider, model: Some(model), has_tools: known.has_tools })
     }
 
-    /// What is known of the backend of a call.
-    pub fn backend(&self, name: Option<&str>) -> Option<&BackendModels> {
+    fn backend(&self, name: Option<&str>) -> Option<&BackendModels> {
         self.backends.get(name.unwrap_or_default()).or_else(|| self.backends.get(""))
     }
 }
@@ -208,6 +226,8 @@ impl Job {
             models: Models::default(),
             fixtures: Fixtures::default(),
             known: Known::default(),
+            skipped: BTreeSet::new(),
+            replay: None,
             cassette: None,
         }
     }

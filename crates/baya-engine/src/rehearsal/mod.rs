@@ -8,14 +8,17 @@
 //! say of a rehearsal; forecasts count only what may well happen, findings and the worst count all.
 
 mod args;
+mod child;
 pub mod cost;
 mod draw;
 mod evaluate;
 pub mod findings;
 mod forecast;
 mod job;
+mod parent;
 mod plan;
 mod played;
+mod protocol;
 mod reads;
 mod record;
 mod recorded;
@@ -23,11 +26,13 @@ mod session;
 mod steps;
 mod world;
 
+pub use child::main as child_main;
 pub use evaluate::{Evaluator, Unwatched};
 pub use forecast::Kept;
 pub use job::{
-    BackendModels, CPU_MS, Fixtures, FixturesError, Given, Job, Known, Models, Purpose, StepFixture,
+    BackendModels, CPU_MS, Fixtures, FixturesError, Given, Job, Known, Models, Payee, Purpose, StepFixture,
 };
+pub use parent::{Enough, RehearsalError, Rehearsals};
 pub use played::{Ending, Played, PlayedAgent, PlayedLine, PlayedRefusal, PlayedStep, Totals};
 pub use reads::Reads;
 pub use recorded::NOT_RECORDED;
@@ -38,7 +43,7 @@ use baya_core::rehearsal::{Case, Report};
 
 /// One rehearsal, in the calling thread.
 pub fn play(job: &Job, case: &Case) -> Played {
-    Stage::new(job).play(case, &Unwatched, &job.known)
+    Stage::new(job).play(case, &Unwatched, job)
 }
 
 /// All rehearsals of a job, in threads of this process: for scripts one trusts, and for tests.

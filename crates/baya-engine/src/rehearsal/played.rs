@@ -8,12 +8,12 @@ use baya_core::rehearsal::Case;
 use baya_core::run::RunEnd;
 use baya_core::script::Sight;
 use baya_core::step::{HostStep, StepOutcome};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One rehearsal.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Played {
     pub case: Case,
     /// The arguments the script was given.
@@ -27,6 +27,7 @@ pub struct Played {
     /// Titles in the order they were entered.
     pub phases: Vec<String>,
     /// What the watched text told; nothing if it was not watched.
+    #[serde(skip)]
     pub sights: Vec<Sight>,
     pub total: Totals,
     /// `""` for agents outside of any.
@@ -36,7 +37,8 @@ pub struct Played {
 }
 
 /// How a rehearsal ended.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ending {
     Ended(Box<RunEnd>),
     /// It would have gone on for ever, or longer than any rehearsal may; why, in a line.
@@ -59,7 +61,7 @@ impl Ending {
 }
 
 /// One agent of a rehearsal.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlayedAgent {
     pub number: AgentNumber,
     pub call: CallId,
@@ -81,7 +83,7 @@ pub struct PlayedAgent {
 }
 
 /// One host step of a rehearsal; nothing was done.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlayedStep {
     pub number: u32,
     pub call: Option<CallId>,
@@ -91,7 +93,7 @@ pub struct PlayedStep {
 }
 
 /// A call that was refused: it threw into the script at once.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlayedRefusal {
     pub call: CallId,
     pub site: Option<Site>,
@@ -99,7 +101,7 @@ pub struct PlayedRefusal {
 }
 
 /// A line of the log.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlayedLine {
     pub at_ms: u64,
     pub level: LogLevel,
@@ -109,7 +111,7 @@ pub struct PlayedLine {
 }
 
 /// What it took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     pub agents: u64,
     pub depth: u64,

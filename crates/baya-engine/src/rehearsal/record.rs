@@ -1,6 +1,5 @@
 //! Notes what happens in a rehearsal while it happens, and adds it up at its end.
 
-use super::job::Job;
 use super::played::{Ending, Played, PlayedAgent, PlayedLine, PlayedRefusal, PlayedStep, Totals};
 use baya_core::agent::Usage;
 use baya_core::call::{Call, CallKind, Site};
@@ -28,6 +27,7 @@ pub(super) struct Recorder {
     pub(super) refusals: Vec<PlayedRefusal>,
     log: Vec<PlayedLine>,
     phases: Vec<String>,
+    unpriced: BTreeSet<String>,
     pub(super) sights: Vec<Sight>,
 }
 
@@ -68,7 +68,10 @@ impl Recorder {
                 }
             }
             Event::AttemptEnded { agent, usage, .. } => self.note_usage(agent, &usage),
-            Event::AgentFinished { agent, outcome, usage, .. } => {
+            Event::AgentFinished { agent, outcome, usage, model_asked, .. } => {
+                if usage.unpriced > 0 {
+                    self.unpriced.insert(model_asked.unwrap_or_default());
+                }
                 self.note_usage(agent, &usage);
                 if let Some(agent) = self.agents.get_mut(&agent) {
                     agent.ended_ms = Some(at_ms);
@@ -128,17 +131,9 @@ impl Recorder {
         self.agents.insert(agent, played);
     }
 
-    pub(super) fn finish(
-        self,
-        job: &Job,
-        case: &Case,
-        args: Option<Value>,
-        end: Ending,
-        now_ms: i64,
-    ) -> Played {
+    pub(super) fn finish(self, case: &Case, args: Option<Value>, end: Ending, now_ms: i64) -> Played {
         let wall_ms = self.since_start(now_ms);
         let agents: Vec<PlayedAgent> = self.agents.into_values().collect();
-        let mut unpriced = BTreeSet::new();
         let mut total = Totals { wall_ms, ..Totals::default() };
         let mut by_phase: BTreeMap<String, Totals> = BTreeMap::new();
         let mut times: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
@@ -150,11 +145,6 @@ impl Recorder {
             let (from, to) = times.entry(phase).or_insert((agent.asked_ms, ended_ms));
             *from = agent.asked_ms.min(*from);
             *to = ended_ms.max(*to);
-            if agent.usage.unpriced > 0 {
-                let (backend, model) = (agent.options.backend.as_deref(), agent.options.model.as_deref());
-                let named = job.models.priced_as(backend, model);
-                unpriced.extend(named.map(|(provider, id)| format!("{provider}/{id}")));
-            }
         }
         for (title, (from, to)) in times {
             by_phase.entry(title.to_owned()).or_default().wall_ms = to - from;
@@ -171,7 +161,7 @@ impl Recorder {
             sights: self.sights,
             total,
             by_phase,
-            unpriced,
+            unpriced: self.unpriced,
         }
     }
 }

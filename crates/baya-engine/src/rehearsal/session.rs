@@ -1,6 +1,6 @@
 //! The rehearsals of one job: who plays which, and what becomes of it.
 
-use super::draw::{Drawing, Schemas};
+use super::draw::{self, Drawing, Payees, Schemas};
 use super::evaluate::{Evaluator, Unwatched};
 use super::findings::{self, Seen};
 use super::forecast::{self, Kept};
@@ -8,6 +8,7 @@ use super::job::{Job, Purpose};
 use super::played::Played;
 use super::reads::Reads;
 use super::world;
+use baya_core::call::ScriptErrorKind;
 use baya_core::history::label_kind;
 use baya_core::rehearsal::{Case, Report};
 use baya_core::script::{Point, Watched, watch};
@@ -19,6 +20,10 @@ use std::thread;
 
 /// Threads that play.
 pub const WORKERS: usize = 2;
+/// Rehearsals that may break a limit of the script before no further one begins.
+const BROKEN_MAX: u32 = 2;
+/// The number of a rehearsal that is none of the job's own.
+pub const AGAIN: u32 = u32::MAX;
 /// The stack of a thread that evaluates scripts.
 const STACK_BYTES: usize = 24 * 1024 * 1024;
 
@@ -27,6 +32,7 @@ pub struct Stage<'j> {
     job: &'j Job,
     rules: Rules,
     schemas: Schemas,
+    payees: Payees,
     /// The program with its notes, if findings are looked for.
     watched: Option<Watched>,
 }
@@ -38,7 +44,7 @@ impl<'j> Stage<'j> {
             Purpose::Forecast => None,
         };
         let rules = job.fixtures.rules().unwrap_or_default();
-        Stage { job, rules, schemas: Schemas::default(), watched }
+        Stage { job, rules, schemas: Schemas::default(), payees: Payees::default(), watched }
     }
 
     /// The places that are noted while it plays.
@@ -46,8 +52,12 @@ impl<'j> Stage<'j> {
         self.watched.as_ref().map(|watched| watched.points.as_slice()).unwrap_or_default()
     }
 
+    fn known<'a>(&'a self, reads: &'a dyn Reads) -> draw::Known<'a> {
+        draw::Known { rules: &self.rules, schemas: &self.schemas, payees: &self.payees, reads }
+    }
+
     pub fn play(&self, case: &Case, evaluator: &dyn Evaluator, reads: &dyn Reads) -> Played {
-        let drawing = Drawing::new(self.job, case, &self.rules, &self.schemas);
+        let drawing = Drawing::new(self.job, case, self.known(reads));
         world::play(self.job, case, self.watched.as_ref(), drawing, evaluator, reads)
     }
 }
@@ -57,7 +67,9 @@ pub struct Session<'j> {
     job: &'j Job,
     next: AtomicU32,
     stopped: AtomicBool,
-    done: Mutex<BTreeMap<u32, (Case, Kept, Seen)>>,
+    /// Rehearsals that broke a limit of the script.
+    broken: AtomicU32,
+    done: Mutex<BTreeMap<u32, Entry>>,
     /// Kinds of labels, from the first rehearsal.
     kinds: OnceLock<Vec<String>>,
 }
@@ -68,9 +80,14 @@ impl<'j> Session<'j> {
             job,
             next: AtomicU32::new(0),
             stopped: AtomicBool::new(false),
+            broken: AtomicU32::new(0),
             done: Mutex::default(),
             kinds: OnceLock::new(),
         }
+    }
+
+    pub fn job(&self) -> &'j Job {
+        self.job
     }
 
     /// No further rehearsal begins.
@@ -79,8 +96,15 @@ impl<'j> Session<'j> {
     }
 
     /// The first rehearsal: what the others look for follows from it.
-    pub fn begin(&self, stage: &Stage<'_>, evaluator: &dyn Evaluator, reads: &dyn Reads) {
+    pub fn begin(
+        &self,
+        stage: &Stage<'_>,
+        evaluator: &dyn Evaluator,
+        reads: &dyn Reads,
+        told: &dyn Fn(u32, &Case),
+    ) {
         let case = self.job.case(0, &[]);
+        told(0, &case);
         let played = stage.play(&case, evaluator, reads);
         let mut kinds: Vec<String> = Vec::new();
         for agent in &played.agents {
@@ -108,6 +132,9 @@ impl<'j> Session<'j> {
             if index >= self.job.runs {
                 return;
             }
+            if self.job.skipped.contains(&index) {
+                continue;
+            }
             let case = self.job.case(index, kinds);
             told(index, &case);
             self.keep(index, &stage.play(&case, evaluator, reads));
@@ -115,22 +142,58 @@ impl<'j> Session<'j> {
     }
 
     fn keep(&self, index: u32, played: &Played) {
-        let entry = (played.case.clone(), Kept::of(played), findings::look(self.job, played));
+        if broke_a_limit(played) && self.broken.fetch_add(1, Ordering::AcqRel) + 1 >= BROKEN_MAX {
+            self.stop();
+        }
+        let entry = Entry {
+            case: played.case.clone(),
+            kept: Kept::of(played),
+            seen: findings::look(self.job, played),
+            broke_a_limit: broke_a_limit(played),
+        };
         self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(index, entry);
     }
 
-    /// Adds up what was played: the rehearsals from the first up to the first that is missing.
-    /// What looks odd is played again, smaller.
-    pub fn report(&self, stage: &Stage<'_>, evaluator: &dyn Evaluator, reads: &dyn Reads) -> Report {
+    /// Adds up what was played: the rehearsals from the first up to the first that is missing, and no
+    /// further than to the last that may break a limit. What looks odd is played again, smaller.
+    pub fn report(
+        &self,
+        stage: &Stage<'_>,
+        evaluator: &dyn Evaluator,
+        reads: &dyn Reads,
+        told: &dyn Fn(u32, &Case),
+    ) -> Report {
         let done = std::mem::take(&mut *self.done.lock().unwrap_or_else(PoisonError::into_inner));
-        let whole = done.into_iter().enumerate().take_while(|(place, (index, _))| *place as u32 == *index);
-        let (mut kept, mut seen) = (Vec::new(), Vec::new());
-        for (_, (_, (case, one, look))) in whole {
-            kept.push(one);
-            seen.push((case, look));
+        let (mut kept, mut seen, mut broken) = (Vec::new(), Vec::new(), 0);
+        let mut expected = (0..self.job.runs.max(1)).filter(|index| !self.job.skipped.contains(index));
+        for (index, entry) in done {
+            if expected.next() != Some(index) || broken >= BROKEN_MAX {
+                break;
+            }
+            broken += u32::from(entry.broke_a_limit);
+            kept.push(entry.kept);
+            seen.push((entry.case, entry.seen));
         }
-        report(stage, &kept, seen, &|case| stage.play(case, evaluator, reads))
+        let again = |case: &Case| {
+            told(AGAIN, case);
+            stage.play(case, evaluator, reads)
+        };
+        report(stage, &kept, seen, &again)
     }
+}
+
+/// What is kept of a rehearsal.
+struct Entry {
+    case: Case,
+    kept: Kept,
+    seen: Seen,
+    broke_a_limit: bool,
+}
+
+/// What such a script used is never given back.
+fn broke_a_limit(played: &Played) -> bool {
+    let error = played.end.run_end().and_then(|end| end.error.as_ref());
+    error.is_some_and(|error| matches!(error.kind, ScriptErrorKind::CpuLimit | ScriptErrorKind::MemoryLimit))
 }
 
 fn report(
@@ -180,14 +243,15 @@ fn titles(job: &Job, kept: &[Kept]) -> Vec<String> {
 pub(super) fn rehearse(job: &Job) -> Report {
     let session = Session::new(job);
     let mut report = None;
+    let told = |_: u32, _: &Case| {};
     thread::scope(|scope| {
-        let begin = || session.begin(&Stage::new(job), &Unwatched, &job.known);
+        let begin = || session.begin(&Stage::new(job), &Unwatched, job, &told);
         on_thread(scope, begin).map(|begun| begun.join().ok());
-        let work = || session.work(&Stage::new(job), &Unwatched, &job.known, &|_, _| {});
+        let work = || session.work(&Stage::new(job), &Unwatched, job, &told);
         let workers: Vec<_> = (0..WORKERS).filter_map(|_| on_thread(scope, work)).collect();
         workers.into_iter().for_each(|worker| drop(worker.join()));
-        report = on_thread(scope, || session.report(&Stage::new(job), &Unwatched, &job.known))
-            .and_then(|thread| thread.join().ok());
+        let sum_up = || session.report(&Stage::new(job), &Unwatched, job, &told);
+        report = on_thread(scope, sum_up).and_then(|thread| thread.join().ok());
     });
     report.unwrap_or_default()
 }

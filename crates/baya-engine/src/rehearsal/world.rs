@@ -87,7 +87,7 @@ pub(super) fn play(
     world.commit(batch);
     let end = world.run_to_end();
     let World { recorder, now_ms, .. } = world;
-    recorder.finish(job, case, args, end, now_ms)
+    recorder.finish(case, args, end, now_ms)
 }
 
 struct World<'a> {

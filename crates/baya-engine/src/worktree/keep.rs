@@ -4,10 +4,11 @@
 //! its `.git` file, its index, its branch or a rebase in progress has no say.
 
 use super::WorktreeError;
-use super::executables::{Executables, without};
-use super::record::Record;
-use crate::git::{Call, Repository};
+use super::executables::{self, with};
+use super::record::{Record, is_folder};
+use crate::git::{Call, Locked, Repository};
 use std::ffi::OsStr;
+use std::fs::FileType;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -24,12 +25,12 @@ pub(super) const COMMITTER: [(&str, &str); 4] = [
 pub(super) async fn commit(
     repository: &Repository,
     record: &Record,
-    known: &Executables,
+    own: &Locked,
 ) -> Result<String, WorktreeError> {
-    if !record.folder.is_dir() {
+    if !is_folder(&record.folder) {
         return already_kept(repository, record).await;
     }
-    let place = Place::of(repository, record, known).await?;
+    let place = Place::of(repository, record, own).await?;
     let parent = place.head(repository, record).await?;
     let tree = place.tree(&parent).await?;
     let of_parent = place.call(["rev-parse", &format!("{parent}^{{tree}}")]).text().await?;
@@ -58,9 +59,11 @@ async fn already_kept(repository: &Repository, record: &Record) -> Result<String
 struct Place<'a> {
     repository: &'a Repository,
     folder: &'a Path,
+    own: &'a Locked,
     git_dir: PathBuf,
     index: Index,
-    switched_off: Vec<String>,
+    /// What an agent changed of the repository's, set back.
+    settings: Vec<(String, String)>,
 }
 
 /// Removed when dropped.
@@ -76,22 +79,23 @@ impl<'a> Place<'a> {
     async fn of(
         repository: &'a Repository,
         record: &'a Record,
-        known: &Executables,
+        own: &'a Locked,
     ) -> Result<Place<'a>, WorktreeError> {
         // An agent can remove its own entry; its files are there still.
         let whole = record.entry.join("HEAD").is_file() && record.entry.join("commondir").is_file();
         let git_dir = if whole { record.entry.clone() } else { repository.common.clone() };
-        let now = Executables::read(repository, &git_dir).await?;
+        let (programs, core) = executables::read(repository, &git_dir).await?;
         let index = Index(record.folder.with_added_extension("index"));
         let _ = std::fs::remove_file(&index.0);
-        let switched_off = known.added_in(&now);
-        Ok(Place { repository, folder: &record.folder, git_dir, index, switched_off })
+        let mut settings = record.programs.added_in(&programs);
+        settings.extend(record.core.iter().flat_map(|before| before.changed_in(&core, repository)));
+        Ok(Place { repository, folder: &record.folder, own, git_dir, index, settings })
     }
 
     fn call<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Call {
         let call = self.repository.git.call(self.folder, words);
         let call = call.git_dir(&self.git_dir).work_tree(self.folder).index(&self.index.0);
-        without(&self.switched_off, call)
+        with(&self.settings, call.holding(self.own))
     }
 
     /// Whether a commit has this tree and this only parent.
@@ -118,13 +122,37 @@ impl<'a> Place<'a> {
     async fn tree(&self, parent: &str) -> Result<String, WorktreeError> {
         self.fill_index(parent).await?;
         let nested = self.nested().await?;
-        let call = self.call(["add", "--all", "--", "."]);
-        let call = call.also(nested.iter().map(|path| exclusion(path)));
-        call.setting("advice.addEmbeddedRepo", "false").setting("core.safecrlf", "false").done().await?;
+        if let Err(error) = self.add_all(&nested).await {
+            // A pipe in the place of a file: git adds nothing at all then.
+            let special = walk(self.folder, &|kind| !kind.is_file() && !kind.is_symlink())?;
+            if special.is_empty() {
+                return Err(error);
+            }
+            let special: Vec<&Path> =
+                special.iter().map(|path| path.strip_prefix(self.folder).unwrap_or(path)).collect();
+            self.forget(&special).await?;
+            self.add_all(&special.into_iter().chain(nested.iter().map(PathBuf::as_path)).collect::<Vec<_>>())
+                .await?;
+        }
         for path in &nested {
             self.add_nested(path).await?;
         }
         Ok(self.call(["write-tree"]).text().await?)
+    }
+
+    /// All but these.
+    async fn add_all<P: AsRef<Path>>(&self, but: &[P]) -> Result<(), WorktreeError> {
+        let call =
+            self.call(["add", "--all", "--", "."]).also(but.iter().map(|path| exclusion(path.as_ref())));
+        let call = call.setting("advice.addEmbeddedRepo", "false").setting("core.safecrlf", "false");
+        Ok(call.done().await?)
+    }
+
+    /// Their files are no more.
+    async fn forget(&self, paths: &[&Path]) -> Result<(), WorktreeError> {
+        let names: Vec<u8> =
+            paths.iter().flat_map(|path| [path.as_os_str().as_bytes(), b"\0"].concat()).collect();
+        Ok(self.call(["update-index", "--force-remove", "-z", "--stdin"]).input(names).done().await?)
     }
 
     /// An index of ours: the agent's own may hide changes. A sparse checkout is known by its index alone.
@@ -149,8 +177,7 @@ impl<'a> Place<'a> {
 
     /// Adds the files of a nested repository as files.
     async fn add_nested(&self, path: &Path) -> Result<(), WorktreeError> {
-        let mut files = Vec::new();
-        walk(&self.folder.join(path), &mut files)?;
+        let files = walk(&self.folder.join(path), &|kind| kind.is_file() || kind.is_symlink())?;
         let mut lines = Vec::new();
         for file in files {
             let (mode, blob) = self.hash(&file).await?;
@@ -186,9 +213,10 @@ pub(super) fn exclusion(path: &Path) -> std::ffi::OsString {
     words
 }
 
-/// Files and links of a folder but its git folders; nothing is followed.
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), WorktreeError> {
+/// What is of some kind in a folder but its git folders; nothing is followed.
+fn walk(folder: &Path, wanted: &dyn Fn(FileType) -> bool) -> Result<Vec<PathBuf>, WorktreeError> {
     let cannot = |error: std::io::Error| WorktreeError::io("list", folder, &error);
+    let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(cannot)? {
         let entry = entry.map_err(cannot)?;
         let kind = entry.file_type().map_err(cannot)?;
@@ -196,10 +224,10 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), WorktreeError> {
             continue;
         }
         if kind.is_dir() {
-            walk(&entry.path(), files)?;
-        } else if kind.is_file() || kind.is_symlink() {
-            files.push(entry.path());
+            found.extend(walk(&entry.path(), wanted)?);
+        } else if wanted(kind) {
+            found.push(entry.path());
         }
     }
-    Ok(())
+    Ok(found)
 }

@@ -5,6 +5,8 @@ use super::record::Record;
 use crate::git::Repository;
 use baya_core::work::{FileWork, WORK_FILES_MAX, WORK_PATCH_BYTES_MAX, Work};
 
+/// Files that are no text and larger than this together get no patch.
+const BINARY_BYTES_MAX: u64 = 4 * WORK_PATCH_BYTES_MAX as u64;
 /// Compares contents; no program of anybody's renders them.
 const DIFF: [&str; 5] = ["diff", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color"];
 
@@ -33,13 +35,32 @@ pub(super) async fn work(
         call.also(words).also([&work.base, &work.head]).output()
     };
     let counts = compare(&["--numstat", "-z"]).await?;
-    let patch = compare(&["--binary", "--full-index"]).await?;
-    for line in counts.stdout.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
+    let lines = || counts.stdout.split(|byte| *byte == 0).filter(|line| !line.is_empty());
+    // Packing what is large for a patch takes long, even if not much comes of it.
+    let no_texts: Vec<&[u8]> = lines().filter_map(|line| line.strip_prefix(b"-\t-\t")).collect();
+    let patch = match bytes_of(repository, &work, &no_texts).await? {
+        bytes if bytes > BINARY_BYTES_MAX => None,
+        _ => Some(compare(&["--binary", "--full-index"]).await?.stdout),
+    };
+    let patch = patch.filter(|patch| patch.len() <= WORK_PATCH_BYTES_MAX);
+    for line in lines() {
         count(&mut work, &String::from_utf8_lossy(line));
     }
-    let short = patch.stdout.len() <= WORK_PATCH_BYTES_MAX;
-    work.patch = short.then_some(patch.stdout).and_then(|bytes| String::from_utf8(bytes).ok());
+    work.patch = patch.and_then(|bytes| String::from_utf8(bytes).ok());
     Ok(work)
+}
+
+/// What files measure, before and after together.
+async fn bytes_of(repository: &Repository, work: &Work, paths: &[&[u8]]) -> Result<u64, WorktreeError> {
+    if paths.is_empty() {
+        return Ok(0);
+    }
+    let sides = [&work.base, &work.head].map(|commit| format!("{commit}:").into_bytes());
+    let asked = sides.iter().flat_map(|side| paths.iter().map(move |path| [side, *path, b"\0"].concat()));
+    let call = repository.git.call(&repository.root, ["cat-file", "-z", "--batch-check=%(objectsize)"]);
+    let said = call.input(asked.collect::<Vec<_>>().concat()).text().await?;
+    // Where a file is not there on one side, git says so in words.
+    Ok(said.lines().filter_map(|line| line.parse::<u64>().ok()).sum())
 }
 
 /// `added TAB removed TAB path`, with `-` for what is no text.

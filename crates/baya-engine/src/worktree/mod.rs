@@ -17,10 +17,10 @@ mod record;
 
 pub use record::{Record, leftovers};
 
-use crate::git::{GitError, Locks, Repository};
+use crate::git::{GitError, Locked, Locks, Repository};
 use baya_core::ids::{AgentNumber, RunId};
 use baya_core::work::Work;
-use executables::Executables;
+use executables::{Core, Executables};
 use std::path::{Path, PathBuf};
 
 /// The worktrees of one run.
@@ -33,6 +33,7 @@ pub struct Worktrees {
     run: RunId,
     /// What the repository's configuration could run when the run was taken.
     known: Executables,
+    core: Option<Core>,
 }
 
 /// One worktree, as an agent gets it.
@@ -72,12 +73,15 @@ impl Worktrees {
     ) -> Result<Worktrees, GitError> {
         // What a process before us found: an agent may have planted something since.
         let earlier = leftovers(state).into_iter().find(|record| record.run == *run && record.ready);
-        let known = match earlier {
-            Some(record) => record.programs,
-            None => Executables::read(&repository, &repository.common).await?,
+        let (known, core) = match earlier {
+            Some(record) => (record.programs, record.core),
+            None => {
+                let (known, core) = executables::read(&repository, &repository.common).await?;
+                (known, Some(core))
+            }
         };
         let folder = state.join("worktrees").join(run.as_str());
-        Ok(Worktrees { repository, locks, folder, run: run.clone(), known })
+        Ok(Worktrees { repository, locks, folder, run: run.clone(), known, core })
     }
 
     pub fn repository(&self) -> &Repository {
@@ -87,6 +91,7 @@ impl Worktrees {
     /// The worktree of this agent: the one it had, if it is still there, else a fresh one from `base`.
     pub async fn open(&self, agent: AgentNumber, base: &str) -> Result<Worktree, WorktreeError> {
         let record = Record::new(&self.repository, &self.folder, &self.run, agent, base);
+        let own = self.locks.take(&record.folder).await?;
         let old = Record::read(&record.file())?;
         if let Some(old) = old.filter(Record::is_in_use) {
             old.unlock_index();
@@ -94,10 +99,10 @@ impl Worktrees {
         }
         let base = self.repository.commit(base).await?;
         let base = base.ok_or_else(|| WorktreeError::NoBase(record.base.clone()))?;
-        let record = Record { base, programs: self.known.clone(), ..record };
+        let record = Record { base, programs: self.known.clone(), core: self.core.clone(), ..record };
         record.write()?;
         self.add(&record).await?;
-        let mut notes = self.check_out(&record).await?;
+        let mut notes = self.check_out(&record, &own).await?;
         notes.extend(include::copy(&self.repository, &record.folder).await?);
         let record = Record { ready: true, ..record };
         record.write()?;
@@ -106,7 +111,7 @@ impl Worktrees {
 
     /// The entry in the repository, without files: only this is done one at a time.
     async fn add(&self, record: &Record) -> Result<(), WorktreeError> {
-        let _turn = self.locks.take(&self.repository.common).await?;
+        let turn = self.locks.take(&self.repository.common).await?;
         // What a crash left half made.
         record.remove_folder()?;
         record.forget_entry()?;
@@ -117,19 +122,24 @@ impl Worktrees {
         let folder = record.folder.display().to_string();
         let words = ["worktree", "add", "--quiet", "--no-checkout", "--force", "--lock", "--reason", &reason];
         let call = self.repository.git.call(&self.repository.root, words);
-        call.also(["-B", &record.branch, &folder, from]).done().await?;
+        call.also(["-B", &record.branch, &folder, from]).holding(&turn).done().await?;
         Ok(())
     }
 
-    async fn check_out(&self, record: &Record) -> Result<Vec<String>, WorktreeError> {
+    async fn check_out(&self, record: &Record, own: &Locked) -> Result<Vec<String>, WorktreeError> {
         let call = self.repository.git.call(&record.folder, ["reset", "--hard", "--quiet"]);
-        call.done().await?;
+        call.holding(own).done().await?;
         awkward::fill_submodules(&self.repository, record).await
     }
 
     /// Commits all that is in the worktree to a ref of ours. The worktree stays as it is.
     pub async fn keep(&self, record: &Record) -> Result<Work, WorktreeError> {
-        let head = keep::commit(&self.repository, record, &record.programs).await?;
+        let own = self.locks.take(&record.folder).await?;
+        self.keep_held(record, &own).await
+    }
+
+    async fn keep_held(&self, record: &Record, own: &Locked) -> Result<Work, WorktreeError> {
+        let head = keep::commit(&self.repository, record, own).await?;
         if head != record.base {
             self.repository.set_ref(&record.kept_as(), &head).await?;
         }
@@ -138,7 +148,8 @@ impl Worktrees {
 
     /// Removes a worktree after everything in it was kept; its branch goes, too, if nothing was changed.
     pub async fn remove(&self, record: &Record) -> Result<Work, WorktreeError> {
-        let work = self.keep(record).await?;
+        let own = self.locks.take(&record.folder).await?;
+        let work = self.keep_held(record, &own).await?;
         let _turn = self.locks.take(&self.repository.common).await?;
         record.remove_folder()?;
         record.forget_entry()?;
@@ -148,6 +159,7 @@ impl Worktrees {
         } else if self.repository.commit(&branch).await?.as_deref() != Some(&work.head) {
             self.repository.set_ref(&branch, &work.head).await?;
         }
+        self.locks.forget(&record.folder);
         record.forget()?;
         Ok(work)
     }

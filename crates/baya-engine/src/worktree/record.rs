@@ -1,7 +1,7 @@
 //! What is written down of a worktree before it is made, and the names that follow from it.
 
 use super::WorktreeError;
-use super::executables::Executables;
+use super::executables::{Core, Executables};
 use crate::git::Repository;
 use baya_core::ids::{AgentNumber, RunId};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,9 @@ pub struct Record {
     /// What the repository's configuration could run before any agent of the run had a worktree.
     #[serde(default)]
     pub(super) programs: Executables,
+    /// Its settings that decide which bytes are kept, as they were then.
+    #[serde(default)]
+    pub(super) core: Option<Core>,
     /// It was made whole: from here on its files are an agent's work.
     pub ready: bool,
 }
@@ -53,6 +56,7 @@ impl Record {
             base: base.to_owned(),
             branch: format!("baya-work/{run}/{}", agent.0),
             programs: Executables::default(),
+            core: None,
             ready: false,
         }
     }
@@ -95,7 +99,7 @@ impl Record {
 
     /// There is an agent's work in it, whatever the agent did to its entry.
     pub(super) fn is_in_use(&self) -> bool {
-        self.ready && self.folder.is_dir()
+        self.ready && is_folder(&self.folder)
     }
 
     /// A git that was killed leaves its lock.
@@ -105,15 +109,17 @@ impl Record {
 
     /// Removes the folder with all that is in it; nothing outside is followed.
     pub(super) fn remove_folder(&self) -> Result<(), WorktreeError> {
-        match std::fs::remove_dir_all(&self.folder) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(_) => {
+        let removed = match std::fs::symlink_metadata(&self.folder) {
+            // What an agent put into its place.
+            Ok(about) if !about.is_dir() => std::fs::remove_file(&self.folder),
+            Ok(_) => std::fs::remove_dir_all(&self.folder).or_else(|_| {
                 make_removable(&self.folder);
                 std::fs::remove_dir_all(&self.folder)
-                    .map_err(|error| WorktreeError::io("remove", &self.folder, &error))
-            }
-        }
+            }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        };
+        removed.map_err(|error| WorktreeError::io("remove", &self.folder, &error))
     }
 
     /// Removes this entry of the repository and no other.
@@ -141,8 +147,16 @@ impl Record {
     }
 }
 
+/// A folder itself, and no link to one: an agent can replace its own.
+pub(super) fn is_folder(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|about| about.is_dir())
+}
+
 /// Folders that may not be listed or changed by their owner cannot be removed.
 pub(super) fn make_removable(folder: &Path) {
+    if !is_folder(folder) {
+        return;
+    }
     let _ = std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700));
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {

@@ -154,7 +154,8 @@ fn outputs(history: &History, kind: &str) -> Vec<u64> {
 fn all_that_an_agent_took_is_one_sample_of_its_kind_of_label() {
     let cost = TurnCost { usage: tokens(100, 20), model_served: None, requests: 2 };
     let content = json!("let me see");
-    let turn = TurnRecord::Answered { model: "p/m".to_owned(), content, calls: Vec::new(), cost };
+    let turn =
+        TurnRecord::Answered { model: "p/m".to_owned(), content, calls: Vec::new(), is_cut: false, cost };
     let agent = AgentNumber(1);
     let lost = AttemptEnd::Failed(Cause::new(CauseKind::Network, "lost"));
     let mut agents = vec![

@@ -2,16 +2,38 @@
 
 use crate::failure::Failure;
 use crate::quantity;
+use baya_core::agent::Usage;
+use baya_core::budget::{Currency, OnBudget};
 use baya_core::limits::Limits;
+use baya_core::money::NanoUsd;
 
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitFlags {
-    /// Output tokens the run may use, as `500k`
+    /// Output tokens the run may use, as `500k`: the script's `budget.total`
     #[arg(long, value_name = "TOKENS", value_parser = quantity::count)]
     pub budget: Option<u64>,
-    #[arg(long, value_name = "DOLLARS", hide = true)]
-    pub budget_usd: Option<String>,
+    /// Tokens of all classes the run may use
+    #[arg(long, value_name = "TOKENS", value_parser = quantity::count)]
+    pub budget_tokens: Option<u64>,
+    /// Dollars the run may spend, as `5` or `0.50`
+    #[arg(long, value_name = "DOLLARS", value_parser = quantity::dollars)]
+    pub budget_usd: Option<NanoUsd>,
+    /// Tokens the run may send, those read from a cache left out
+    #[arg(long, value_name = "TOKENS", value_parser = quantity::count)]
+    pub budget_input: Option<u64>,
+    /// Output tokens the run may use; the script sees nothing of it
+    #[arg(long, value_name = "TOKENS", value_parser = quantity::count)]
+    pub budget_output: Option<u64>,
+    /// Tokens that may be written to a provider's cache or read from it
+    #[arg(long, value_name = "TOKENS", value_parser = quantity::count)]
+    pub budget_cache: Option<u64>,
+    /// How long the run may take, as `2h`
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration_ms)]
+    pub max_time: Option<u64>,
+    /// What happens at a cap: `stop` (calls throw), `pause` (resume with a larger one) or `ask` (here)
+    #[arg(long, value_name = "WHAT", value_parser = on_budget)]
+    pub on_budget: Option<OnBudget>,
     /// Agents in the run's whole life
     #[arg(long, value_name = "N", value_parser = quantity::positive)]
     pub max_agents: Option<u32>,
@@ -29,24 +51,53 @@ pub struct LimitFlags {
     pub max_depth: Option<u32>,
 }
 
-impl LimitFlags {
-    pub fn refuse_what_is_not_there(&self) -> Result<(), Failure> {
-        match self.budget_usd {
-            Some(_) => {
-                Err(Failure::not_yet("`--budget-usd`, a cap in dollars,").hint("cap tokens: `--budget 500k`"))
-            }
-            None => Ok(()),
-        }
+/// As flags and settings write it.
+pub fn on_budget(word: &str) -> Result<OnBudget, String> {
+    match word {
+        "stop" => Ok(OnBudget::Stop),
+        "pause" => Ok(OnBudget::Pause),
+        "ask" => Ok(OnBudget::Ask),
+        _ => Err(format!("`{word}` is none of `stop`, `pause`, `ask`")),
     }
+}
 
+impl LimitFlags {
     /// These limits with the flags over them.
     pub fn over(&self, mut limits: Limits) -> Limits {
         limits.budget_tokens = self.budget.or(limits.budget_tokens);
+        let caps = &mut limits.caps;
+        caps.tokens = self.budget_tokens.or(caps.tokens);
+        caps.cost = self.budget_usd.or(caps.cost);
+        caps.input = self.budget_input.or(caps.input);
+        caps.output = self.budget_output.or(caps.output);
+        caps.cache = self.budget_cache.or(caps.cache);
+        caps.wall_ms = self.max_time.or(caps.wall_ms);
+        limits.on_budget = self.on_budget.unwrap_or(limits.on_budget);
         limits.agents_max = self.max_agents.unwrap_or(limits.agents_max);
         limits.concurrency = self.concurrency.unwrap_or(limits.concurrency);
         limits.script.memory_bytes = self.script_memory.unwrap_or(limits.script.memory_bytes);
         limits.script.cpu_ms = self.script_cpu.unwrap_or(limits.script.cpu_ms);
         limits.script.depth_max = self.max_depth.unwrap_or(limits.script.depth_max);
         limits
+    }
+
+    /// A cap below what is spent already would let nothing go on.
+    pub fn check_spent(&self, spent: &Usage) -> Result<(), Failure> {
+        let given = [
+            (Currency::Output, self.budget, "--budget"),
+            (Currency::Tokens, self.budget_tokens, Currency::Tokens.flag()),
+            (Currency::Input, self.budget_input, Currency::Input.flag()),
+            (Currency::Output, self.budget_output, Currency::Output.flag()),
+            (Currency::Cache, self.budget_cache, Currency::Cache.flag()),
+            (Currency::Cost, self.budget_usd.map(|cost| cost.0), Currency::Cost.flag()),
+        ];
+        let below = given.into_iter().find_map(|(currency, cap, flag)| {
+            let cap = cap.filter(|cap| *cap < spent.of(currency))?;
+            Some((currency, cap, flag))
+        });
+        let Some((currency, cap, flag)) = below else { return Ok(()) };
+        let (cap, spent) = (currency.amount(cap), currency.amount(spent.of(currency)));
+        Err(Failure::usage(format!("`{flag}`: {cap} is less than the run has spent: {spent}"))
+            .hint(format!("nothing was started; give more than {spent}, or leave the flag out")))
     }
 }

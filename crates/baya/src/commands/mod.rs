@@ -18,6 +18,7 @@ pub mod list;
 pub mod new;
 pub mod policy;
 pub mod prices;
+pub mod rehearse;
 pub mod resume;
 pub mod run;
 pub mod run_help;

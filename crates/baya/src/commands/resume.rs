@@ -53,7 +53,6 @@ pub struct Args {
 }
 
 pub fn execute(args: Args) -> Result<Exit, Failure> {
-    args.limits.refuse_what_is_not_there()?;
     let folders = Folders::find()?;
     let mut settings = Settings::load(&folders)?;
     let trust = drive::settle_trust(&args.drive, &folders, &mut settings, false)?;
@@ -73,6 +72,7 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
         return Err(never_began(&run));
     }
     let script_args = new_args(args, script.as_deref(), &events)?;
+    args.limits.check_spent(&view.usage)?;
     tell_folder(&view, folders);
     end_servers(&folders.state, &run).await;
     host::end_left(&folders.state, &run).await;

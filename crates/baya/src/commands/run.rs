@@ -66,7 +66,6 @@ pub struct Args {
 
 pub fn execute(args: Args) -> Result<Exit, Failure> {
     let Some(target) = args.target.clone() else { return without_target(&args) };
-    args.limits.refuse_what_is_not_there()?;
     if args.detach && !args.help {
         return detach::spawn(&args);
     }

@@ -1,5 +1,6 @@
 //! The form of a settings file.
 
+use super::budget::BudgetSection;
 use super::guard::{Approvals, HeavySection, HooksSection};
 use super::plan::PlanSection;
 use super::programs::BackendSection;
@@ -24,7 +25,8 @@ pub struct SettingsFile {
     pub model: Option<String>,
     pub concurrency: Option<Positive>,
     pub max_agents: Option<Positive>,
-    pub budget: Option<Count>,
+    /// Caps of a run.
+    pub budget: BudgetSection,
     pub strict: Option<bool>,
     pub concurrency_by_model: BTreeMap<String, Positive>,
     pub script: ScriptSection,

@@ -3,11 +3,13 @@
 //! Sources are small: a setting that is not here does not exist, and an unknown key is an error with
 //! its place.
 
+mod budget;
 mod file;
 mod guard;
 mod plan;
 mod programs;
 
+pub use budget::BudgetTable;
 pub use file::{
     AcpSection, CommandInput, CommandOutput, CommandSection, McpSection, ProfileName, RequestsSection,
     SettingsFile, refusal,
@@ -40,7 +42,8 @@ pub struct Settings {
     pub model: Option<String>,
     pub concurrency: Option<u32>,
     pub max_agents: Option<u32>,
-    pub budget: Option<u64>,
+    /// Caps of a run; of two files the narrower.
+    pub budget: BudgetTable,
     pub strict: bool,
     pub concurrency_by_model: BTreeMap<String, u32>,
     pub script_memory: Option<u64>,
@@ -137,7 +140,7 @@ impl Settings {
         self.model = self.model.take().or(file.model);
         self.concurrency = self.concurrency.or(file.concurrency.map(|count| count.0));
         self.max_agents = self.max_agents.or(file.max_agents.map(|count| count.0));
-        self.budget = self.budget.or(file.budget.map(|count| count.0));
+        self.budget = file.budget.0.and(std::mem::take(&mut self.budget));
         self.strict = self.strict || file.strict.unwrap_or(false);
         self.script_memory = self.script_memory.or(file.script.memory.map(|bytes| bytes.0));
         self.script_cpu_ms = self.script_cpu_ms.or(file.script.cpu.map(|time| time.0));
@@ -190,7 +193,7 @@ impl Settings {
         limits.agents_max = self.max_agents.unwrap_or(limits.agents_max);
         limits.concurrency = self.concurrency.unwrap_or(limits.concurrency);
         limits.concurrency_by_model.clone_from(&self.concurrency_by_model);
-        limits.budget_tokens = self.budget;
+        self.budget.put(&mut limits);
         limits.reset_wait_ms = self.requests.reset_wait.map_or(limits.reset_wait_ms, |time| time.0);
         limits.script.memory_bytes = self.script_memory.unwrap_or(limits.script.memory_bytes);
         limits.script.cpu_ms = self.script_cpu_ms.unwrap_or(limits.script.cpu_ms);

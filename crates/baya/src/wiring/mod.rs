@@ -16,6 +16,7 @@ pub mod outside;
 pub mod pool;
 pub mod prices;
 pub mod randomness;
+pub mod rehearsals;
 pub mod reuse;
 pub mod scripts;
 pub mod signals;

@@ -1,6 +1,6 @@
 //! Numbers as people write them, and as we tell them.
 
-use baya::quantity::{bytes, count, duration_ms, positive};
+use baya::quantity::{bytes, count, dollars, duration_ms, positive};
 use baya::views::words;
 
 #[test]
@@ -23,6 +23,13 @@ fn numbers_have_suffixes_and_bad_ones_are_refused() {
         assert_eq!(duration_ms(text), Ok(ms), "{text}");
     }
     assert!(duration_ms("soon").is_err());
+    let sums = [("5", "$5.00"), ("$0.50", "$0.50"), ("1200.5", "$1200.50"), ("0.0425", "$0.0425")];
+    for (text, shown) in sums {
+        assert_eq!(dollars(text).map(|cost| cost.to_string()), Ok(shown.to_owned()), "{text}");
+    }
+    for text in ["", "0", "-1", "five", "1e3", "1,5", "inf"] {
+        assert!(dollars(text).is_err(), "{text}");
+    }
 }
 
 #[test]

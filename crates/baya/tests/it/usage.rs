@@ -35,8 +35,8 @@ fn bad_flags_are_usage_errors() {
     check("run ok.js --script-memory big", 2, &["is not a size"]);
     check("run ok.js --script-cpu never", 2, &["is not a duration"]);
     check("run ok.js --bakcend simulated", 2, &["--bakcend", "--backend"]);
-    check("run ok.js --budget-usd 5", 2, &["is not in this version", "--budget 500k"]);
-    check("resume wf_00000000-000 --budget-usd 5", 2, &["is not in this version"]);
+    check("run ok.js --budget-usd none", 2, &["is not a sum of dollars", "5 or 0.50"]);
+    check("run ok.js --on-budget shrug", 2, &["`shrug` is none of `stop`, `pause`, `ask`"]);
     check("run", 2, &["no workflow is named", "baya run FILE"]);
     check("show", 2, &["RUN"]);
     check("new task", 2, &["--output"]);

@@ -37,6 +37,8 @@ fn belongs(whose: &Whose, ask: &Ask) -> bool {
 
 /// The most a request can cost in a currency.
 fn most(ask: &Ask, output: u64, currency: Currency) -> u64 {
+    // Where no cap speaks of output there is no end of it.
+    let output = output.min(u64::MAX / 2);
     let sent =
         Usage { cache_write: ask.input_most, output, source: UsageSource::Reported, ..Usage::default() };
     let plain = Usage { cache_write: 0, input: ask.input_most, ..sent };

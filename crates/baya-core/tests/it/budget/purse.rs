@@ -117,7 +117,7 @@ fn c52_who_will_never_fit_hears_so_at_once_and_in_words() {
     check(
         Caps::default(),
         own,
-        "the budget of 10 output tokens of agent 7 (the options of its call raise it)",
+        "the budget of 10 output tokens of agent #7 (the options of its call raise it)",
     );
     let phases = BTreeMap::from([("Review".to_owned(), (output_cap(10), Usage::default()))]);
     let mut purse = Purse::open(PurseState { phases, ..PurseState::default() });
@@ -265,13 +265,13 @@ fn c52_budgets_of_phases_are_read_from_meta() {
         let meta = json!({"phases": [{"title": "A", "budget": budget}]});
         assert_eq!(phase_caps(&meta).unwrap_err(), message);
     };
-    check(json!("much"), "`meta.phases[0].budget`: a number of output tokens, or an object of caps");
-    check(json!(0.5), "`meta.phases[0].budget`: `0.5` is no whole number from 1");
-    check(json!({"tokens": -1}), "`meta.phases[0].budget`.tokens: `-1` is no whole number from 1");
-    check(json!({"usd": 0}), "`meta.phases[0].budget`.usd: `0` is no amount of dollars above 0");
+    check(json!("much"), "`meta.phases.0.budget`: a number of output tokens, or an object of caps");
+    check(json!(0.5), "`meta.phases.0.budget`: `0.5` is no whole number from 1");
+    check(json!({"tokens": -1}), "`meta.phases.0.budget`.tokens: `-1` is no whole number from 1");
+    check(json!({"usd": 0}), "`meta.phases.0.budget`.usd: `0` is no amount of dollars above 0");
     check(
         json!({"dollars": 1}),
-        "`meta.phases[0].budget`: there is no cap `dollars`; there are `tokens`, `output`, `input`, `cache`, \
+        "`meta.phases.0.budget`: there is no cap `dollars`; there are `tokens`, `output`, `input`, `cache`, \
          `usd`, `agents` and `wallMs`",
     );
 }

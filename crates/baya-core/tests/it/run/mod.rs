@@ -2,6 +2,7 @@
 
 mod agents;
 mod approvals;
+mod caps;
 mod cassette;
 mod children;
 mod limits;
@@ -62,9 +63,17 @@ impl Hand {
     }
 
     fn with(limits: Limits, surroundings: Surroundings) -> Hand {
+        Hand::begun(script("main"), limits, surroundings)
+    }
+
+    fn of(script: ScriptRecord, limits: Limits) -> Hand {
+        Hand::begun(script, limits, surroundings())
+    }
+
+    fn begun(script: ScriptRecord, limits: Limits, surroundings: Surroundings) -> Hand {
         let beginning = Beginning {
             run: RunId::from_random(1),
-            script: script("main"),
+            script,
             args: None,
             seed: 1,
             limits,

@@ -161,6 +161,11 @@ fn c04_wrong_parts_are_named() {
         ("{ name: 'n', description: 'd', phases: 'A' }", "1:60+3", "`meta.phases` is not a list"),
         ("{ name: 'n', description: 'd', phases: [1] }", "1:61+1", "`meta.phases.0` is neither"),
         ("{ name: 'n', description: 'd', phases: [''] }", "1:61+2", "`meta.phases.0` is neither"),
+        (
+            "{ name: 'n', description: 'd', phases: [{ title: 'A', budget: '9' }] }",
+            "1:83+3",
+            "`meta.phases.0.budget`: a number of output tokens, or an object of caps",
+        ),
         ("{ name: 'n', description: 'd', phases: ['A', {}] }", "1:66+2", "`meta.phases.1` has no title"),
         (
             "{ name: 'n', description: 'd', phases: [{ title: 1 }] }",

@@ -3,8 +3,10 @@
 use super::{RUN, World, open, work_of, write};
 use baya_core::ids::AgentNumber;
 use baya_core::work::FileWork;
+use baya_engine::git::Locks;
 use baya_engine::worktree::leftovers;
 use std::fs;
+use std::process::Command;
 
 #[tokio::test]
 async fn c71_an_unchanged_worktree_goes_with_its_branch() {
@@ -13,6 +15,7 @@ async fn c71_an_unchanged_worktree_goes_with_its_branch() {
     assert!(work.is_empty() && work.files.is_empty() && work.patch.is_none(), "{work:?}");
     assert_eq!(world.refs(), Vec::<String>::new());
     assert_eq!(leftovers(&world.state), []);
+    assert_eq!(fs::read_dir(world.state.join("locks")).expect("there").count(), 1, "that of the repository");
 }
 
 #[tokio::test]
@@ -121,6 +124,29 @@ async fn a_worktree_that_a_crash_left_is_gone_on_with() {
     assert_eq!(kept.files_changed, 1);
     assert!(tree.record.folder.is_dir(), "keeping removes nothing");
     assert_eq!(again.remove(&tree.record).await.expect("removed").head, kept.head, "no second commit");
+}
+
+#[tokio::test]
+async fn a_git_that_outlives_us_is_waited_for() {
+    let world = World::new();
+    let locks = Locks::new(&world.state);
+    let ours = locks.take(&world.root).await.expect("the lock");
+    let mut left = Command::new("cat").stdin(ours.file().try_clone().expect("a file")).spawn().expect("cat");
+    assert!(left.wait().expect("its end").success(), "it reads an empty file");
+    let go = world.home.join("go");
+    let line = format!("while [ ! -e {} ]; do sleep 0.01; done", go.display());
+    let mut shell = Command::new("sh");
+    let mut left =
+        shell.args(["-c", &line]).stdin(ours.file().try_clone().expect("a file")).spawn().expect("sh");
+    // The command has its file open, too.
+    drop((shell, ours));
+    // Another process of ours, after us.
+    let next = Locks::new(&world.state);
+    let mut take = std::pin::pin!(next.take(&world.root));
+    tokio::select! { biased; _ = &mut take => panic!("taken under its hands"), () = std::future::ready(()) => {} }
+    write(&go, "");
+    take.await.expect("the lock");
+    assert!(left.wait().expect("its end").success());
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod awkward;
 mod dirty;
 mod hostile;
 mod kept;
+mod tampered;
 
 use baya_core::ids::{AgentNumber, RunId};
 use baya_core::work::Work;
