@@ -173,18 +173,7 @@ impl Ledger {
                 self.save(*agent, at_ms, &saved);
             }
             Event::AgentTurn { agent, attempt, turn } => self.turn(*agent, *attempt, turn, at_ms),
-            Event::AttemptEnded {
-                agent, attempt, end, usage, model_asked, model_served, requests, ..
-            } => {
-                let (asked, served) = (model_asked.as_ref(), model_served.as_ref());
-                let used =
-                    Used { agent: *agent, attempt: *attempt, usage, requests: *requests, asked, served };
-                let key = self.note(&used, at_ms);
-                self.waste(key.as_ref(), Waste::rest(usage));
-                if is_not_gone_on_with(end) {
-                    self.waste_open(*agent);
-                }
-            }
+            Event::AttemptEnded { .. } => self.end_attempt(&recorded.event, at_ms),
             Event::AgentFinished { .. } => self.finish(&recorded.event, at_ms),
             Event::LimitsChanged { .. }
             | Event::RunParked { .. }
@@ -220,6 +209,21 @@ impl Ledger {
         let (usage, requests, served) = (&cost.usage, cost.requests, cost.model_served.as_ref());
         let key = self.note(&Used { agent, attempt, usage, requests, asked: None, served }, at_ms);
         self.account(agent).open.push((key, *usage));
+    }
+
+    fn end_attempt(&mut self, event: &Event, at_ms: i64) {
+        let Event::AttemptEnded { agent, attempt, end, usage, model_asked, model_served, requests, .. } =
+            event
+        else {
+            return;
+        };
+        let (asked, served) = (model_asked.as_ref(), model_served.as_ref());
+        let used = Used { agent: *agent, attempt: *attempt, usage, requests: *requests, asked, served };
+        let key = self.note(&used, at_ms);
+        self.waste(key.as_ref(), Waste::rest(usage));
+        if is_not_gone_on_with(end) {
+            self.waste_open(*agent);
+        }
     }
 
     fn finish(&mut self, event: &Event, at_ms: i64) {

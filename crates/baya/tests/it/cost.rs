@@ -4,6 +4,8 @@ use crate::fake::FakeModel;
 use crate::harness::Baya;
 use serde_json::{Value, json};
 
+const DOCS: &str = include_str!("../../../../docs/money.md");
+
 /// Two phases; what each agent uses stands in the rules by its prompt.
 const SCRIPT: &str = "export const meta = { name: 'money', description: 'd', phases: ['Look', 'Judge'] }
 phase('Look')
@@ -46,6 +48,7 @@ counted:  8.7k by the provider
 unpriced: 15 tokens of 1 agent; `--by model` shows whose, `baya prices MODEL` how to price them
 ";
     assert_eq!(shown, expected.trim_start_matches('\n'));
+    assert!(DOCS.contains(expected.trim()), "docs/money.md shows something else");
 }
 
 #[test]
@@ -172,11 +175,36 @@ fn what_a_resumed_run_takes_over_is_saved() {
     fake.serves(baya.line("run money.js")).run().exits(0);
     baya.write("edited.js", &SCRIPT.replace("'judge', {", "'judge again', {"));
     let again = fake.serves(baya.line("resume last --script edited.js")).run().exits(0);
-    assert!(again.stderr.contains(", 3 reused (saved 8.0k tokens in, 205 out, $0.0132)"), "{}", again.stderr);
+    let told = ", 9.0k tokens in, 305 out, $0.0162, 1 agent unpriced, 3 reused (saved 8.0k tokens in, 205 out, \
+        $0.0132)";
+    assert!(again.stderr.contains(told), "{}", again.stderr);
+    assert!(DOCS.contains(told), "docs/money.md shows something else");
     let shown = baya.line("cost last").run().exits(0).stdout;
     assert!(
         shown.contains("saved:    3 results not bought again: 8.0k tokens in, 205 out, $0.0132"),
         "{shown}"
     );
     assert!(shown.contains("$0.0162 + unpriced"), "{shown}");
+}
+
+#[test]
+fn an_answer_that_does_not_meet_its_schema_is_waste() {
+    let usage = json!({"input": 100, "output": 10});
+    let invalid = json!({"when": {"nth": 1}, "fault": "invalid", "usage": usage});
+    let (baya, fake) = (Baya::new(), FakeModel::start(&json!({"rules": [invalid, {"usage": usage}]})));
+    let schema = "{ type: 'object', properties: { n: { type: 'number' } }, required: ['n'] }";
+    let script = format!(
+        "export const meta = {{ name: 'x', description: 'd' }}\nreturn await agent('one', {{ schema: {schema} }})\n"
+    );
+    baya.write("x.js", &script);
+    fake.serves(baya.line("run x.js --model claude-opus-5-5")).run().exits(0);
+    let lines = baya.line("cost last --json").run().exits(0).json_lines();
+    let total = lines.last().expect("a total");
+    // Two requests of 100 in and 10 out; the first was for nothing.
+    assert_eq!(total["waste"], json!({"tokens": 110, "cost": 600_000}), "{total}");
+    assert_eq!((&total["usage"]["cost"], &total["requests"]), (&json!(1_200_000), &json!(2)));
+    baya.line("cost last")
+        .run()
+        .exits(0)
+        .prints_line("waste:    110 tokens, $0.0006 led to no answer (50% of all)");
 }
