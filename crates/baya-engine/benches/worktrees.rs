@@ -5,7 +5,7 @@
 use baya_core::ids::{AgentNumber, RunId};
 use baya_core::landing::{LandingOptions, LandingRecord, Piece};
 use baya_engine::git::{Git, Locks, Repository};
-use baya_engine::landing::{Landing, LandingLog, ShellCheck};
+use baya_engine::landing::{Landing, LandingLog, NoErrands, ShellCheck};
 use baya_engine::worktree::Worktrees;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -129,8 +129,15 @@ async fn measure(field: &Field) -> Outcome<()> {
     let runner = ShellCheck { environment: field.environment.clone() };
     let logs = field.state.join("logs");
     let (run, state) = (&field.run, &field.state);
-    let landing =
-        Landing { repository: &repository, locks: &locks, state, logs: &logs, run, runner: &runner };
+    let landing = Landing {
+        repository: &repository,
+        locks: &locks,
+        state,
+        logs: &logs,
+        run,
+        runner: &runner,
+        errands: &NoErrands,
+    };
     let options = LandingOptions { check: Some("true".to_owned()), ..LandingOptions::default() };
     let since = Instant::now();
     let landed = landing.land(pieces, options, &field.base, 1_700_000_000, &[], &mut Silent).await?;

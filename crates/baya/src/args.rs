@@ -2,7 +2,7 @@
 
 use crate::commands::{
     agents, answer, bundle, check, completions, cost, doctor, fake_model, gateway, gc, land, list, new,
-    policy, prices, rehearse, resume, run, runs, sandbox, show, stop, trust, work,
+    policy, prices, rehearse, resume, run, runs, sandbox, show, stop, test, trust, work,
 };
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -60,6 +60,8 @@ pub enum Command {
     New(new::Args),
     /// Run a command as agents run theirs, or say what they may do
     Sandbox(sandbox::Args),
+    /// Play workflows with written or recorded answers, and compare what comes of them
+    Test(test::Args),
     /// Trust a folder with what it wants to run: servers of tools, commands, hooks
     Trust(trust::Args),
     /// Serve a made-up model on this machine, for trying and for tests
@@ -97,6 +99,7 @@ impl Command {
             | Command::Prices(_)
             | Command::New(_)
             | Command::Sandbox(_)
+            | Command::Test(_)
             | Command::Trust(_)
             | Command::FakeModel(_)
             | Command::Gateway(_)

@@ -197,6 +197,10 @@ impl Backend for Command {
         &self.config.name
     }
 
+    fn is_metered(&self, _options: &AgentOptions) -> bool {
+        false
+    }
+
     fn payee(&self, options: &AgentOptions) -> Payee {
         Payee { provider: self.name().to_owned(), model: options.model.clone() }
     }

@@ -8,6 +8,7 @@ use super::link::{Given, LinkedFile};
 use super::lint;
 use super::parse::lower_first;
 use super::step_use::StepUse;
+use crate::call::Unit;
 use oxc_allocator::Allocator;
 use oxc_parser::Parser;
 use oxc_semantic::{Semantic, SemanticBuilder};
@@ -51,6 +52,19 @@ pub(super) fn examine(file: &LinkedFile, emitted: &Emitted, options: &Options) -
     let mut steps: Vec<StepUse> = uses.found.into_iter().map(StepUse::of).collect();
     steps.sort_by_key(|used| (used.line, used.column));
     Examined { found, steps }
+}
+
+/// The lints of a unit as it was emitted.
+pub(super) fn unit(unit: &Unit) -> Vec<Diagnostic> {
+    let mut findings = Findings::new(&unit.file, &unit.text, &unit.text, unit.shift);
+    let allocator = Allocator::default();
+    let tree = Parser::new(&allocator, &unit.text, SourceType::script()).parse();
+    if tree.panicked || tree.diagnostics.has_errors() {
+        return Vec::new();
+    }
+    let built = SemanticBuilder::new().with_build_nodes(true).build(&tree.program);
+    lint::lint_text(&built.semantic, 0..unit.text.len(), &mut findings);
+    findings.found
 }
 
 fn syntax<'d>(

@@ -8,6 +8,7 @@
 //!
 //! The only user of oxc, and nothing of oxc leaves it.
 
+mod args_use;
 mod bundle;
 mod depth;
 mod diagnostic;
@@ -26,6 +27,7 @@ mod step_use;
 mod typescript;
 mod watch;
 
+pub use args_use::args_schema;
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use link::Linked;
 pub use meta::{Meta, PhaseMeta};
@@ -111,6 +113,11 @@ pub fn bundle(
             .collect();
         if broken.is_empty() { Ok(bundle::bundle(&linked)) } else { Err(broken) }
     })
+}
+
+/// The warnings for a program that was checked before, without those about its file.
+pub fn lint(program: &Program) -> Vec<Diagnostic> {
+    depth::with_stack(|| program.units.iter().flat_map(examine::unit).collect())
 }
 
 fn record(

@@ -1,13 +1,15 @@
 //! The arguments of a rehearsal: what the user gave, else what is written beside the script, else what
-//! `meta.args` describes.
+//! `meta.args` describes, else what its text reads.
 
 use super::job::{Given, Job};
+use baya_core::event::ScriptRecord;
 use baya_core::rehearsal::Case;
 use baya_core::schema::Schema;
+use baya_core::script::args_schema;
 use baya_core::simulate::{self, Noise};
 use serde_json::{Map, Value, json};
 
-pub(super) fn drawn(job: &Job, case: &Case) -> Option<Value> {
+pub(super) fn drawn(job: &Job, case: &Case, schema: Option<&Value>) -> Option<Value> {
     if let Some(cassette) = &job.cassette {
         return cassette.args.clone();
     }
@@ -15,7 +17,13 @@ pub(super) fn drawn(job: &Job, case: &Case) -> Option<Value> {
     given(&job.args)
         .or_else(|| case.args.clone())
         .or_else(|| given(&job.fixtures.args))
-        .or_else(|| described(job.script.meta.get("args")?, case))
+        .or_else(|| described(schema?, case))
+}
+
+/// What the arguments of a script look like: as `meta.args` says, else as its text reads them.
+pub(super) fn schema(script: &ScriptRecord) -> Option<Value> {
+    let told = script.meta.get("args").cloned();
+    told.or_else(|| script.program.units.last().and_then(args_schema))
 }
 
 /// A value that the schema of the arguments allows: its own examples and defaults first.
@@ -31,9 +39,19 @@ fn described(schema: &Value, case: &Case) -> Option<Value> {
     let mut value = simulate::answer_shaped(&wrapped, compiled.as_ref(), "", seed);
     let mut value = value.get_mut("args").map(Value::take)?;
     if let (Value::Object(members), Some(Value::Object(known))) = (&mut value, schema.get("properties")) {
+        if case.mood.is_realistic() {
+            leave_out(members, schema);
+        }
         prefer_own(members, known);
     }
     Some(value)
+}
+
+/// What need not be given usually is not, and the script does without.
+fn leave_out(members: &mut Map<String, Value>, schema: &Value) {
+    let required = schema.get("required").and_then(Value::as_array);
+    let is_required = |name: &str| required.into_iter().flatten().any(|it| it.as_str() == Some(name));
+    members.retain(|name, _| is_required(name));
 }
 
 fn prefer_own(members: &mut Map<String, Value>, known: &Map<String, Value>) {

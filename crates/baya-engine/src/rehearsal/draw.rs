@@ -85,6 +85,7 @@ pub(super) struct Known<'a> {
     pub(super) rules: &'a Rules,
     pub(super) schemas: &'a Schemas,
     pub(super) payees: &'a Payees,
+    pub(super) args_schema: Option<&'a Value>,
     pub(super) reads: &'a dyn Reads,
 }
 
@@ -115,7 +116,7 @@ impl<'a> Drawing<'a> {
     }
 
     pub(super) fn args(&self) -> Option<Value> {
-        args::drawn(self.job, self.case)
+        args::drawn(self.job, self.case, self.known.args_schema)
     }
 
     pub(super) fn step(&mut self, order: &StepOrder, known: Option<StepOutcome>) -> (StepOutcome, i64) {

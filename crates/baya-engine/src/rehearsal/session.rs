@@ -1,23 +1,27 @@
 //! The rehearsals of one job: who plays which, and what becomes of it.
 
+use super::args;
 use super::draw::{self, Drawing, Payees, Schemas};
 use super::evaluate::{Evaluator, Unwatched};
-use super::findings::{self, Seen};
+use super::findings::{self, Scene, Seen};
 use super::forecast::{self, Kept};
 use super::job::{Job, Purpose};
 use super::played::Played;
 use super::reads::Reads;
 use super::world;
-use baya_core::call::ScriptErrorKind;
+use baya_core::call::{ScriptErrorKind, ThrowKind};
 use baya_core::history::label_kind;
 use baya_core::rehearsal::{Case, Report};
-use baya_core::script::{Point, Watched, watch};
+use baya_core::script::{Watched, watch};
 use baya_core::simulate::Rules;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 
+/// Rehearsals of a script that goes on until its agents are used up.
+const ENDLESS_RUNS: u32 = 10;
 /// Threads that play.
 pub const WORKERS: usize = 2;
 /// Rehearsals that may break a limit of the script before no further one begins.
@@ -33,6 +37,8 @@ pub struct Stage<'j> {
     rules: Rules,
     schemas: Schemas,
     payees: Payees,
+    /// What arguments look like, if they have to be made up.
+    args_schema: Option<Value>,
     /// The program with its notes, if findings are looked for.
     watched: Option<Watched>,
 }
@@ -44,16 +50,28 @@ impl<'j> Stage<'j> {
             Purpose::Forecast => None,
         };
         let rules = job.fixtures.rules().unwrap_or_default();
-        Stage { job, rules, schemas: Schemas::default(), payees: Payees::default(), watched }
+        Stage {
+            job,
+            rules,
+            schemas: Schemas::default(),
+            payees: Payees::default(),
+            args_schema: args::schema(&job.script),
+            watched,
+        }
     }
 
-    /// The places that are noted while it plays.
-    pub fn points(&self) -> &[Point] {
-        self.watched.as_ref().map(|watched| watched.points.as_slice()).unwrap_or_default()
+    fn scene(&self) -> Scene<'_> {
+        Scene { job: self.job, watched: self.watched.as_ref() }
     }
 
     fn known<'a>(&'a self, reads: &'a dyn Reads) -> draw::Known<'a> {
-        draw::Known { rules: &self.rules, schemas: &self.schemas, payees: &self.payees, reads }
+        draw::Known {
+            rules: &self.rules,
+            schemas: &self.schemas,
+            payees: &self.payees,
+            args_schema: self.args_schema.as_ref(),
+            reads,
+        }
     }
 
     pub fn play(&self, case: &Case, evaluator: &dyn Evaluator, reads: &dyn Reads) -> Played {
@@ -72,6 +90,8 @@ pub struct Session<'j> {
     done: Mutex<BTreeMap<u32, Entry>>,
     /// Kinds of labels, from the first rehearsal.
     kinds: OnceLock<Vec<String>>,
+    /// How many there will be, from the first rehearsal.
+    runs: OnceLock<u32>,
 }
 
 impl<'j> Session<'j> {
@@ -83,6 +103,7 @@ impl<'j> Session<'j> {
             broken: AtomicU32::new(0),
             done: Mutex::default(),
             kinds: OnceLock::new(),
+            runs: OnceLock::new(),
         }
     }
 
@@ -113,8 +134,10 @@ impl<'j> Session<'j> {
                 kinds.push(kind);
             }
         }
-        self.keep(0, &played);
+        self.keep(stage, 0, &played);
         let _ = self.kinds.set(kinds);
+        let runs = if asked_for_all(&played) { self.job.runs.min(ENDLESS_RUNS) } else { self.job.runs };
+        let _ = self.runs.set(runs);
         self.next.store(1, Ordering::Release);
     }
 
@@ -127,9 +150,10 @@ impl<'j> Session<'j> {
         told: &dyn Fn(u32, &Case),
     ) {
         let kinds = self.kinds.get().map(Vec::as_slice).unwrap_or_default();
+        let runs = self.runs.get().copied().unwrap_or(self.job.runs);
         while !self.stopped.load(Ordering::Acquire) {
             let index = self.next.fetch_add(1, Ordering::AcqRel);
-            if index >= self.job.runs {
+            if index >= runs {
                 return;
             }
             if self.job.skipped.contains(&index) {
@@ -137,18 +161,18 @@ impl<'j> Session<'j> {
             }
             let case = self.job.case(index, kinds);
             told(index, &case);
-            self.keep(index, &stage.play(&case, evaluator, reads));
+            self.keep(stage, index, &stage.play(&case, evaluator, reads));
         }
     }
 
-    fn keep(&self, index: u32, played: &Played) {
+    fn keep(&self, stage: &Stage<'_>, index: u32, played: &Played) {
         if broke_a_limit(played) && self.broken.fetch_add(1, Ordering::AcqRel) + 1 >= BROKEN_MAX {
             self.stop();
         }
         let entry = Entry {
             case: played.case.clone(),
             kept: Kept::of(played),
-            seen: findings::look(self.job, played),
+            seen: findings::look(stage.scene(), played),
             broke_a_limit: broke_a_limit(played),
         };
         self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(index, entry);
@@ -190,6 +214,11 @@ struct Entry {
     broke_a_limit: bool,
 }
 
+/// A script that does so even when all goes well has no end, and more rehearsals say no more.
+fn asked_for_all(played: &Played) -> bool {
+    played.refusals.iter().any(|refusal| refusal.thrown.kind == ThrowKind::AgentLimit)
+}
+
 /// What such a script used is never given back.
 fn broke_a_limit(played: &Played) -> bool {
     let error = played.end.run_end().and_then(|end| end.error.as_ref());
@@ -220,7 +249,7 @@ fn report(
             .into_iter()
             .map(|title| (title.clone(), forecast::of_phase(kept, &title)))
             .collect(),
-        findings: findings::sum_up(job, stage.points(), seen, play),
+        findings: findings::sum_up(stage.scene(), seen, play),
         host_steps: host_steps.into_iter().collect(),
         unpriced: unpriced.into_iter().collect(),
     }
@@ -228,8 +257,8 @@ fn report(
 
 /// Phases that had agents: in the order of `meta.phases`, then as they were entered.
 fn titles(job: &Job, kept: &[Kept]) -> Vec<String> {
-    let declared = job.script.meta.get("phases").and_then(serde_json::Value::as_array);
-    let title = |phase: &serde_json::Value| phase.get("title").unwrap_or(phase).as_str().map(str::to_owned);
+    let declared = job.script.meta.get("phases").and_then(Value::as_array);
+    let title = |phase: &Value| phase.get("title").unwrap_or(phase).as_str().map(str::to_owned);
     let mut titles: Vec<String> = declared.into_iter().flatten().filter_map(title).collect();
     for phase in kept.iter().flat_map(|one| &one.phases) {
         if !titles.contains(phase) {

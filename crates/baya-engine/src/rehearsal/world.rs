@@ -199,6 +199,7 @@ impl World<'_> {
             Effect::ClearWorkspace { .. }
             | Effect::OpenPurse(_)
             | Effect::SetApprovalTimer { .. }
+            | Effect::TellErrand { .. }
             | Effect::TellAnswer { .. } => {}
         }
     }

@@ -76,6 +76,9 @@ fn places(text: &str) -> Vec<String> {
             let site = site.as_ref().unwrap();
             format!("{}:{} no {field}", site.line, site.column)
         }
+        Sight::BranchThrew { of, message, site, .. } => {
+            format!("{of} {message} at {}", site.as_ref().unwrap().line)
+        }
         Sight::StepEnded { .. } | Sight::StepLookedAt(_) => String::new(),
     };
     seen.sights.iter().map(words).collect()
@@ -154,6 +157,19 @@ fn it_tells_fields_that_the_schema_does_not_have() {
             "5: line of look [\"file\", \"why\"] false",
         ]
     );
+}
+
+#[test]
+fn it_tells_what_branches_throw() {
+    let text = format!(
+        "{META}\nconst fail = (x) =>\n  x.y.z\nawait parallel([() => agent('a'), async () => fail({{}})])\n\
+         return pipeline([1], (x) => x + 1, (x) => {{ throw new Error('no ' + x) }})"
+    );
+    assert_eq!(
+        places(&text).into_iter().filter(|place| place.starts_with('p')).collect::<Vec<_>>(),
+        ["parallel cannot read property 'z' of undefined at 3", "pipeline no 2 at 5"]
+    );
+    same(&text, &echo);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What stays on the screen when a run has ended, parked or been interrupted.
 
+use super::caps;
 use super::lines::cause_words;
 use super::palette::Palette;
 use super::sanitise;
@@ -23,6 +24,7 @@ const TOO_LATE: &str =
 /// The lines; the first says how it ended.
 pub fn draw(view: &RunView, palette: Palette) -> Vec<String> {
     let mut lines = vec![headline(view, palette), totals(view)];
+    lines.extend(caps::spent(view));
     if view.simulated {
         lines.push(palette.warn(simulated_words(view)));
     }
@@ -274,11 +276,14 @@ fn next_steps(view: &RunView) -> Vec<String> {
     }
     lines.push(format!("show:   baya show {run}"));
     match &view.state {
-        RunState::Parked { .. } | RunState::Interrupted { .. } => {
-            lines.push(format!("resume: baya resume {run}"))
+        RunState::Parked { cause, .. } => {
+            lines.push(format!("resume: baya resume {run}{}", larger(cause.hint.as_deref())));
         }
+        RunState::Interrupted { .. } => lines.push(format!("resume: baya resume {run}")),
         RunState::Ended { status: RunStatus::Budget } => {
-            lines.push(format!("resume: baya resume {run} --budget TOKENS"));
+            let said = view.error.as_ref().map(|error| larger(Some(&error.message)));
+            let larger = said.filter(|flag| !flag.is_empty()).unwrap_or(" --budget TOKENS".to_owned());
+            lines.push(format!("resume: baya resume {run}{larger}"));
         }
         RunState::Ended { .. } if view.failures().failed > 0 => {
             lines.push(format!("retry:  baya resume {run} --retry-failed"));
@@ -296,6 +301,12 @@ fn next_steps(view: &RunView) -> Vec<String> {
         | RunState::Stopping { .. } => {}
     }
     lines
+}
+
+/// The flag that raises the cap of which the text speaks, as it stands in a command.
+fn larger(text: Option<&str>) -> String {
+    let flag = text.and_then(caps::flag_in);
+    flag.map(|(flag, what)| format!(" {flag} {what}")).unwrap_or_default()
 }
 
 fn cause_hint(cause: &Cause) -> Option<String> {

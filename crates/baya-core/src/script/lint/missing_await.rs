@@ -15,6 +15,9 @@ pub(super) fn missing_await(view: &View<'_, '_>, findings: &mut Findings<'_>) {
         if let Some(name) = view.starter(call) {
             direct(view, name, call, findings);
             through_constant(view, name, call, findings);
+        } else if let Some(name) = own_starter(view, call) {
+            through_constant(view, name, call, findings);
+            taken_for_value(view, name, call, findings);
         } else {
             for_each(view, call, findings);
         }
@@ -45,6 +48,28 @@ impl Use<'_> {
             Use::Taken => "it has no members to take out".to_owned(),
             Use::Iterated => "it is no list".to_owned(),
         }
+    }
+}
+
+/// A function of the script's own that is async and starts agents. Dropping what it gives may be meant.
+fn own_starter<'a>(view: &View<'_, 'a>, call: &'a CallExpression<'a>) -> Option<&'a str> {
+    let Expression::Identifier(name) = call.callee.get_inner_expression() else { return None };
+    let symbol = view.symbol(name)?;
+    let span = match view.semantic.nodes().kind(view.semantic.scoping().symbol_declaration(symbol)) {
+        AstKind::Function(function) if function.r#async => function.span,
+        _ => match view.declarator(symbol)?.init.as_ref()?.get_inner_expression() {
+            Expression::ArrowFunctionExpression(arrow) if arrow.r#async => arrow.span,
+            Expression::FunctionExpression(function) if function.r#async => function.span,
+            _ => return None,
+        },
+    };
+    view.starts_agents(span).then_some(name.name.as_str())
+}
+
+fn taken_for_value(view: &View<'_, '_>, name: &str, call: &CallExpression<'_>, findings: &mut Findings<'_>) {
+    let wrong = wrong_use(view, call.node_id.get()).filter(|wrong| !matches!(wrong, Use::Dropped));
+    if wrong.is_some() {
+        direct(view, name, call, findings);
     }
 }
 
@@ -101,6 +126,10 @@ fn wrong_use<'a>(view: &View<'_, 'a>, node: NodeId) -> Option<Use<'a>> {
         AstKind::DoWhileStatement(it) if is(&it.test) => Some(Use::Condition),
         AstKind::ForStatement(it) if is_some(&it.test) => Some(Use::Condition),
         AstKind::LogicalExpression(it) if is(&it.left) => Some(Use::Condition),
+        // `a && x` is asked for what `x` is.
+        AstKind::LogicalExpression(it) => {
+            wrong_use(view, it.node_id.get()).filter(|wrong| matches!(wrong, Use::Condition))
+        }
         AstKind::UnaryExpression(it) => match it.operator {
             UnaryOperator::LogicalNot => Some(Use::Condition),
             UnaryOperator::UnaryNegation | UnaryOperator::UnaryPlus | UnaryOperator::BitwiseNot => {

@@ -9,8 +9,10 @@ mod host_steps;
 mod loops;
 mod missing_await;
 mod options;
+mod places;
 mod portable;
 mod results;
+mod swallowed;
 mod thunks;
 
 use super::Options;
@@ -28,6 +30,15 @@ pub(super) fn lint(
 ) {
     globals::globals(semantic, &body, findings);
     code_from_text::code_from_text(semantic, findings);
+    lint_text(semantic, body.clone(), findings);
+    if options.portable {
+        portable::file(parsed, findings);
+        portable::body(&View::new(semantic, body), findings);
+    }
+}
+
+/// The lints that need the text alone.
+pub(super) fn lint_text(semantic: &Semantic<'_>, body: Range, findings: &mut Findings<'_>) {
     let view = View::new(semantic, body);
     missing_await::missing_await(&view, findings);
     thunks::called_thunks(&view, findings);
@@ -36,10 +47,9 @@ pub(super) fn lint(
     fan_out::uncapped_fan_out(&view, findings);
     loops::endless_loops(&view, findings);
     options::agent_options(&view, findings);
-    if options.portable {
-        portable::file(parsed, findings);
-        portable::body(&view, findings);
-    }
+    swallowed::swallowed_errors(&view, findings);
+    places::index_after_filter(&view, findings);
+    places::shared_index(&view, findings);
 }
 
 /// What the script has its host do; see [`super::StepUse`].

@@ -3,7 +3,8 @@
 // that begin with MARK and never reach a log. A script that is not rehearsed never meets this.
 (function () {
   'use strict';
-  const realAgent = agent, realBaya = baya, debug = console.debug, stringify = JSON.stringify;
+  const realAgent = agent, realBaya = baya, realParallel = parallel, realPipeline = pipeline;
+  const debug = console.debug, stringify = JSON.stringify;
   const { get: reflectGet, apply } = Reflect;
   const { getOwnPropertyDescriptor, hasOwn } = Object;
   const isArray = Array.isArray, Failure = Error;
@@ -136,7 +137,27 @@
     },
   });
 
+  // ---- branches: what `parallel` and `pipeline` turn into null
+
+  const branch = (of, run) =>
+    typeof run !== 'function' ? run : async (...given) => {
+      try {
+        return await run(...given);
+      } catch (error) {
+        if (isObject(error) && error.kind === undefined && typeof error.stack === 'string') {
+          tell('e', of, String(error.name), String(error.message).slice(0, TEXT_MAX), error.stack.slice(0, 1500));
+        }
+        throw error;
+      }
+    };
+  const seeingParallel = (thunks, options) =>
+    realParallel(isArray(thunks) ? thunks.map((thunk) => branch('parallel', thunk)) : thunks, options);
+  const seeingPipeline = (items, ...stages) =>
+    realPipeline(items, ...stages.map((stage) => branch('pipeline', stage)));
+
   eye.agent = seeingAgent;
+  eye.parallel = seeingParallel;
+  eye.pipeline = seeingPipeline;
   eye.baya = seeingBaya;
   return eye;
 })

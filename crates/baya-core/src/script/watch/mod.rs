@@ -19,13 +19,17 @@ pub const OWN_UNIT: &str = "baya:rehearsal";
 const MARK: &str = "\u{1}rehearsal:";
 const EYE: &str = include_str!("eye.js");
 /// Units put before those of the program.
-const OWN_UNITS: usize = 3;
+const OWN_UNITS: usize = 1 + SHADOWED.len();
+/// Globals that a watched script meets in other clothes, in the order of their units.
+const SHADOWED: [&str; 4] = ["agent", "baya", "parallel", "pipeline"];
 
 /// A program that tells what it does.
 pub struct Watched {
     pub program: Program,
     /// The places that are noted, in the order of their numbers.
     pub points: Vec<Point>,
+    /// What stands in the program as text: literals and the fixed parts of templates.
+    pub texts: Vec<String>,
     units: Vec<Moved>,
 }
 
@@ -50,6 +54,13 @@ pub enum What {
         with: Vec<String>,
         lookup: bool,
     },
+    /// Nothing is noted of it; it is known from here to its last line.
+    Loop,
+    /// A call of the function it stands in; nothing is noted. The function's lines.
+    Recursion {
+        from: u32,
+        to: u32,
+    },
 }
 
 /// What one evaluation let see.
@@ -67,12 +78,14 @@ pub enum Sight {
     StepEnded { step: u64, what: String, site: Option<Site> },
     /// How it ended was looked at.
     StepLookedAt(u64),
+    /// An error of the script's that `parallel` or `pipeline` turned into null.
+    BranchThrew { of: String, name: String, message: String, site: Option<Site> },
 }
 
 /// The program with its notes; none if a text of it cannot be read, which a checked one can.
 pub fn watch(program: &Program) -> Option<Watched> {
     super::depth::with_stack(|| {
-        let mut points = Vec::new();
+        let (mut points, mut texts) = (Vec::new(), Vec::new());
         let mut units = own_units();
         let mut moved = Vec::new();
         for unit in &program.units {
@@ -82,17 +95,18 @@ pub fn watch(program: &Program) -> Option<Watched> {
             moved.push(Moved::new(unit, &text, insertions));
             units.push(Unit { file: unit.file.clone(), text, shift: unit.shift, imports });
             points.extend(found.points);
+            texts.extend(found.texts);
         }
-        Some(Watched { program: Program { units }, points, units: moved })
+        Some(Watched { program: Program { units }, points, texts, units: moved })
     })
 }
 
-/// The eye, and its `agent` and `baya`, each as a unit: what is imported of them is a plain name.
+/// The eye, and what it puts in the place of globals, each as a unit: what is imported is a plain name.
 fn own_units() -> Vec<Unit> {
     let member = |name: &str| (format!("(function(e){{return e.{name}}})"), vec![0]);
-    let texts = [(EYE.trim_end().to_owned(), Vec::new()), member("agent"), member("baya")];
+    let eye = std::iter::once((EYE.trim_end().to_owned(), Vec::new()));
     let unit = |(text, imports)| Unit { file: OWN_UNIT.to_owned(), text, shift: 0, imports };
-    texts.into_iter().map(unit).collect()
+    eye.chain(SHADOWED.into_iter().map(member)).map(unit).collect()
 }
 
 impl Watched {
@@ -174,6 +188,10 @@ impl Watched {
             }
             "s" => Sight::StepEnded { step: number(1)?, what: text(2)?, site: self.innermost(&text(3)?) },
             "r" => Sight::StepLookedAt(number(1)?),
+            "e" => {
+                let site = self.innermost(&text(4)?);
+                Sight::BranchThrew { of: text(1)?, name: text(2)?, message: text(3)?, site }
+            }
             _ => return None,
         })
     }

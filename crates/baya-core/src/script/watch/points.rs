@@ -2,13 +2,13 @@
 
 use super::insert::Insertion;
 use super::moved::{Lines, site};
-use super::{Point, What};
+use super::{Point, SHADOWED, What};
 use crate::call::Unit;
 use oxc_allocator::Allocator;
 use oxc_ast::AstKind;
 use oxc_ast::ast::{
-    BinaryExpression, BinaryOperator, ComputedMemberExpression, Expression, ObjectPropertyKind,
-    SwitchStatement, TemplateLiteral,
+    BinaryExpression, BinaryOperator, CallExpression, ComputedMemberExpression, Expression,
+    ObjectPropertyKind, SwitchStatement, TemplateLiteral,
 };
 use oxc_parser::Parser;
 use oxc_semantic::{NodeId, Semantic, SemanticBuilder};
@@ -20,6 +20,8 @@ pub(super) struct Found {
     pub insertions: Vec<Insertion>,
     /// Our units that it takes, in the order of the names it gets for them.
     pub imports: Vec<usize>,
+    /// Literals and fixed parts of templates.
+    pub texts: Vec<String>,
 }
 
 /// Finds the points of a unit, numbered from `first` on.
@@ -31,7 +33,7 @@ pub(super) fn find(unit: &Unit, first: usize) -> Option<Found> {
     }
     let built = SemanticBuilder::new().with_build_nodes(true).build(&tree.program);
     let lines = Lines::of(&unit.text);
-    let found = Found { points: Vec::new(), insertions: Vec::new(), imports: Vec::new() };
+    let found = Found { points: Vec::new(), insertions: Vec::new(), imports: Vec::new(), texts: Vec::new() };
     let mut finder =
         Finder { unit, lines, semantic: &built.semantic, eye: free_name(&unit.text), first, found };
     finder.head()?;
@@ -60,18 +62,16 @@ struct Finder<'u, 's, 'a> {
 }
 
 impl<'a> Finder<'_, '_, 'a> {
-    /// The eye, and `agent` and `baya` where the script has no names like these of its own.
+    /// The eye, and what it puts in the place of globals where the script has no such names of its own.
     fn head(&mut self) -> Option<()> {
         let open = self.unit.text.find("function(")? + "function(".len();
         let close = open + self.unit.text[open..].find(')')?;
         let own = |name: &str| self.semantic.scoping().symbol_names().any(|known| known == name);
         let mut names = vec![self.eye.clone()];
         self.found.imports.push(0);
-        for (name, index) in [("agent", 1), ("baya", 2)] {
-            if !own(name) {
-                names.push(name.to_owned());
-                self.found.imports.push(index);
-            }
+        for (place, name) in SHADOWED.into_iter().enumerate().filter(|(_, name)| !own(name)) {
+            names.push(name.to_owned());
+            self.found.imports.push(place + 1);
         }
         let comma = if close > open { "," } else { "" };
         self.put(close, format!("{comma}{}", names.join(",")), false, 0);
@@ -91,13 +91,19 @@ impl<'a> Finder<'_, '_, 'a> {
             }
             AstKind::BinaryExpression(it) => self.binary(it),
             AstKind::SwitchStatement(it) => self.switch(it),
-            AstKind::ComputedMemberExpression(it) => self.lookup(it),
-            _ if is_statement(&kind) => self.statement(id, kind.span()),
+            AstKind::ComputedMemberExpression(it) => self.lookup(id, it),
+            AstKind::CallExpression(it) => self.recursion(it),
+            AstKind::StringLiteral(it) => self.found.texts.push(it.value.to_string()),
+            AstKind::TemplateElement(it) => self.found.texts.push(it.value.raw.to_string()),
+            _ if is_statement(&kind) => self.statement(id, kind.span(), is_loop(&kind)),
             _ => {}
         }
     }
 
-    fn statement(&mut self, id: NodeId, span: Span) {
+    fn statement(&mut self, id: NodeId, span: Span, is_loop: bool) {
+        if is_loop {
+            self.point(span, What::Loop);
+        }
         let (in_list, is_body) = match self.semantic.nodes().parent_kind(id) {
             AstKind::FunctionBody(_) | AstKind::BlockStatement(_) | AstKind::StaticBlock(_) => (true, false),
             AstKind::SwitchCase(_) => (true, false),
@@ -161,9 +167,17 @@ impl<'a> Finder<'_, '_, 'a> {
         }
     }
 
-    /// `{high: 3, low: 1}[x]`, also through a constant.
-    fn lookup(&mut self, it: &'a ComputedMemberExpression<'a>) {
-        if literal(&it.expression).is_some() || !is_value(&it.expression) {
+    /// `sum + {high: 3, low: 1}[x]`, also through a constant: in a place where a missing row does harm.
+    fn lookup(&mut self, id: NodeId, it: &'a ComputedMemberExpression<'a>) {
+        let is_needed = match self.semantic.nodes().parent_kind(id) {
+            AstKind::BinaryExpression(it) => it.operator.is_arithmetic(),
+            AstKind::AssignmentExpression(it) => it.operator.is_arithmetic(),
+            AstKind::StaticMemberExpression(it) => !it.optional,
+            AstKind::CallExpression(call) => !call.optional && call.callee.span() == it.span,
+            AstKind::TemplateLiteral(_) | AstKind::UnaryExpression(_) => true,
+            _ => false,
+        };
+        if !is_needed || literal(&it.expression).is_some() || !is_value(&it.expression) {
             return;
         }
         if let Some(keys) = self.table(&it.object) {
@@ -198,6 +212,22 @@ impl<'a> Finder<'_, '_, 'a> {
         });
         let keys: Option<Vec<String>> = keys.collect();
         keys.filter(|keys| keys.len() > 1)
+    }
+
+    /// A function that calls itself by its name.
+    fn recursion(&mut self, call: &'a CallExpression<'a>) {
+        let Expression::Identifier(name) = call.callee.get_inner_expression() else { return };
+        let scoping = self.semantic.scoping();
+        let symbol = name.reference_id.get().and_then(|id| scoping.get_reference(id).symbol_id());
+        let Some(symbol) = symbol else { return };
+        let declared = self.semantic.nodes().kind(scoping.symbol_declaration(symbol));
+        let span = declared.span();
+        let is_function = matches!(declared, AstKind::Function(_) | AstKind::VariableDeclarator(_));
+        if is_function && span.start < call.span.start && call.span.end <= span.end {
+            let from = self.lines.place(span.start as usize).0 as u32;
+            let to = self.lines.place(span.end as usize).0 as u32;
+            self.point(call.span, What::Recursion { from, to });
+        }
     }
 
     fn compared(&mut self, span: Span, with: Vec<String>, lookup: bool) {
@@ -246,6 +276,17 @@ fn is_statement(kind: &AstKind<'_>) -> bool {
             | AstKind::ThrowStatement(_)
             | AstKind::BreakStatement(_)
             | AstKind::ContinueStatement(_)
+    )
+}
+
+fn is_loop(kind: &AstKind<'_>) -> bool {
+    matches!(
+        kind,
+        AstKind::ForStatement(_)
+            | AstKind::ForInStatement(_)
+            | AstKind::ForOfStatement(_)
+            | AstKind::WhileStatement(_)
+            | AstKind::DoWhileStatement(_)
     )
 }
 

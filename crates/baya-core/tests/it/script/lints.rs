@@ -365,6 +365,72 @@ fn a_quarantine_without_a_schema_is_seen() {
 }
 
 #[test]
+fn a_promise_of_an_own_function_is_no_answer() {
+    let ask = "const ask = async (x) => (await agent(x)) !== null\n";
+    let warned = |body: &str, expected: &[&str]| warns(&format!("{ask}{body}"), expected);
+    warned("const ok = ask('x')\nif (ok) log('y')", &["3:5 missing-await"]);
+    warned("const ok = ask('x')\nlet y = 1\nif (y && ok) log('y')", &["4:10 missing-await"]);
+    warned("return `${ask('x')}`", &["2:11 missing-await"]);
+    warned("const ok = await ask('x')\nif (ok) log('y')", &[]);
+    // Started now, awaited later; or dropped, which may be meant.
+    warned("const p = ask('x')\nlog('y')\nreturn await p", &[]);
+    warned("ask('x')\nreturn parallel([() => ask('y')])", &[]);
+    warns("const ask = async (x) => x\nif (ask('x')) log('y')", &[]);
+}
+
+#[test]
+fn a_catch_that_hides_errors_is_seen() {
+    let around = |catch: &str| format!("try {{\n  await agent('x')\n}} {catch}");
+    let hides = |catch: &str| warns(&around(catch), &["3:3 swallowed-error"]);
+    hides("catch {}");
+    hides("catch (error) { }");
+    hides("catch { /* fine */ }");
+    let tells = |catch: &str| warns(&around(catch), &[]);
+    tells("catch { log('failed') }");
+    tells("catch (error) { throw error }");
+    tells("catch (error) { return error.message }");
+    tells("catch { return { failed: true } }");
+    tells("finally { log('x') }");
+    warns("let failed = 0\ntry { await agent('x') } catch { failed += 1 }\nreturn failed", &[]);
+    warns("try { JSON.parse('x') } catch {}", &[]);
+}
+
+#[test]
+fn an_index_into_another_list_after_a_filter_is_seen() {
+    let list = "const files = ['a', 'b']\nconst notes = await parallel(files.map((f) => () => agent(f)))\n";
+    let warned = |body: &str, expected: &[&str]| warns(&format!("{list}{body}"), expected);
+    warned("return notes.filter(Boolean).map((n, at) => files[at] + n)", &["3:45 index-after-filter"]);
+    warned(
+        "const good = notes.filter((n) => n !== null)\nreturn good.map((n, at) => ({ n, of: files[at] }))",
+        &["4:38 index-after-filter"],
+    );
+    warned(
+        "const good = notes.filter(Boolean)\nreturn good.map((n, at) => [n, good[at + 1], good[at]])",
+        &[],
+    );
+    warned("return notes.map((n, at) => [files[at], n]).filter(([, n]) => n)", &[]);
+    warned("return notes.filter(Boolean).map((n, at) => `${at}: ${n}`)", &[]);
+    warned("return files.filter((f) => f).map((f, at) => notes[at])", &[]);
+}
+
+#[test]
+fn an_index_that_branches_share_is_seen() {
+    let text = |body: &str| {
+        format!(
+            "const list = ['a', 'b', 'c']\nconst out = []\nlet next = 0\nconst work = async () => {{\n{body}\n}}\n\
+             await parallel([work, work])\nreturn out"
+        )
+    };
+    let warned = |body: &str, expected: &[&str]| warns(&text(body), expected);
+    warned("out.push(await agent(list[next]))\nnext++", &["5:22 shared-index"]);
+    warned("out[next] = await agent('x')\nnext += 1", &["5:1 shared-index"]);
+    warned("const at = next++\nout[at] = await agent(list[at])", &[]);
+    warned("out.push(await agent(list[next++]))", &[]);
+    warned("const item = list[next]\nnext++\nout.push(await agent(item))", &[]);
+    warned("let own = 0\nout.push(await agent(list[own]))\nown++", &[]);
+}
+
+#[test]
 fn a_healthy_script_gets_no_warning() {
     healthy(include_str!("healthy.js"));
 }
@@ -376,12 +442,15 @@ fn every_warning_has_its_page() {
     let codes = [
         "called-thunk",
         "endless-loop",
+        "index-after-filter",
         "missing-await",
         "not-in-this-version",
         "null-result",
         "parse-result",
         "portable",
         "quarantine-without-schema",
+        "shared-index",
+        "swallowed-error",
         "uncapped-fan-out",
         "unknown-name",
         "unknown-option",

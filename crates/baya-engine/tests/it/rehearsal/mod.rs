@@ -3,6 +3,9 @@
 
 mod recorded;
 
+mod faults;
+mod figures;
+
 use baya_core::event::ScriptRecord;
 use baya_core::rehearsal::{Case, Draw};
 use baya_core::script::{self, Options, SourceFile};

@@ -1,0 +1,16 @@
+export const meta = {
+  name: 'translate',
+  description: 'Translates pages into languages',
+  phases: [{ title: 'Translate' }],
+}
+
+const pages = args.pages.map((page) => page.trim())
+const languages = args.languages ?? ['French', 'Greek']
+
+phase('Translate')
+const jobs = pages.flatMap((page) => languages.map((language) => ({ page, language })))
+const texts = await parallel(jobs.map(({ page, language }) => () =>
+  agent(`Translate ${page} into ${language}; keep code and links as they are.`, { label: `${page} to ${language}` })))
+const missing = jobs.filter((_, at) => texts[at] === null)
+for (const { page, language } of missing) log(`${page} was not translated into ${language}`)
+return { done: jobs.length - missing.length, missing, texts }
