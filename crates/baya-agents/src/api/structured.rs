@@ -158,6 +158,7 @@ impl Structured<'_> {
             match read(&turn, &partial, rung, &validator) {
                 Read::Found { value, rung } => return found(value, rung, ledger),
                 Read::Wrong { error, reply } => {
+                    ledger.reject();
                     ledger.drafts.extend(Some(partial.written()).filter(|text| !text.is_empty()));
                     if let Some(end) = cut_off(&turn.stop) {
                         return end;
