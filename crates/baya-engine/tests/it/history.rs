@@ -161,7 +161,16 @@ fn all_that_an_agent_took_is_one_sample_of_its_kind_of_label() {
     let mut agents = vec![
         queued(1, "review src/a.rs", AgentOptions::default()),
         Event::AgentTurn { agent, attempt: 1, turn },
-        Event::AttemptEnded { agent, attempt: 1, end: lost, usage: tokens(5, 3), model_asked: None, model_served: None, requests: 0, drafts: Vec::new() },
+        Event::AttemptEnded {
+            agent,
+            attempt: 1,
+            end: lost,
+            usage: tokens(5, 3),
+            model_asked: None,
+            model_served: None,
+            requests: 0,
+            drafts: Vec::new(),
+        },
         finished(1, Outcome::Answered(Answer::Json(json!({"ok": true}))), 400),
     ];
     agents.extend(answered(2, "review src/b.rs", 50));
