@@ -96,6 +96,7 @@ fn queued(number: u32, label: &str, options: AgentOptions) -> Event {
         options,
         tainted: None,
         site: None,
+        errand: None,
     }
 }
 
