@@ -38,6 +38,11 @@ pub trait Backend: Send + Sync {
         None
     }
 
+    /// Its requests to models can be held to caps: they are ours, or go through the gateway.
+    fn is_metered(&self, _options: &AgentOptions) -> bool {
+        true
+    }
+
     /// Who is paid for what this agent uses, and for which model.
     fn payee(&self, _options: &AgentOptions) -> Payee {
         Payee { provider: self.name().to_owned(), model: None }

@@ -24,6 +24,8 @@ struct Room {
     purse: Purse,
     run: Caps,
     phases: BTreeMap<String, Caps>,
+    /// The run has caps beside `budget.total`.
+    is_hard: bool,
     /// How often it was opened: a hold of an earlier purse means nothing to this one.
     opened: u64,
     line: BTreeMap<Place, Waiting>,
@@ -67,6 +69,7 @@ impl SharedPurse {
     /// From here on requests are held to these caps. Whoever waits asks anew.
     pub fn open(&self, state: PurseState) {
         let mut room = self.lock();
+        room.is_hard = state.run.meters();
         let output = state.run.output.into_iter().chain(state.total).min();
         room.run = Caps { output, ..state.run.clone() };
         room.phases = state.phases.iter().map(|(title, (caps, _))| (title.clone(), caps.clone())).collect();
@@ -97,6 +100,12 @@ impl SharedPurse {
     /// Whether a cap speaks of requests like this one.
     pub fn meters(&self, ask: &Ask) -> bool {
         self.lock().meters(ask)
+    }
+
+    /// Whether a cap other than the script's own `budget.total` counts what agents of this phase use.
+    pub fn has_hard_caps(&self, phase: Option<&str>) -> bool {
+        let room = self.lock();
+        room.is_hard || phase.and_then(|title| room.phases.get(title)).is_some_and(Caps::meters)
     }
 
     /// How each cap stands.
@@ -208,6 +217,11 @@ impl Held {
     /// The most that the request can be billed; `None`: nobody counts.
     pub fn most(&self) -> Option<Usage> {
         self.open.as_ref().map(|open| open.most)
+    }
+
+    /// It may be billed.
+    pub fn is_out(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.is_out)
     }
 
     /// From here on it may be billed.

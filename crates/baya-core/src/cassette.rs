@@ -5,7 +5,7 @@
 //! label and phase, so that the play goes on and tells what changed, instead of ending at the first edit.
 
 use crate::agent::Usage;
-use crate::event::{Event, Outcome, Recorded, RunStatus};
+use crate::event::{Event, Outcome, Recorded, RunStatus, Surroundings};
 use crate::run::{AgentState, Run};
 use crate::step::{HostStep, StepOutcome};
 use crate::work::Work;
@@ -28,6 +28,9 @@ pub struct Cassette {
     pub seed: u64,
     /// When the run began, in milliseconds since the Unix epoch: the script's clock.
     pub started_ms: i64,
+    /// What was there for it: agent types, backends.
+    #[serde(default)]
+    pub surroundings: Surroundings,
     /// In the order the script asked for them.
     pub calls: Vec<RecordedCall>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -128,6 +131,7 @@ impl Cassette {
             args: state.args.clone(),
             seed: state.seed,
             started_ms: state.started_ms,
+            surroundings: without_places(&state.surroundings),
             calls: calls.collect(),
             steps: steps.collect(),
             end: RecordedEnd {
@@ -144,6 +148,12 @@ impl Cassette {
         self.calls.iter().for_each(|call| all.add(&call.usage));
         all
     }
+}
+
+/// Nothing of the machine it ran on.
+fn without_places(around: &Surroundings) -> Surroundings {
+    let (folder, base, tree, rules) = (String::new(), None, None, None);
+    Surroundings { folder, base, tree, rules, ..around.clone() }
 }
 
 /// How long what took.

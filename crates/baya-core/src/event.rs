@@ -6,6 +6,7 @@
 use crate::agent::{AgentOptions, AgentProcess, Answer, AttemptEnd, Cause, CauseKind, Usage};
 use crate::approval::{Answerer, ApprovalRequest, Verdict};
 use crate::call::{LogLevel, Program, ScriptError, Site, Thrown};
+use crate::errand::ErrandOf;
 use crate::ids::{AgentNumber, ApprovalId, CallId, FrameId, RunId};
 use crate::landing::LandingRecord;
 use crate::limits::Limits;
@@ -245,6 +246,7 @@ pub enum Event {
     // --- agents
     AgentQueued {
         agent: AgentNumber,
+        /// [`CallId::NONE`] for an errand.
         call: CallId,
         frame: FrameId,
         /// Hash of the prompt and the options that matter (C62).
@@ -262,6 +264,9 @@ pub enum Event {
         tainted: Option<Tainted>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         site: Option<Site>,
+        /// A landing asks for it, not the script.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        errand: Option<ErrandOf>,
     },
     /// The call takes the finished result of an agent of an earlier generation.
     AgentReused {
@@ -417,6 +422,12 @@ pub struct Failures {
 }
 
 impl Failures {
+    /// Every agent of the run failed, and this is why.
+    pub fn are_all_for(&self, kind: CauseKind) -> bool {
+        let known = self.causes.iter().all(|(words, _)| words == kind.words());
+        self.agents > 0 && self.failed == self.agents && known
+    }
+
     /// Every agent of the run, or of a phase, failed.
     pub fn is_total(&self) -> bool {
         (self.agents > 0 && self.failed == self.agents) || !self.phases_lost.is_empty()

@@ -18,6 +18,11 @@ pub struct AgentNumber(pub u32);
 #[serde(transparent)]
 pub struct CallId(pub u64);
 
+impl CallId {
+    /// Of what no call of the script asked for.
+    pub const NONE: CallId = CallId(0);
+}
+
 /// The number of a question of a run's agents to a person, from 1; `q3` to people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -36,6 +36,33 @@ pub struct LandingOptions {
     pub batch: u32,
     pub style: Style,
     pub on_conflict: OnConflict,
+    /// By what an agent judges each piece before it lands; empty: by [`RUBRIC`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<String>,
+    /// The model of agents that merge or review; absent: that of the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// How long such an agent may take.
+    #[serde(skip_serializing_if = "is_default_agent_timeout")]
+    pub agent_timeout_ms: u64,
+}
+
+/// What a review looks at that names nothing else.
+pub const RUBRIC: &str = "it does what was asked for and nothing else, it is correct, it breaks nothing that \
+                          worked, and nothing in it is half done";
+
+const AGENT_TIMEOUT_MS: u64 = 30 * 60 * 1_000;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_default_agent_timeout(ms: &u64) -> bool {
+    *ms == AGENT_TIMEOUT_MS
+}
+
+impl LandingOptions {
+    /// Whether any agent may be asked.
+    pub fn asks_agents(&self) -> bool {
+        self.on_conflict == OnConflict::Agent || self.review.is_some()
+    }
 }
 
 impl Default for LandingOptions {
@@ -46,6 +73,9 @@ impl Default for LandingOptions {
             batch: 64,
             style: Style::default(),
             on_conflict: OnConflict::default(),
+            review: None,
+            model: None,
+            agent_timeout_ms: AGENT_TIMEOUT_MS,
         }
     }
 }
@@ -122,10 +152,21 @@ pub enum LandingRecord {
 pub enum Fate {
     Landed {
         commit: String,
+        /// The agent that made it go with what was there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resolved_by: Option<AgentNumber>,
     },
     /// It does not merge; which files.
     Conflict {
         files: Vec<String>,
+        /// Why no agent could help, if one was asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    /// A reviewer does not want it.
+    Rejected {
+        by: AgentNumber,
+        why: String,
     },
     /// The merged tree did not pass.
     CheckFailed {
@@ -142,8 +183,11 @@ impl Fate {
     /// With the reason, in a line.
     pub fn words(&self) -> String {
         match self {
-            Fate::Landed { .. } => "landed".to_owned(),
-            Fate::Conflict { files } => format!("conflict in {}", files.join(", ")),
+            Fate::Landed { resolved_by: None, .. } => "landed".to_owned(),
+            Fate::Landed { resolved_by: Some(by), .. } => format!("landed, merged by {by}"),
+            Fate::Conflict { files, why: None } => format!("conflict in {}", files.join(", ")),
+            Fate::Conflict { files, why: Some(why) } => format!("conflict in {}: {why}", files.join(", ")),
+            Fate::Rejected { by, why } => format!("rejected by {by}: {why}"),
             Fate::CheckFailed { said, .. } => {
                 format!("check failed: {}", said.lines().last().unwrap_or_default().trim())
             }
@@ -156,6 +200,7 @@ impl Fate {
         match self {
             Fate::Landed { .. } => "landed",
             Fate::Conflict { .. } => "conflict",
+            Fate::Rejected { .. } => "rejected",
             Fate::CheckFailed { .. } => "check failed",
             Fate::Skipped { .. } => "skipped",
         }

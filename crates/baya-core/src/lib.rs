@@ -10,6 +10,7 @@ pub mod budget;
 pub mod calendar;
 pub mod call;
 pub mod cassette;
+pub mod errand;
 pub mod event;
 pub mod history;
 pub mod ids;

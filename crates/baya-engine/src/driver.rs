@@ -1,6 +1,10 @@
 //! The one loop that drives a run. Everything that happens arrives in its inbox; for each batch it asks
 //! the run core, commits the events, and only then lets anybody see or do anything.
 
+mod tend;
+
+pub use tend::{Tending, tend};
+
 use crate::effects::{Effects, Envelope, Waiting};
 use crate::host_steps::HostSteps;
 use crate::isolate_host::IsolateKind;

@@ -1,11 +1,13 @@
 //! Does what the run core intends, after it is durable. What comes of it returns through the inbox.
 
 use crate::driver::{ViewUpdate, WorkflowSource, now_ms};
-use crate::host_steps::{HostSteps, LandingRecords};
+use crate::host_steps::HostSteps;
 use crate::isolate_host::{IsolateHost, IsolateKind};
+use crate::landing::Desk;
 use crate::runner::{AgentRunner, Report, Reports};
 use baya_core::approval::Told;
 use baya_core::call::WorkflowTarget;
+use baya_core::errand::ErrandEnd;
 use baya_core::ids::CallId;
 use baya_core::run::{Effect, Input};
 use baya_core::step::StepOrder;
@@ -22,6 +24,8 @@ pub enum Waiting {
     Recorded(oneshot::Sender<()>),
     /// Answered when a question has its answer; the ticket stands in the input.
     Question { ticket: u64, told: oneshot::Sender<Told> },
+    /// Answered when an errand is over; the ticket stands in the input.
+    Errand { ticket: u64, told: oneshot::Sender<ErrandEnd> },
 }
 /// How often the wall's clock is looked at.
 const WALL_CLOCK_EVERY: Duration = Duration::from_secs(10);
@@ -52,6 +56,9 @@ pub struct Effects {
     reports: Reports,
     /// Attempts that wait for a person, by their tickets.
     questions: BTreeMap<u64, oneshot::Sender<Told>>,
+    /// Landings that wait for agents, by their tickets.
+    errands: BTreeMap<u64, oneshot::Sender<ErrandEnd>>,
+    desk: Desk,
     /// Timers and loads; they end with the driver.
     tasks: JoinSet<()>,
 }
@@ -66,8 +73,26 @@ impl Effects {
         inbox: mpsc::UnboundedSender<Envelope>,
     ) -> Effects {
         let reports = reports_to(inbox.clone(), views);
-        let (isolate, questions, tasks) = (None, BTreeMap::new(), JoinSet::new());
-        Effects { runner, workflows, steps, isolate_kind, isolate, inbox, reports, questions, tasks }
+        let desk = desk_at(inbox.clone());
+        let (isolate, questions, errands, tasks) = (None, BTreeMap::new(), BTreeMap::new(), JoinSet::new());
+        Effects {
+            runner,
+            workflows,
+            steps,
+            isolate_kind,
+            isolate,
+            inbox,
+            reports,
+            questions,
+            errands,
+            desk,
+            tasks,
+        }
+    }
+
+    /// Where landings record and ask.
+    pub fn desk(&self) -> Desk {
+        self.desk.clone()
     }
 
     /// The input of this one is durable.
@@ -76,6 +101,7 @@ impl Effects {
             // Whoever waited may be gone.
             Waiting::Recorded(recorded) => drop(recorded.send(())),
             Waiting::Question { ticket, told } => drop(self.questions.insert(ticket, told)),
+            Waiting::Errand { ticket, told } => drop(self.errands.insert(ticket, told)),
         }
     }
 
@@ -106,6 +132,11 @@ impl Effects {
                 }
             }
             Effect::OpenPurse(purse) => self.runner.open_purse(*purse),
+            Effect::TellErrand { ticket, end } => {
+                if let Some(waits) = self.errands.remove(&ticket) {
+                    let _ = waits.send(end);
+                }
+            }
             Effect::PerformStep(order) => self.perform_step(*order),
             Effect::Wake { at_ms } => self.wake(at_ms),
             Effect::LoadWorkflow { generation, call, target, importer } => {
@@ -118,6 +149,7 @@ impl Effects {
     pub fn shut_down(&mut self) {
         self.isolate = None;
         self.questions.clear();
+        self.errands.clear();
         self.tasks.abort_all();
     }
 
@@ -132,15 +164,10 @@ impl Effects {
     }
 
     fn perform_step(&mut self, order: StepOrder) {
-        let (inbox, steps) = (self.inbox.clone(), self.steps.clone());
+        let (inbox, steps, desk) = (self.inbox.clone(), self.steps.clone(), self.desk.clone());
         self.tasks.spawn(async move {
             let number = order.number;
-            let records = inbox.clone();
-            let landing: LandingRecords = Arc::new(move |record, recorded| {
-                let input = Input::LandingRecorded { record };
-                let _ = records.send(Envelope { input, waiting: Some(Waiting::Recorded(recorded)) });
-            });
-            let outcome = steps.perform(order, landing).await;
+            let outcome = steps.perform(order, desk).await;
             let _ = inbox.send(Envelope::of(Input::StepEnded { number, outcome }));
         });
     }
@@ -163,6 +190,22 @@ impl Effects {
             let loaded = workflows.load(&target, &importer).map(Box::new);
             let _ = inbox.send(Envelope::of(Input::WorkflowLoaded { generation, call, loaded }));
         });
+    }
+}
+
+/// What landings record and ask becomes input.
+fn desk_at(inbox: mpsc::UnboundedSender<Envelope>) -> Desk {
+    let (tickets, asked) = (AtomicU64::new(0), inbox.clone());
+    Desk {
+        records: Arc::new(move |record, recorded| {
+            let input = Input::LandingRecorded { record };
+            let _ = inbox.send(Envelope { input, waiting: Some(Waiting::Recorded(recorded)) });
+        }),
+        errands: Arc::new(move |errand, told| {
+            let ticket = tickets.fetch_add(1, Ordering::Relaxed);
+            let input = Input::ErrandAsked { ticket, errand: Box::new(errand) };
+            let _ = asked.send(Envelope { input, waiting: Some(Waiting::Errand { ticket, told }) });
+        }),
     }
 }
 

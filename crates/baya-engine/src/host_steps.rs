@@ -4,7 +4,7 @@
 //! which walls, is the binary's to say: it hands in a [`CommandRunner`].
 
 use crate::git::{Git, Locks, Repository};
-use crate::landing::{CheckRunner, Landed, Landing, LandingLog};
+use crate::landing::{CheckRunner, Desk, Landed, Landing, LandingLog};
 use baya_core::ids::RunId;
 use baya_core::landing::{Fate, LandingOptions, LandingRecord, Piece};
 use baya_core::step::{HostStep, StepOrder, StepOutcome};
@@ -14,7 +14,6 @@ use std::path::{Component, Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::oneshot;
 
 /// The most that is read of a file or kept of an output.
 const TEXT_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -25,12 +24,10 @@ const COMMAND_PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Hands a record to the journal; answered once it is durable.
-pub type LandingRecords = Arc<dyn Fn(LandingRecord, oneshot::Sender<()>) + Send + Sync>;
-
 /// Does host steps. Never panics on what the outside does.
 pub trait HostSteps: Send + Sync {
-    fn perform(&self, order: StepOrder, records: LandingRecords) -> Boxed<'_, StepOutcome>;
+    /// `desk` is the run, for a landing.
+    fn perform(&self, order: StepOrder, desk: Desk) -> Boxed<'_, StepOutcome>;
 }
 
 /// Runs shell lines of scripts.
@@ -83,24 +80,24 @@ pub struct LocalHost {
 pub struct NoHost;
 
 impl HostSteps for NoHost {
-    fn perform(&self, order: StepOrder, _records: LandingRecords) -> Boxed<'_, StepOutcome> {
+    fn perform(&self, order: StepOrder, _desk: Desk) -> Boxed<'_, StepOutcome> {
         let said = format!("`{}` is not done here: nothing outside is touched", order.step.name());
         Box::pin(std::future::ready(StepOutcome::Failed(said)))
     }
 }
 
 impl HostSteps for LocalHost {
-    fn perform(&self, order: StepOrder, records: LandingRecords) -> Boxed<'_, StepOutcome> {
+    fn perform(&self, order: StepOrder, desk: Desk) -> Boxed<'_, StepOutcome> {
         Box::pin(async move {
             let name = order.step.name();
-            let done = self.done(order, records).await;
+            let done = self.done(order, desk).await;
             done.map_or_else(|why| StepOutcome::Failed(format!("{name}: {why}")), StepOutcome::Done)
         })
     }
 }
 
 impl LocalHost {
-    async fn done(&self, order: StepOrder, records: LandingRecords) -> Result<Value, String> {
+    async fn done(&self, order: StepOrder, desk: Desk) -> Result<Value, String> {
         let name = order.step.name();
         match order.step {
             HostStep::Exec { command, cwd, timeout_ms, .. } => {
@@ -125,7 +122,7 @@ impl LocalHost {
                 if let Some(check) = &options.check {
                     self.guard.may(name, Wish::Run(check))?;
                 }
-                self.land(order.pieces, options, records).await
+                self.land(order.pieces, options, desk).await
             }
         }
     }
@@ -164,12 +161,7 @@ impl LocalHost {
         repository(&self.git, &self.folder).await
     }
 
-    async fn land(
-        &self,
-        pieces: Vec<Piece>,
-        options: LandingOptions,
-        records: LandingRecords,
-    ) -> Result<Value, String> {
+    async fn land(&self, pieces: Vec<Piece>, options: LandingOptions, desk: Desk) -> Result<Value, String> {
         let repository = self.repository().await?;
         let start = repository.head().await.map_err(|unfit| unfit.to_string())?;
         let past = self.landings.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -181,8 +173,9 @@ impl LocalHost {
             logs: &self.logs,
             run: &self.run,
             runner: &*self.checks,
+            errands: &desk,
         };
-        let mut log = Records { records, kept: &self.landings };
+        let mut log = Kept { desk: desk.clone(), kept: &self.landings };
         let landed = landing.land(pieces, options, &start, now_s(), &past, &mut log).await;
         landed.map(|landed| to_script(&landed)).map_err(|error| error.to_string())
     }
@@ -238,8 +231,18 @@ pub(crate) fn to_script(landed: &Landed) -> Value {
     let pieces = landed.fates.iter().map(|(agent, fate)| {
         let mut piece = json!({"agent": agent, "fate": fate.word(), "words": fate.words()});
         match fate {
-            Fate::Landed { commit } => piece["commit"] = json!(commit),
-            Fate::Conflict { files } => piece["files"] = json!(files),
+            Fate::Landed { commit, resolved_by } => {
+                piece["commit"] = json!(commit);
+                piece["resolvedBy"] = json!(resolved_by);
+            }
+            Fate::Conflict { files, why } => {
+                piece["files"] = json!(files);
+                piece["why"] = json!(why);
+            }
+            Fate::Rejected { by, why } => {
+                piece["by"] = json!(by);
+                piece["why"] = json!(why);
+            }
             Fate::CheckFailed { said, .. } => piece["said"] = json!(said),
             Fate::Skipped { why } => piece["why"] = json!(why),
         }
@@ -253,30 +256,19 @@ pub(crate) fn to_script(landed: &Landed) -> Value {
     })
 }
 
-/// The journal of the run that is being driven.
-struct Records<'a> {
-    records: LandingRecords,
+/// The journal of the run that is being driven; landings after this one know what it recorded.
+struct Kept<'a> {
+    desk: Desk,
     kept: &'a Mutex<Vec<LandingRecord>>,
 }
 
-impl LandingLog for Records<'_> {
+impl LandingLog for Kept<'_> {
     fn write<'a>(&'a mut self, records: Vec<LandingRecord>) -> Boxed<'a, Result<(), String>> {
         Box::pin(async move {
-            let heard: Vec<_> = records.iter().map(|record| self.hand_in(record.clone())).collect();
-            for heard in heard {
-                heard.await.map_err(|_| "the run takes nothing any more".to_owned())?;
-            }
+            self.desk.write(records.clone()).await?;
             self.kept.lock().unwrap_or_else(PoisonError::into_inner).extend(records);
             Ok(())
         })
-    }
-}
-
-impl Records<'_> {
-    fn hand_in(&self, record: LandingRecord) -> oneshot::Receiver<()> {
-        let (recorded, heard) = oneshot::channel();
-        (self.records)(record, recorded);
-        heard
     }
 }
 

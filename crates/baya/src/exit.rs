@@ -1,6 +1,6 @@
 //! Exit codes: the promise to scripts and CI jobs that call us.
 
-use baya_core::agent::Cause;
+use baya_core::agent::{Cause, CauseKind};
 use baya_core::event::{Failures, RunStatus};
 use std::process::ExitCode;
 
@@ -50,10 +50,13 @@ impl Exit {
         parked: Option<&Cause>,
         strictness: Strictness,
     ) -> Exit {
-        if parked.is_some() {
-            return Exit::NoBackend;
+        match parked {
+            Some(cause) if cause.kind == CauseKind::Budget => return Exit::NeedsPerson,
+            Some(_) => return Exit::NoBackend,
+            None => {}
         }
         match status {
+            RunStatus::Completed if failures.are_all_for(CauseKind::Budget) => Exit::Budget,
             RunStatus::Completed if failures.is_total() => Exit::AgentsFailed,
             RunStatus::Completed if strictness == Strictness::Strict && failures.failed > 0 => {
                 Exit::AgentsFailed

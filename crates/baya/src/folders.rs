@@ -20,6 +20,11 @@ pub struct Folders {
 }
 
 impl Folders {
+    /// The same user elsewhere.
+    pub fn at(self, working: PathBuf) -> Folders {
+        Folders { repository: repository(&working), working, ..self }
+    }
+
     pub fn find() -> Result<Folders, Failure> {
         let working = std::env::current_dir().map_err(|error| {
             Failure::usage(format!("cannot find the working folder: {}", in_words(&error)))

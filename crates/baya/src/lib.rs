@@ -17,6 +17,7 @@ pub mod plan;
 pub mod quantity;
 pub mod script_args;
 pub mod settings;
+pub mod testing;
 pub mod trust;
 pub mod views;
 pub mod wiring;
@@ -96,6 +97,7 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::Bundle(args) => commands::bundle::execute(&args),
         Command::Resume(args) => commands::resume::execute(*args),
         Command::Runs(args) => commands::runs::execute(&args),
+        Command::Cost(args) => commands::cost::execute(&args),
         Command::Show(args) => commands::show::execute(&args),
         Command::Land(args) => commands::land::execute(&args),
         Command::Gc(args) => commands::gc::execute(&args),
@@ -108,6 +110,7 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::Stop(args) => commands::stop::execute(&args),
         Command::New(args) => commands::new::execute(&args),
         Command::Sandbox(args) => commands::sandbox::execute(&args),
+        Command::Test(args) => commands::test::execute(&args),
         Command::Trust(args) => commands::trust::execute(&args),
         Command::FakeModel(args) => commands::fake_model::execute(&args),
         Command::Doctor(args) => commands::doctor::execute(&args),

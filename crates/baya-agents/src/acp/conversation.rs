@@ -13,7 +13,7 @@ use crate::backend::{Attempt, Signal};
 use crate::gateway::Grant;
 use crate::program::tail;
 use crate::sandbox::Profile;
-use baya_core::agent::Progress;
+use baya_core::agent::{Cause, CauseKind, Progress};
 use baya_core::limits::ANSWER_BYTES_MAX;
 use baya_core::turn::TurnRecord;
 use futures_util::StreamExt;
@@ -54,6 +54,9 @@ type Answering<'a> = FuturesUnordered<BoxFuture<'a, ()>>;
 impl Conversation<'_> {
     /// One turn; gives the last message. Each text is a block of its own.
     pub async fn turn(&mut self, texts: &[String]) -> Result<String, Fault> {
+        if let Some(cost) = self.ledger.take_cost() {
+            record(TurnRecord::Spent { cost }, self.attempt).await?;
+        }
         self.ledger.said(texts);
         self.attempt.tell(Progress::Asked);
         let mut heard = Heard::new();
@@ -69,7 +72,7 @@ impl Conversation<'_> {
         }
         match self.ledger.last_failure.take() {
             // Many agents end such a turn as if nothing had been.
-            Some(cause) if heard.text.is_empty() => Err(Fault::Model(cause)),
+            Some(cause) if heard.text.is_empty() || tells_of(&heard.text, &cause) => Err(Fault::Model(cause)),
             Some(_) | None => Ok(heard.text),
         }
     }
@@ -244,6 +247,11 @@ fn one_line(text: &str) -> String {
     tail(text.lines().next().unwrap_or_default().as_bytes())
 }
 
+/// Some agents end such a turn with the refusal as their answer.
+fn tells_of(text: &str, cause: &Cause) -> bool {
+    cause.kind == CauseKind::Budget && text.contains(&cause.message)
+}
+
 /// A tool call is over: what was spent up to it, and the call.
 async fn note(
     line: String,
@@ -251,11 +259,12 @@ async fn note(
     ledger: &mut Ledger,
     attempt: &Attempt,
 ) -> Result<(), Fault> {
-    if let Some(grant) = grant {
-        ledger.meter(grant);
-    }
     if let Some(cost) = ledger.take_cost() {
         record(TurnRecord::Spent { cost }, attempt).await?;
+    }
+    if let Some((meter, written)) = grant.and_then(|grant| grant.write_spent(&*attempt.signals)) {
+        ledger.recorded(&meter);
+        written.durable().await.map_err(|_| Fault::Cancelled { obeys: false })?;
     }
     record(TurnRecord::Acted { line }, attempt).await
 }

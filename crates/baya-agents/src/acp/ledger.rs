@@ -59,6 +59,15 @@ impl Ledger {
         self.add(grant.finish());
     }
 
+    /// This is in the journal already.
+    pub fn recorded(&mut self, meter: &Meter) {
+        self.is_metered |= meter.requests > 0 || meter.usage.total() > 0;
+        self.unrecorded.model_served = meter.model_served.clone().or(self.unrecorded.model_served.take());
+        if meter.requests > 0 || meter.last_failure.is_some() {
+            self.last_failure.clone_from(&meter.last_failure);
+        }
+    }
+
     fn add(&mut self, meter: Meter) {
         self.is_metered |= meter.requests > 0 || meter.usage.total() > 0;
         self.unrecorded.usage.add(&meter.usage);
@@ -67,6 +76,11 @@ impl Ledger {
         if meter.requests > 0 || meter.last_failure.is_some() {
             self.last_failure = meter.last_failure;
         }
+    }
+
+    /// What was answered last is not taken.
+    pub fn reject(&mut self) {
+        self.unrecorded.usage.reject();
     }
 
     /// What is worth a record of its own by now.

@@ -28,7 +28,7 @@ pub use presets::{PRESETS, Preset};
 use crate::agent_types::AgentType;
 use crate::api::rights;
 use crate::backend::{Attempt, Backend, Payee};
-use crate::gateway::{Admission, Gateway};
+use crate::gateway::{Admission, Gateway, Payer};
 use crate::mcp::answer::AnswerTool;
 use crate::models::{clamp_effort, context_tokens};
 use crate::program;
@@ -191,7 +191,7 @@ impl AcpBackend {
             provider: plan.chosen.as_ref().map(|chosen| chosen.provider.clone()),
             model: plan.chosen.as_ref().map(|chosen| chosen.model.clone()),
         };
-        let admission = self.admission(plan, task);
+        let admission = self.admission(plan, task, attempt);
         // Also for a process that waits: it would ask one that is gone.
         let gateway = self.gateway().await.map_err(|fault| (fault, None))?;
         let earlier = self.earlier(task);
@@ -234,13 +234,14 @@ impl AcpBackend {
         }
     }
 
-    fn admission(&self, plan: &Plan<'_>, task: &AgentTask) -> Admission {
+    fn admission(&self, plan: &Plan<'_>, task: &AgentTask, attempt: &Attempt) -> Admission {
         Admission {
             name: task.label.clone(),
             provider: plan.chosen.as_ref().map(|chosen| chosen.provider.clone()),
             model: plan.chosen.as_ref().map(|chosen| chosen.model.clone()),
             answer_tokens_max: task.options.max_tokens,
             agent: Some(task.agent),
+            payer: Some(Payer::of(task, attempt)),
             ..Admission::default()
         }
     }
@@ -387,6 +388,13 @@ impl Backend for AcpBackend {
 
     fn process_kind(&self) -> Option<&str> {
         Some(self.name())
+    }
+
+    fn is_metered(&self, options: &AgentOptions) -> bool {
+        let agent_type = options.agent_type.as_deref().and_then(|name| self.config.types.get(name));
+        let asked = options.model.as_deref().or(agent_type.and_then(|known| known.model.as_deref()));
+        // What cannot be chosen is asked of nobody.
+        self.choose(asked.filter(|model| *model != "inherit")).map_or(true, |chosen| chosen.is_some())
     }
 
     fn payee(&self, options: &AgentOptions) -> Payee {

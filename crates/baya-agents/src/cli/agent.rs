@@ -130,7 +130,7 @@ impl CliAgent {
             task,
             attempt,
             seat: &seat,
-            grant: self.uplink.admit(&gateway, task, model.as_deref()),
+            grant: self.uplink.admit(&gateway, task, attempt, model.as_deref()),
             allowed: &allowed,
             model,
             small,

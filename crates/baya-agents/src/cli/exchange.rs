@@ -8,7 +8,7 @@ use crate::backend::{Attempt, Signal};
 use crate::gateway::Grant;
 use crate::program::{Launch, NotStarted, Running, start};
 use baya_core::agent::{Progress, Usage};
-use baya_core::turn::{TurnCost, TurnRecord};
+use baya_core::turn::TurnRecord;
 use serde_json::Value;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -222,13 +222,9 @@ impl Exchange<'_> {
 
     /// What was spent so far is on disk before the agent goes on.
     async fn settle(&self, heard: &mut Heard) -> Result<(), Stopped> {
-        let meter = self.grant.take_meter();
-        if meter.requests == 0 && meter.usage == Usage::default() {
-            return Ok(());
-        }
+        let Some((meter, written)) = self.grant.write_spent(&*self.attempt.signals) else { return Ok(()) };
         heard.settled.add(&meter.usage);
-        let (usage, model_served, requests) = (meter.usage, meter.model_served, meter.requests);
-        self.write(TurnRecord::Spent { cost: TurnCost { usage, model_served, requests } }).await
+        written.durable().await.map_err(|_| Stopped::Cancelled)
     }
 
     async fn write(&self, turn: TurnRecord) -> Result<(), Stopped> {

@@ -2,7 +2,7 @@
 
 use super::speaker::About;
 use crate::backend::Attempt;
-use crate::gateway::{Admission, Gateway, Grant};
+use crate::gateway::{Admission, Gateway, Grant, Payer};
 use crate::sandbox::{Profile, Sandbox};
 use baya_core::agent::AgentTask;
 use futures_util::future::BoxFuture;
@@ -63,7 +63,13 @@ impl Uplink {
         }
     }
 
-    pub(super) fn admit(&self, gateway: &Gateway, task: &AgentTask, model: Option<&str>) -> Grant {
+    pub(super) fn admit(
+        &self,
+        gateway: &Gateway,
+        task: &AgentTask,
+        attempt: &Attempt,
+        model: Option<&str>,
+    ) -> Grant {
         gateway.admit(Admission {
             name: task.label.clone(),
             provider: self.provider.clone(),
@@ -71,6 +77,7 @@ impl Uplink {
             tokens_max: None,
             answer_tokens_max: task.options.max_tokens,
             agent: Some(task.agent),
+            payer: Some(Payer::of(task, attempt)),
         })
     }
 }

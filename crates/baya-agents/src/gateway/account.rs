@@ -4,14 +4,18 @@
 //! the token has gone to another one before it ended.
 
 use super::exchange::Exchange;
+use super::paying::{Counts, Payer};
+use crate::backend::Signal;
 use baya_core::agent::{Cause, Usage};
 use baya_core::ids::AgentNumber;
+use baya_core::turn::{TurnCost, TurnRecord};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 /// Who may pass, and how far.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Admission {
     /// For people, in messages.
     pub name: String,
@@ -24,6 +28,8 @@ pub struct Admission {
     /// Tokens that one answer of a model may have.
     pub answer_tokens_max: Option<u64>,
     pub agent: Option<AgentNumber>,
+    /// Whose caps count; `None`: nobody's.
+    pub payer: Option<Payer>,
 }
 
 /// What was spent since the meter was last taken.
@@ -43,6 +49,9 @@ pub(super) struct Account {
     pub admission: Admission,
     /// Cancelled when the agent is over: what is under way ends.
     pub closed: CancellationToken,
+    /// What it sent last, as its provider counted it; and the same of all agents.
+    pub counts: Counts,
+    pub firsts: Arc<Counts>,
     books: Mutex<Books>,
 }
 
@@ -53,6 +62,24 @@ struct Books {
     spent: u64,
     open: BTreeMap<u64, Arc<Exchange>>,
     exchanges: u64,
+    /// What requests that are out can use, where caps count.
+    held: BTreeMap<u64, Usage>,
+}
+
+/// The journal takes nothing any more.
+#[derive(Debug)]
+pub struct NotWritten;
+
+/// Records on their way into the journal.
+pub struct Written(Vec<oneshot::Receiver<()>>);
+
+impl Written {
+    pub async fn durable(self) -> Result<(), NotWritten> {
+        for written in self.0 {
+            written.await.map_err(|_| NotWritten)?;
+        }
+        Ok(())
+    }
 }
 
 /// What an ended exchange adds to the books.
@@ -74,8 +101,48 @@ pub(super) enum Outcome {
 }
 
 impl Account {
-    pub fn new(admission: Admission) -> Arc<Account> {
-        Arc::new(Account { admission, closed: CancellationToken::new(), books: Mutex::default() })
+    pub fn new(admission: Admission, firsts: Arc<Counts>) -> Arc<Account> {
+        let (closed, counts) = (CancellationToken::new(), Counts::default());
+        Arc::new(Account { admission, closed, counts, firsts, books: Mutex::default() })
+    }
+
+    /// What may be billed from here on is in the journal before the request goes out.
+    pub async fn write_holding(&self, number: u64, most: &Usage) -> Result<(), NotWritten> {
+        let written = {
+            let mut books = self.books();
+            books.held.insert(number, *most);
+            self.send_holding(&books)
+        };
+        match written {
+            Some(written) => written.await.map_err(|_| NotWritten),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the meter into the journal, and after it what is still held: a record with a cost ends what
+    /// the one before it held. `None`: there is nothing to write.
+    pub fn write_spent(&self, signals: &dyn Fn(Signal)) -> Option<(Meter, Written)> {
+        let mut books = self.books();
+        if books.meter.requests == 0 && books.meter.usage == Usage::default() {
+            return None;
+        }
+        let meter = std::mem::take(&mut books.meter);
+        let (usage, model_served, requests) = (meter.usage, meter.model_served.clone(), meter.requests);
+        let (recorded, spent) = oneshot::channel();
+        let cost = TurnCost { usage, model_served, requests };
+        signals(Signal::Turn { turn: TurnRecord::Spent { cost }, recorded });
+        let held = (!books.held.is_empty()).then(|| self.send_holding(&books)).flatten();
+        Some((meter, Written(std::iter::once(spent).chain(held).collect())))
+    }
+
+    /// Under the lock, so that the journal has records in the order of the books.
+    fn send_holding(&self, books: &Books) -> Option<oneshot::Receiver<()>> {
+        let payer = self.admission.payer.as_ref()?;
+        let mut most = books.meter.usage;
+        books.held.values().for_each(|held| most.add(held));
+        let (recorded, written) = oneshot::channel();
+        (payer.signals)(Signal::Turn { turn: TurnRecord::Holding { most }, recorded });
+        Some(written)
     }
 
     /// Tokens that may still be spent; `None`: as many as it likes.
@@ -104,6 +171,7 @@ impl Account {
     pub fn settle(&self, number: u64, bill: Option<Bill>) {
         let mut books = self.books();
         books.open.remove(&number);
+        books.held.remove(&number);
         let Some(bill) = bill else { return };
         books.spent += bill.usage.total();
         books.meter.usage.add(&bill.usage);

@@ -3,11 +3,14 @@
 //! Whoever ends it first (the provider, the client, the owner of the grant) settles it, with what has
 //! passed by then; everybody later finds it settled.
 
-use super::account::{Account, Bill, Outcome};
+use super::account::{Account, Bill, NotWritten, Outcome};
+use super::paying::bounded;
 use super::reading::{Reader, Said};
 use super::route::Errand;
 use super::tape::Recording;
 use crate::governor::Pass;
+use crate::purse::Held;
+use axum::body::Bytes;
 use baya_core::agent::{Cause, CauseKind, Usage};
 use baya_core::money::{ModelSaid, PriceTable};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -29,6 +32,10 @@ struct State {
     is_settled: bool,
     prices: Option<Arc<PriceTable>>,
     model: Option<String>,
+    /// Room for it, where caps count.
+    held: Held,
+    /// What goes out.
+    body: Bytes,
 }
 
 /// An answer that passes.
@@ -76,6 +83,19 @@ impl Exchange {
         (state.prices, state.model) = (prices, model.map(str::to_owned));
     }
 
+    /// Room for it; what may be billed is in the journal when this returns.
+    pub async fn holds(&self, held: Held, body: Bytes) -> Result<(), NotWritten> {
+        let most = held.most();
+        {
+            let mut state = self.lock();
+            (state.held, state.body) = (held, body);
+        }
+        match (self.number.get(), most) {
+            (Some(number), Some(most)) => self.account.write_holding(*number, &most).await,
+            (_, _) => Ok(()),
+        }
+    }
+
     /// The request is on its way.
     pub fn goes_out(&self, pass: Pass, model: Option<&str>) {
         if self.errand == Errand::Ask {
@@ -83,6 +103,7 @@ impl Exchange {
         }
         let mut state = self.lock();
         state.is_out = true;
+        state.held.goes_out();
         state.pass = Some(pass);
     }
 
@@ -95,6 +116,14 @@ impl Exchange {
 
     /// The provider did not take it; whoever calls says so to the lane.
     pub fn came_back(&self) -> Option<Pass> {
+        let mut state = self.lock();
+        state.is_out = false;
+        state.held.came_back();
+        state.pass.take()
+    }
+
+    /// As [`Exchange::came_back`], but nobody knows whether the provider took it.
+    pub fn is_lost(&self) -> Option<Pass> {
         let mut state = self.lock();
         state.is_out = false;
         state.pass.take()
@@ -140,6 +169,7 @@ impl Exchange {
         }
         let (pass, answer, is_out) = (state.pass.take(), state.answer.take(), state.is_out);
         let (prices, model) = (state.prices.take(), state.model.take());
+        let (held, body) = (std::mem::take(&mut state.held), std::mem::take(&mut state.body));
         drop(state);
         if let Some(pass) = pass {
             match &ending {
@@ -156,10 +186,20 @@ impl Exchange {
             None if is_out => Bill { usage: Said::default().usage(self.request_bytes), ..Bill::default() },
             None => Bill::default(),
         };
+        if let Some(most) = held.most().filter(|_| held.is_out()) {
+            bill.usage = bounded(&bill.usage, &most, matches!(ending, Ending::Whole));
+        }
+        if let Some(model) = model.as_deref().filter(|_| !body.is_empty()) {
+            self.account.counts.learn(model, &body, &bill.usage);
+            self.account.firsts.learn(model, &body, &bill.usage);
+        }
         // What an agent pays by its own login is nobody's price that we know.
         if let (Some(prices), Some(provider)) = (prices, &self.account.admission.provider) {
             let said = ModelSaid { asked: model.as_deref(), served: bill.model_served.as_deref() };
             prices.charge(provider, said, &mut bill.usage);
+        }
+        if held.is_out() {
+            held.settle(&bill.usage);
         }
         self.settled(bill);
     }

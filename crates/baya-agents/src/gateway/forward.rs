@@ -97,8 +97,11 @@ impl Forward<'_> {
         let patience = Duration::from_millis(GATEWAY_SILENCE_MS);
         let answer = match tokio::time::timeout(patience, request.send()).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(self.unreachable(&innermost(&error))),
-            Err(_) => return Err(self.unreachable("no answer began for too long")),
+            Ok(Err(error)) if error.is_connect() => {
+                return Err(self.unreachable(self.exchange.came_back(), &innermost(&error)));
+            }
+            Ok(Err(error)) => return Err(self.unreachable(self.exchange.is_lost(), &innermost(&error))),
+            Err(_) => return Err(self.unreachable(self.exchange.is_lost(), "no answer began for too long")),
         };
         self.door.beat();
         if answer.status().is_success() {
@@ -136,8 +139,7 @@ impl Forward<'_> {
         })
     }
 
-    fn unreachable(&self, why: &str) -> Refusal {
-        let pass = self.exchange.came_back();
+    fn unreachable(&self, pass: Option<Pass>, why: &str) -> Refusal {
         pass.into_iter().for_each(|pass| pass.failed());
         let Upstream { name, address, .. } = self.upstream;
         Refusal::Unreachable {

@@ -1,8 +1,10 @@
 //! The right of one agent to pass, in the hands of whoever runs it.
 
-use super::account::{Account, Admission, Meter};
+use super::account::{Account, Admission, Meter, Written};
+use super::paying::Counts;
 use super::route::Dialect;
 use super::service::House;
+use crate::backend::Signal;
 use baya_core::agent::Wait;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -61,7 +63,8 @@ impl Grant {
     /// The same token works for another agent from now on: what is under way for the former one ends.
     /// Take the meter of the former one first, by [`Grant::finish`].
     pub fn rebind(&self, admission: Admission) {
-        let former = std::mem::replace(&mut *self.door.lock(), Account::new(admission));
+        let former =
+            std::mem::replace(&mut *self.door.lock(), Account::new(admission, self.house.firsts.clone()));
         former.close();
         self.heard.store(self.door.life.beats.load(Ordering::SeqCst), Ordering::SeqCst);
     }
@@ -69,6 +72,11 @@ impl Grant {
     /// What was spent since the last take, by what has ended.
     pub fn take_meter(&self) -> Meter {
         self.door.account().take_meter()
+    }
+
+    /// Takes what was spent since the last take into the journal; the meter, and when it is durable.
+    pub fn write_spent(&self, signals: &dyn Fn(Signal)) -> Option<(Meter, Written)> {
+        self.door.account().write_spent(signals)
     }
 
     /// The agent is over: what is still under way for it ends and counts as far as it came, and nothing
@@ -121,9 +129,9 @@ impl Drop for Grant {
 }
 
 impl Door {
-    pub fn new(admission: Admission) -> Arc<Door> {
+    pub fn new(admission: Admission, firsts: Arc<Counts>) -> Arc<Door> {
         Arc::new(Door {
-            account: Mutex::new(Account::new(admission)),
+            account: Mutex::new(Account::new(admission, firsts)),
             life: Life::default(),
             told: Mutex::new(None),
         })

@@ -16,6 +16,7 @@ mod forward;
 mod grant;
 mod headers;
 mod passage;
+mod paying;
 mod reading;
 mod refusal;
 mod route;
@@ -24,8 +25,9 @@ mod sieve;
 mod tape;
 mod upstream;
 
-pub use account::{Admission, Meter};
+pub use account::{Admission, Meter, NotWritten, Written};
 pub use grant::Grant;
+pub use paying::Payer;
 pub use route::Dialect;
 
 use crate::api::ProviderConfig;

@@ -39,6 +39,8 @@ pub(super) enum Refusal {
         name: String,
         tokens_max: u64,
     },
+    /// A cap of the run leaves no room for it.
+    OutOfBudget(Cause),
     UnknownProvider {
         name: String,
     },
@@ -71,6 +73,7 @@ impl Refusal {
             Refusal::Unreadable(_)
             | Refusal::Spent { .. }
             | Refusal::UsedUp(_)
+            | Refusal::OutOfBudget(_)
             | Refusal::UnknownProvider { .. }
             | Refusal::OtherWire { .. } => StatusCode::BAD_REQUEST,
             Refusal::Unreachable { .. } => StatusCode::BAD_GATEWAY,
@@ -107,6 +110,9 @@ impl Refusal {
                 is let through, trying again does not help"
             ),
             Refusal::UsedUp(cause) => format!("baya gateway: {}", cause.message),
+            Refusal::OutOfBudget(cause) => {
+                format!("baya gateway: {}; trying again does not help", cause.message)
+            }
             Refusal::UnknownProvider { name } => {
                 format!("baya gateway: no provider is called `{name}`")
             }
@@ -123,7 +129,7 @@ impl Refusal {
     /// What the agent's report may say of it; refusals of strangers are nobody's failure.
     pub fn cause(&self) -> Option<Cause> {
         let (kind, hint) = match self {
-            Refusal::UsedUp(cause) => return Some(cause.clone()),
+            Refusal::UsedUp(cause) | Refusal::OutOfBudget(cause) => return Some(cause.clone()),
             Refusal::Spent { .. } => (CauseKind::Limit, None),
             Refusal::Unreachable { .. } => {
                 (CauseKind::ProviderDown, Some("check the address and the network, then resume the run"))
@@ -189,6 +195,7 @@ impl Refusal {
         match self {
             Refusal::Spent { .. } => "baya_tokens_spent",
             Refusal::UsedUp(_) => "baya_limit_used_up",
+            Refusal::OutOfBudget(_) => "baya_budget_reached",
             Refusal::NotRecorded(_) => "baya_not_recorded",
             Refusal::NoToken | Refusal::UnknownToken | Refusal::ForeignKey | Refusal::Over { .. } => {
                 "baya_token_refused"

@@ -7,6 +7,7 @@ use super::forward::Forward;
 use super::grant::{Door, Grant};
 use super::headers;
 use super::passage::Passage;
+use super::paying::{Counts, hold};
 use super::refusal::Refusal;
 use super::route::{self, Astray, Errand, Route, TOKEN_BEGIN};
 use super::tape::Deck;
@@ -28,6 +29,8 @@ pub(super) struct House {
     pub port: u16,
     upstreams: Upstreams,
     deck: Deck,
+    /// What agents sent, as providers counted it.
+    pub firsts: Arc<Counts>,
     seed: [u8; 32],
     tokens: AtomicU64,
     /// By a keyed hash of the token: how long a look-up takes says nothing of a token, and hashes are
@@ -77,6 +80,7 @@ impl House {
             seed,
             tokens: AtomicU64::new(0),
             doors: Mutex::default(),
+            firsts: Arc::default(),
             prices: Mutex::default(),
         }
     }
@@ -89,7 +93,7 @@ impl House {
         let number = self.tokens.fetch_add(1, Ordering::Relaxed);
         let secret = blake3::keyed_hash(&self.seed, format!("token {number}").as_bytes());
         let token = format!("{TOKEN_BEGIN}{}", &secret.to_hex()[..32]);
-        let door = Door::new(admission);
+        let door = Door::new(admission, self.firsts.clone());
         self.doors().insert(self.hash(&token), door.clone());
         Grant::new(self.clone(), token, door)
     }
@@ -151,8 +155,11 @@ impl House {
             return Ok(passage.into_response(&asked));
         }
         let upstream = self.upstreams.of(&account.admission, &asked, token)?;
-        let answer_max = account.admission.answer_tokens_max;
-        let outgoing = asked.outgoing(room.into_iter().chain(answer_max).min(), upstream.cap);
+        let held = hold(account, door, &asked, &upstream.name, upstream.cap).await?;
+        let most = [room, account.admission.answer_tokens_max, held.output_max];
+        let outgoing = asked.outgoing(most.into_iter().flatten().min(), upstream.cap);
+        let over_now = |_| Refusal::Over { name: account.admission.name.clone() };
+        exchange.0.holds(held, asked.body.clone()).await.map_err(over_now)?;
         let recording = match &self.deck {
             Deck::Record(recorder) => Some(recorder.begin(&asked, &self.secrets(&asked, token))),
             Deck::None | Deck::Replay(_) => None,

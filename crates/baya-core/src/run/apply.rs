@@ -152,7 +152,7 @@ impl State {
             agent.turns = Vec::new();
             match agent.state {
                 AgentState::Finished(Outcome::Answered(_)) => {
-                    if agent.options.cache != CacheUse::Never {
+                    if agent.options.cache != CacheUse::Never && agent.errand.is_none() {
                         self.pool.entry(agent.key.clone()).or_default().insert(agent.number);
                     }
                 }
@@ -173,7 +173,9 @@ impl State {
                 agent.state = AgentState::Queued;
             }
         }
-        let waiting = self.agents.iter().filter(|agent| agent.state == AgentState::Queued);
+        // Errands wait until somebody asks for them again.
+        let waits = |agent: &&Agent| agent.state == AgentState::Queued && agent.errand.is_none();
+        let waiting = self.agents.iter().filter(waits);
         self.queue = waiting.map(|agent| agent.number).collect();
     }
 
@@ -258,11 +260,7 @@ impl State {
             }
             Event::AttemptEnded { agent, end, usage, .. } => {
                 self.spend(*agent, usage, REQUESTS_UNKNOWN);
-                self.queue.push_back(*agent);
-                if let Some(agent) = self.agent_mut(*agent) {
-                    agent.state = AgentState::Queued;
-                    count_failed_attempt(agent, end);
-                }
+                self.queue_again(*agent, end);
             }
             Event::AgentFinished { agent, outcome, usage, work, requests, .. } => {
                 self.spend(*agent, usage, *requests);
@@ -279,12 +277,24 @@ impl State {
         }
     }
 
+    /// An errand waits until somebody asks for it; all others stand in the queue.
+    fn queue_again(&mut self, number: AgentNumber, end: &AttemptEnd) {
+        let Some(agent) = self.agent_mut(number) else { return };
+        agent.state = AgentState::Queued;
+        count_failed_attempt(agent, end);
+        if agent.errand.is_none() {
+            self.queue.push_back(number);
+        }
+    }
+
     fn apply_reused(&mut self, event: &Event) {
         let Event::AgentReused { agent, call, key, occurrence, phase, .. } = event else { return };
         self.asked.push(*agent);
         self.occurrences.insert(key.clone(), occurrence + 1);
-        self.calls.insert(*call, CallFate::Reuses(*agent));
-        self.agent_of_call.insert(*call, *agent);
+        if *call != CallId::NONE {
+            self.calls.insert(*call, CallFate::Reuses(*agent));
+            self.agent_of_call.insert(*call, *agent);
+        }
         if let Some(left) = self.pool.get_mut(key) {
             left.remove(agent);
         }
@@ -295,7 +305,17 @@ impl State {
 
     fn apply_queued(&mut self, event: &Event) {
         let Event::AgentQueued {
-            agent, call, key, occurrence, label, phase, prompt, options, tainted, ..
+            agent,
+            call,
+            key,
+            occurrence,
+            label,
+            phase,
+            prompt,
+            options,
+            tainted,
+            errand,
+            ..
         } = event
         else {
             return;
@@ -303,9 +323,11 @@ impl State {
         let turns = self.take_turns(key, options);
         self.asked.push(*agent);
         self.occurrences.insert(key.clone(), occurrence + 1);
-        self.calls.insert(*call, CallFate::Agent(*agent));
-        self.agent_of_call.insert(*call, *agent);
-        self.queue.push_back(*agent);
+        if *call != CallId::NONE {
+            self.calls.insert(*call, CallFate::Agent(*agent));
+            self.agent_of_call.insert(*call, *agent);
+            self.queue.push_back(*agent);
+        }
         self.agents.push(Agent {
             number: *agent,
             generation: self.generation,
@@ -323,9 +345,10 @@ impl State {
             usage: Usage::default(),
             turns,
             holding: None,
-            call: Some(*call),
+            call: (*call != CallId::NONE).then_some(*call),
             heard: None,
             work: None,
+            errand: *errand,
         });
     }
 

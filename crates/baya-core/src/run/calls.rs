@@ -145,6 +145,7 @@ impl Run {
             options,
             tainted,
             site,
+            errand: None,
         });
         if let Some(offer) = offer {
             self.borrow(agent, offer);

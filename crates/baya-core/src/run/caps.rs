@@ -2,7 +2,7 @@
 //! the time that is over. Room for single requests is the purse's (C52).
 
 use super::state::State;
-use super::{Effect, Life, Resumption, Run};
+use super::{ERRANDS_PHASE, Effect, Life, Resumption, Run};
 use crate::agent::{Cause, CauseKind};
 use crate::budget::{Caps, Currency, OnBudget, PurseState, Whose, phase_caps};
 use crate::call::{ThrowKind, Thrown};
@@ -217,6 +217,18 @@ impl Run {
                 (OnBudget::Stop, None) => {}
                 (OnBudget::Pause | OnBudget::Ask, _) => return self.park_for(used_up.cause()),
             }
+        }
+    }
+
+    /// Errands whose account is used up: they fail, or the run parks, unless it rests.
+    pub(super) fn settle_errands(&mut self) {
+        if !self.state.has_caps() || !self.has_queued_errands() {
+            return;
+        }
+        let Some(used_up) = self.used_up(Some(ERRANDS_PHASE)) else { return };
+        match self.state.limits.on_budget {
+            OnBudget::Pause | OnBudget::Ask if !self.is_tended() => self.park_for(used_up.cause()),
+            OnBudget::Stop | OnBudget::Pause | OnBudget::Ask => self.fail_queued_errands(&used_up.cause()),
         }
     }
 

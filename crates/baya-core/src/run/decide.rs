@@ -41,7 +41,7 @@ impl Run {
                 }
             }
             Input::AgentTurn { agent, attempt, turn } => {
-                if self.is_current(agent, attempt) && !matches!(self.state.life, Life::Ended(_)) {
+                if self.is_current(agent, attempt) && self.notes_agents() {
                     self.record(Event::AgentTurn { agent, attempt, turn });
                 }
             }
@@ -53,10 +53,11 @@ impl Run {
             }
             Input::StepEnded { number, outcome } => self.decide_step_ended(number, outcome),
             Input::LandingRecorded { record } => {
-                if !matches!(self.state.life, Life::Ended(_)) {
+                if self.notes_agents() {
                     self.record(Event::Landing { record });
                 }
             }
+            Input::ErrandAsked { ticket, errand } => self.decide_errand(ticket, &errand),
             Input::WakeDue => self.wake(),
             Input::WorkflowLoaded { generation, call, loaded } => {
                 if generation == self.state.generation && self.hears() {
@@ -90,7 +91,7 @@ impl Run {
         let (stalls, failed) = (agent.stalls, agent.failed_attempts);
         let retries = agent.options.retries.unwrap_or(0);
         let phase = agent.phase.clone();
-        if matches!(self.state.life, Life::Ended(_)) {
+        if !self.notes_agents() {
             return;
         }
         let end = self.check_answer(number, report.end.clone());
@@ -102,12 +103,14 @@ impl Run {
             AttemptEnd::Cancelled if skipped => Cause::new(CauseKind::Skipped, "a person skipped it"),
             AttemptEnd::Cancelled => match self.out_of_time(phase.as_deref()) {
                 Some(cause) if self.pauses() => return self.park(number, attempt, report, cause),
-                Some(cause) if self.hears() => cause,
+                Some(cause) if self.hears() || self.is_tended() => cause,
                 _ => return self.try_again(number, attempt, report, AttemptEnd::Cancelled),
             },
             AttemptEnd::Failed(cause) if cause.kind == CauseKind::Budget && self.pauses() => {
                 return self.park(number, attempt, report, cause);
             }
+            // Nothing of a run that rests can be parked.
+            AttemptEnd::Unusable(cause) if self.is_tended() => cause,
             AttemptEnd::Unusable(cause) => return self.park(number, attempt, report, cause),
             AttemptEnd::Failed(cause) => {
                 let stall_left = cause.kind == CauseKind::Stalled && stalls + 1 < STALL_ATTEMPTS;
@@ -141,7 +144,13 @@ impl Run {
         }
     }
 
-    fn finish(&mut self, agent: AgentNumber, attempt: u32, outcome: Outcome, report: AttemptReport) {
+    pub(super) fn finish(
+        &mut self,
+        agent: AgentNumber,
+        attempt: u32,
+        outcome: Outcome,
+        report: AttemptReport,
+    ) {
         let since_ms = match self.state.agent(agent).map(|agent| &agent.state) {
             Some(AgentState::Running { since_ms, .. }) => *since_ms,
             _ => self.now_ms,
@@ -164,6 +173,7 @@ impl Run {
         if self.state.agent(agent).is_some_and(|agent| agent.options.worktree) {
             self.effect(Effect::ClearWorkspace { agent });
         }
+        self.tell_errand(agent);
         if self.hears() {
             self.deliver_outcome(agent);
         }
@@ -212,6 +222,7 @@ impl Run {
             requests,
             drafts,
         });
+        self.requeue_errand(agent);
     }
 
     /// What would hit every agent stops the run at its first occurrence; nothing is lost.

@@ -88,7 +88,9 @@ impl Run {
                 AgentState::Finished(Outcome::Answered(_)) => None,
                 AgentState::Queued | AgentState::Running { .. } | AgentState::Dropped => continue,
             };
-            let counts = phases.entry(agent.phase.as_deref().unwrap_or_default()).or_default();
+            // A landing that nobody could help has fates for its pieces; it is no lost phase.
+            let phase = agent.phase.as_deref().filter(|_| agent.errand.is_none());
+            let counts = phases.entry(phase.unwrap_or_default()).or_default();
             counts.0 += 1;
             if let Some(kind) = cause {
                 counts.1 += 1;

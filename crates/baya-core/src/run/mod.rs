@@ -15,6 +15,8 @@ mod calls;
 mod caps;
 mod decide;
 mod ending;
+mod errand_words;
+mod errands;
 mod key;
 pub mod options;
 mod queue;
@@ -26,6 +28,7 @@ mod taint;
 
 pub use approvals::{Approval, Approvals};
 pub use caps::UsedUp;
+pub use errands::ERRANDS_PHASE;
 pub use key::call_key;
 pub use resume::{Beginning, Resumption};
 pub use spent::Spent;
@@ -35,6 +38,7 @@ use crate::agent::{AgentProcess, AgentTask, AttemptReport};
 use crate::approval::{ApprovalRequest, Told};
 use crate::budget::PurseState;
 use crate::call::{Delivery, ScriptError, Start, Step, WorkflowTarget};
+use crate::errand::{Errand, ErrandEnd};
 use crate::event::{Event, Recorded, ScriptRecord};
 use crate::ids::{AgentNumber, ApprovalId, CallId};
 use crate::landing::LandingRecord;
@@ -96,6 +100,11 @@ pub enum Input {
     LandingRecorded {
         record: LandingRecord,
     },
+    /// A landing wants an agent; `ticket` is who waits for what comes of it.
+    ErrandAsked {
+        ticket: u64,
+        errand: Box<Errand>,
+    },
     /// The time may have come at which a parked run goes on by itself.
     WakeDue,
     WorkflowLoaded {
@@ -143,6 +152,11 @@ pub enum Effect {
     PerformStep(Box<StepOrder>),
     /// From here on requests are held to these caps.
     OpenPurse(Box<PurseState>),
+    /// Hand what came of an errand to the landing that waits at this ticket.
+    TellErrand {
+        ticket: u64,
+        end: ErrandEnd,
+    },
     /// Say when this time has come, by the clock on the wall.
     Wake {
         at_ms: i64,
@@ -180,6 +194,7 @@ pub struct Run {
     redeliveries: std::collections::BTreeSet<(u64, CallId)>,
     /// Who waits for which question.
     tickets: BTreeMap<ApprovalId, Vec<u64>>,
+    errands: errands::Errands,
     schemas: BTreeMap<String, Schema>,
     /// Answers of earlier runs.
     offers: Offers,
@@ -208,6 +223,9 @@ impl Run {
 
     /// Nothing will happen any more in this process.
     pub fn is_over(&self) -> bool {
+        if self.is_tended() {
+            return false;
+        }
         match self.state.life {
             Life::Ended(_) | Life::Interrupted => self.at_work.is_empty(),
             Life::Parked { wakes_at_ms: None, .. } => self.at_work.is_empty() && self.unanswered == 0,

@@ -9,18 +9,22 @@ use std::collections::BTreeSet;
 
 impl Run {
     pub(super) fn start_agents(&mut self) {
-        if self.state.life != Life::Live {
-            return;
+        if self.state.life == Life::Live {
+            self.settle_queue();
         }
-        self.settle_queue();
-        if self.state.life != Life::Live {
-            return;
+        if self.state.life == Life::Live {
+            self.start_calls();
         }
+        if self.state.life == Life::Live || self.is_tended() {
+            self.start_errands();
+        }
+    }
+
+    /// Agents that the script waits for.
+    fn start_calls(&mut self) {
         let waiting = self.waiting_for_people();
         let mut place = 0;
-        while (self.at_work.len().saturating_sub(waiting.len()) as u64)
-            < u64::from(self.state.limits.concurrency)
-        {
+        while self.has_place(&waiting) {
             let Some(number) = self.state.queue.get(place).copied() else { break };
             match self.has_room_for(number, &waiting) {
                 true => self.start_agent(number),
@@ -29,12 +33,18 @@ impl Run {
         }
     }
 
+    /// Whether one more agent may be at work; those that wait for a person are not.
+    pub(super) fn has_place(&self, waiting: &BTreeSet<(AgentNumber, u32)>) -> bool {
+        let at_work = self.at_work.len().saturating_sub(waiting.len()) as u64;
+        at_work < u64::from(self.state.limits.concurrency)
+    }
+
     fn model_of(&self, number: AgentNumber) -> String {
         let model = self.state.agent(number).and_then(|agent| agent.options.model.clone());
         model.unwrap_or_default()
     }
 
-    fn has_room_for(&self, number: AgentNumber, waiting: &BTreeSet<(AgentNumber, u32)>) -> bool {
+    pub(super) fn has_room_for(&self, number: AgentNumber, waiting: &BTreeSet<(AgentNumber, u32)>) -> bool {
         let model = self.model_of(number);
         let same =
             |(id, at_work): &(&(AgentNumber, u32), &String)| **at_work == model && !waiting.contains(id);
@@ -44,7 +54,7 @@ impl Run {
         }
     }
 
-    fn start_agent(&mut self, number: AgentNumber) {
+    pub(super) fn start_agent(&mut self, number: AgentNumber) {
         let Some(agent) = self.state.agent(number) else { return };
         let Some(run) = self.state.run.clone() else { return };
         let attempt = agent.attempts + 1;

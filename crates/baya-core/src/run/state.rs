@@ -11,6 +11,7 @@ use super::steps::Steps;
 use crate::agent::{AgentOptions, AgentProcess, Usage};
 use crate::budget::Caps;
 use crate::call::{Thrown, WorkflowTarget};
+use crate::errand::ErrandOf;
 use crate::event::{Delivered, Failures, Outcome, RunStatus, ScriptRecord, Surroundings};
 use crate::ids::{AgentNumber, CallId, FrameId, RunId};
 use crate::limits::Limits;
@@ -72,6 +73,8 @@ pub struct Agent {
     pub heard: Option<Heard>,
     /// What it left in its worktree.
     pub work: Option<Box<Work>>,
+    /// A landing asked for it, not the script.
+    pub errand: Option<ErrandOf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -5,7 +5,7 @@ use super::{Effect, Run};
 use crate::call::{Payload, Site, ThrowKind, Thrown};
 use crate::event::{Delivered, Event, Outcome};
 use crate::ids::{AgentNumber, CallId, FrameId};
-use crate::landing::{LandingRecord, OnConflict, Piece};
+use crate::landing::{LandingRecord, Piece};
 use crate::step::{HostStep, Select, StepNumber, StepOrder, StepOutcome};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -122,13 +122,6 @@ impl Run {
             let message = "the run is being stopped".to_owned();
             return self.refuse(call, Thrown { kind: ThrowKind::Stopped, message });
         }
-        if let HostStep::Land { options, .. } = &step
-            && options.on_conflict == OnConflict::Agent
-        {
-            let message = "baya.land: `onConflict: 'agent'` is not in this version; hint: 'skip' lands the \
-                           others and names what is in conflict";
-            return self.refuse(call, Thrown { kind: ThrowKind::Option, message: message.to_owned() });
-        }
         let key = step.key();
         if let Some(number) = self.state().steps.reusable(&step, &key) {
             self.record(Event::StepReused { number, call, frame });
@@ -224,7 +217,7 @@ impl Run {
             Select::Phase(_) | Select::Label(_) => state.asked.clone(),
         };
         let agents = numbers.into_iter().filter_map(|number| state.agent(number));
-        let wanted = agents.filter(|agent| match select {
+        let wanted = agents.filter(|agent| agent.errand.is_none()).filter(|agent| match select {
             Select::Agents(_) => true,
             Select::Phase(phase) => agent.phase.as_ref() == Some(phase) && answered(agent),
             Select::Label(label) => agent.label == *label && answered(agent),

@@ -4,6 +4,7 @@
 use super::work_view::WorkView;
 use crate::agent::{AgentOptions, Answer, AttemptEnd, Cause, Progress, Usage};
 use crate::call::Site;
+use crate::errand::ErrandOf;
 use crate::event::{Event, Outcome, Recorded};
 use crate::ids::AgentNumber;
 use crate::reuse::Borrowed;
@@ -51,6 +52,9 @@ pub struct AgentView {
     /// How much it changed in its worktree.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work: Option<WorkView>,
+    /// A landing asked for it, not the script.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errand: Option<ErrandOf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -68,6 +72,7 @@ impl AgentView {
             agent,
             label: String::new(),
             phase: None,
+            errand: None,
             state: AgentState::Queued,
             generation: 1,
             reused: false,

@@ -126,8 +126,9 @@ impl RunView {
 
     fn apply_to_agent(&mut self, recorded: &Recorded) {
         match &recorded.event {
-            Event::AgentQueued { agent, label, phase, options, tainted, .. } => {
+            Event::AgentQueued { agent, label, phase, options, tainted, errand, .. } => {
                 let shown = self.agent(*agent);
+                shown.errand = *errand;
                 shown.quarantine = options.quarantine;
                 shown.tainted_by = tainted.as_ref().map(|tainted| tainted.from.clone()).unwrap_or_default();
                 shown.label.clone_from(label);

@@ -4,7 +4,7 @@ use super::agent_view::{AgentState, AgentView};
 use super::run_view::RunView;
 use crate::event::{Event, Recorded};
 use crate::ids::AgentNumber;
-use crate::landing::{LandingRecord, Piece};
+use crate::landing::{Fate, LandingRecord, Piece};
 use crate::step::StepOutcome;
 use crate::work::Work;
 use serde::Serialize;
@@ -59,7 +59,8 @@ impl WorkView {
 pub fn pieces(events: &[Recorded], is_wanted: impl Fn(&AgentView) -> bool) -> Vec<Piece> {
     let view = RunView::of(events);
     let agents = asked_for(events).into_iter().filter_map(|number| view.agents.get(&number));
-    let ready = agents.filter(|agent| agent.state == AgentState::Answered && is_wanted(agent));
+    let ready = agents
+        .filter(|agent| agent.state == AgentState::Answered && agent.errand.is_none() && is_wanted(agent));
     ready
         .filter_map(|agent| {
             let work = agent.work.as_ref().filter(|work| !work.is_empty())?;
@@ -123,6 +124,10 @@ impl RunView {
             LandingRecord::Begun { branch, .. } => self.landed_on = Some(branch.clone()),
             LandingRecord::Decided { agent, fate } => {
                 self.fates.insert(*agent, fate.clone());
+                // What the one that merged it left has landed with it.
+                if let Fate::Landed { resolved_by: Some(by), .. } = fate {
+                    self.fates.insert(*by, fate.clone());
+                }
             }
             LandingRecord::Checked { .. } | LandingRecord::Advanced { .. } | LandingRecord::Ended { .. } => {}
         }

@@ -6,15 +6,22 @@
 //! fail: what comes before it lands, it does not, and what comes after it is merged anew without it. So
 //! one culprit among 64 is named by 7 checks.
 //!
+//! What the queue cannot decide itself it has agents of the run do: one judges a piece before it lands,
+//! another makes a piece go with what has landed. Conflicts wait until all other pieces have landed.
+//!
 //! Every step can be repeated: merges come out the same, checks are remembered by commit, the branch is
 //! moved only from where it was expected to be. A landing that was killed goes on where it was.
 
 mod check;
+mod desk;
+mod help;
 mod into;
 mod merge;
+mod past;
 mod queue;
 
 pub use check::{CheckEnd, CheckRunner, ShellCheck};
+pub use desk::{Desk, ErrandDesk, NoErrands};
 pub use into::{Into, IntoError, bring_into};
 pub use merge::{Clash, Merged, Merger};
 pub use queue::{Landed, Landing, LandingError, LandingLog, branch_of};

@@ -1,7 +1,9 @@
 //! The queue itself: which pieces land, and what becomes of the others.
 
 use super::check::{CheckRoom, CheckRunner, make_private};
+use super::desk::ErrandDesk;
 use super::merge::{Merged, Merger};
+use super::past::{Begun, CheckOf, checks_of, decided_in, fates_of, open_landing};
 use crate::git::{GitError, Locks, Repository};
 use baya_core::ids::{AgentNumber, RunId};
 use baya_core::landing::{Fate, LandingOptions, LandingRecord, OnConflict, Piece};
@@ -34,6 +36,8 @@ pub struct Landing<'a> {
     pub logs: &'a Path,
     pub run: &'a RunId,
     pub runner: &'a dyn CheckRunner,
+    /// Who judges pieces and makes them go together.
+    pub errands: &'a dyn ErrandDesk,
 }
 
 /// How a landing ended.
@@ -61,7 +65,7 @@ pub enum LandingError {
 }
 
 /// A piece in the chain, and the commit that has it and all before it.
-type Link = (Piece, String);
+pub(super) type Link = (Piece, String);
 
 impl Landing<'_> {
     /// Lands pieces; `past` is what earlier landings of the run have recorded.
@@ -85,6 +89,8 @@ impl Landing<'_> {
             branch,
             checked: checks_of(past),
             fates: fates_of(past, begun.number),
+            decided_before: decided_in(past, begun.number),
+            resolved: BTreeMap::new(),
             tip: begun.tip,
             options: begun.options,
             checks: 0,
@@ -133,118 +139,22 @@ impl Landing<'_> {
     }
 }
 
-/// A landing's beginning.
-struct Begun {
-    number: u32,
-    tip: String,
-    pieces: Vec<Piece>,
-    options: LandingOptions,
-    date_s: i64,
-}
-
-impl Begun {
-    fn record(&self, branch: &str) -> LandingRecord {
-        LandingRecord::Begun {
-            landing: self.number,
-            branch: branch.to_owned(),
-            tip: self.tip.clone(),
-            pieces: self.pieces.clone(),
-            options: self.options.clone(),
-            date_s: self.date_s,
-        }
-    }
-
-    /// Where the branch may be if only this landing has moved it.
-    fn reached<'p>(&'p self, past: &'p [LandingRecord]) -> Vec<&'p String> {
-        let advanced = past.iter().filter_map(|record| match record {
-            LandingRecord::Advanced { to } => Some(to),
-            LandingRecord::Begun { .. }
-            | LandingRecord::Checked { .. }
-            | LandingRecord::Decided { .. }
-            | LandingRecord::Ended { .. } => None,
-        });
-        advanced.chain([&self.tip]).collect()
-    }
-}
-
-fn open_landing(past: &[LandingRecord]) -> Option<Begun> {
-    let mut open = None;
-    for record in past {
-        match record {
-            LandingRecord::Begun { landing, tip, pieces, options, date_s, branch: _ } => {
-                open = Some(Begun {
-                    number: *landing,
-                    tip: tip.clone(),
-                    pieces: pieces.clone(),
-                    options: options.clone(),
-                    date_s: *date_s,
-                });
-            }
-            LandingRecord::Ended { .. } => open = None,
-            LandingRecord::Checked { .. }
-            | LandingRecord::Advanced { .. }
-            | LandingRecord::Decided { .. } => {}
-        }
-    }
-    open
-}
-
-/// What each commit's check said.
-fn checks_of(past: &[LandingRecord]) -> BTreeMap<String, CheckOf> {
-    let mut checked = BTreeMap::new();
-    let mut line = None;
-    for record in past {
-        match record {
-            LandingRecord::Begun { options, .. } => line.clone_from(&options.check),
-            LandingRecord::Checked { commit, passed, said, log, .. } => {
-                let (passed, said, log) = (*passed, said.clone(), log.clone());
-                checked.insert(commit.clone(), CheckOf { line: line.clone(), passed, said, log });
-            }
-            LandingRecord::Advanced { .. } | LandingRecord::Decided { .. } | LandingRecord::Ended { .. } => {}
-        }
-    }
-    checked
-}
-
-/// What became of pieces in landings before this one: what has landed stays so.
-fn fates_of(past: &[LandingRecord], number: u32) -> BTreeMap<AgentNumber, Fate> {
-    let mut fates = BTreeMap::new();
-    let mut current = 0;
-    for record in past {
-        match record {
-            LandingRecord::Begun { landing, .. } => current = *landing,
-            LandingRecord::Decided { agent, fate } => {
-                let landed = matches!(fate, Fate::Landed { .. });
-                if landed && current < number {
-                    fates.insert(*agent, fate.clone());
-                }
-            }
-            LandingRecord::Checked { .. } | LandingRecord::Advanced { .. } | LandingRecord::Ended { .. } => {}
-        }
-    }
-    fates
-}
-
-#[derive(Debug, Clone)]
-struct CheckOf {
-    line: Option<String>,
-    passed: bool,
-    said: String,
-    log: Option<String>,
-}
-
-struct Work<'a> {
-    landing: &'a Landing<'a>,
-    merger: Merger<'a>,
+pub(super) struct Work<'a> {
+    pub(super) landing: &'a Landing<'a>,
+    pub(super) merger: Merger<'a>,
     room: CheckRoom<'a>,
     branch: String,
-    options: LandingOptions,
+    pub(super) options: LandingOptions,
     /// The last commit whose pieces have landed.
-    tip: String,
+    pub(super) tip: String,
     /// The tip has passed the check, or needs none.
     tip_is_good: bool,
     checked: BTreeMap<String, CheckOf>,
-    fates: BTreeMap<AgentNumber, Fate>,
+    pub(super) fates: BTreeMap<AgentNumber, Fate>,
+    /// By this landing, before it was killed.
+    pub(super) decided_before: BTreeMap<AgentNumber, Fate>,
+    /// Which agent made a piece go with the tip, and where they did not.
+    pub(super) resolved: BTreeMap<AgentNumber, (AgentNumber, Vec<String>)>,
     checks: u32,
     stopped: Option<String>,
     log: &'a mut dyn LandingLog,
@@ -263,12 +173,15 @@ impl Work<'_> {
         let mut queue: VecDeque<Piece> = VecDeque::new();
         for piece in pieces {
             match self.fates.get(&piece.agent) {
-                Some(Fate::Landed { commit }) if self.contains(commit).await? => {}
+                Some(Fate::Landed { commit, .. }) if self.contains(commit).await? => {}
                 Some(_) | None => queue.push_back(piece.clone()),
             }
         }
+        let mut queue = self.reviewed(queue).await?;
+        // Conflicts that an agent is to resolve, each on top of all that landed before.
+        let mut clashing = VecDeque::new();
         while !queue.is_empty() && self.stopped.is_none() {
-            let batch = self.chain(&mut queue).await?;
+            let batch = self.chain(&mut queue, &mut clashing).await?;
             if batch.is_empty() {
                 continue;
             }
@@ -276,6 +189,14 @@ impl Work<'_> {
                 queue.push_front(piece);
             }
         }
+        while self.stopped.is_none()
+            && let Some(piece) = clashing.pop_front()
+        {
+            if let Some(link) = self.resolve(&piece).await? {
+                queue.extend(self.settle(vec![link]).await?);
+            }
+        }
+        queue.extend(clashing);
         let why = self.stopped.clone().unwrap_or_default();
         let skipped = queue.into_iter().map(|piece| (piece.agent, Fate::Skipped { why: why.clone() }));
         self.decide_all(skipped.collect()).await
@@ -291,7 +212,11 @@ impl Work<'_> {
 
     /// The next pieces, one on top of the other. One that does not go with those before it waits for its
     /// turn right after them; one that does not go with what has landed is a conflict.
-    async fn chain(&mut self, queue: &mut VecDeque<Piece>) -> Result<Vec<Link>, LandingError> {
+    async fn chain(
+        &mut self,
+        queue: &mut VecDeque<Piece>,
+        clashing: &mut VecDeque<Piece>,
+    ) -> Result<Vec<Link>, LandingError> {
         let (mut chain, mut later) = (Vec::<Link>::new(), Vec::new());
         while chain.len() < self.chain_length_max() {
             let Some(piece) = queue.pop_front() else { break };
@@ -303,9 +228,12 @@ impl Work<'_> {
                     self.decide(&piece, Fate::Skipped { why }).await?;
                 }
                 Merged::Nothing => later.push(piece),
+                Merged::Conflict(_) if chain.is_empty() && self.options.on_conflict == OnConflict::Agent => {
+                    clashing.push_back(piece);
+                }
                 Merged::Conflict(clash) if chain.is_empty() => {
                     let files = clash.files;
-                    self.decide(&piece, Fate::Conflict { files: files.clone() }).await?;
+                    self.decide(&piece, Fate::Conflict { files: files.clone(), why: None }).await?;
                     if self.options.on_conflict == OnConflict::Stop {
                         self.stopped =
                             Some(format!("{} is in conflict in {}", piece.agent, files.join(", ")));
@@ -359,7 +287,14 @@ impl Work<'_> {
         let (culprit, commit) = &chain[bad - 1];
         let known = self.checked.get(commit);
         let (said, log) = known.map(|known| (known.said.clone(), known.log.clone())).unwrap_or_default();
-        self.decide(culprit, Fate::CheckFailed { said, log }).await?;
+        let fate = match self.resolved.remove(&culprit.agent) {
+            None => Fate::CheckFailed { said, log },
+            Some((by, files)) => {
+                let failed = Fate::CheckFailed { said, log }.words();
+                Fate::Conflict { files, why: Some(format!("what {by} made of it: {failed}")) }
+            }
+        };
+        self.decide(culprit, fate).await?;
         Ok(chain.into_iter().skip(bad).map(|(piece, _)| piece).collect())
     }
 
@@ -392,9 +327,12 @@ impl Work<'_> {
         self.move_branch(&to).await?;
         self.tip = to;
         self.tip_is_good = true;
-        let landed =
-            chain.iter().map(|(piece, commit)| (piece.agent, Fate::Landed { commit: commit.clone() }));
-        self.decide_all(landed.collect()).await
+        let landed = chain.iter().map(|(piece, commit)| {
+            let resolved_by = self.resolved.get(&piece.agent).map(|(by, _)| *by);
+            (piece.agent, Fate::Landed { commit: commit.clone(), resolved_by })
+        });
+        let landed = landed.collect();
+        self.decide_all(landed).await
     }
 
     async fn move_branch(&self, to: &str) -> Result<(), LandingError> {
@@ -420,7 +358,7 @@ impl Work<'_> {
         })
     }
 
-    async fn decide(&mut self, piece: &Piece, fate: Fate) -> Result<(), LandingError> {
+    pub(super) async fn decide(&mut self, piece: &Piece, fate: Fate) -> Result<(), LandingError> {
         self.decide_all(vec![(piece.agent, fate)]).await
     }
 

@@ -86,7 +86,7 @@ fn worked(job: &Job, order: &StepOrder, known: Option<StepOutcome>, noise: &mut 
         HostStep::Glob { .. } | HostStep::ChangedFiles { .. } => json!(paths()),
         HostStep::Land { .. } => landed(order, |agent, _| {
             let _ = &noise;
-            Fate::Landed { commit: format!("{agent:040x}") }
+            Fate::Landed { commit: format!("{agent:040x}"), resolved_by: None }
         }),
     })
 }
@@ -170,7 +170,7 @@ fn failed(order: &StepOrder, noise: &mut Noise) -> StepOutcome {
             "code": 1 + noise.below(2), "stdout": "", "stderr": "rehearsed failure\n", "timedOut": false,
         })),
         HostStep::Land { .. } => StepOutcome::Done(landed(order, |_, place| match place % 2 {
-            0 => Fate::Conflict { files: vec!["src/rehearsed_1.rs".to_owned()] },
+            0 => Fate::Conflict { files: vec!["src/rehearsed_1.rs".to_owned()], why: None },
             _ => Fate::CheckFailed { said: "rehearsed failure".to_owned(), log: None },
         })),
         HostStep::ReadFile { .. }

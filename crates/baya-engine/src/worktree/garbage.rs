@@ -83,12 +83,7 @@ impl Worktrees {
             return self.remove(record).await.map(drop);
         }
         let _own = self.locks.take(&record.folder).await?;
-        let _turn = self.locks.take(&self.repository.common).await?;
-        record.remove_folder()?;
-        record.forget_entry()?;
-        self.repository.drop_ref(&format!("refs/heads/{}", record.branch), &record.base).await?;
-        self.locks.forget(&record.folder);
-        record.forget()
+        self.unmake(record).await
     }
 }
 

@@ -100,13 +100,32 @@ impl Worktrees {
         let base = self.repository.commit(base).await?;
         let base = base.ok_or_else(|| WorktreeError::NoBase(record.base.clone()))?;
         let record = Record { base, programs: self.known.clone(), core: self.core.clone(), ..record };
+        let made = self.make(record.clone(), &own).await;
+        if made.is_err() {
+            // There is no work in it yet. What cannot be removed either is left to `baya gc`.
+            let _ = self.unmake(&record).await;
+        }
+        made
+    }
+
+    async fn make(&self, record: Record, own: &Locked) -> Result<Worktree, WorktreeError> {
         record.write()?;
         self.add(&record).await?;
-        let mut notes = self.check_out(&record, &own).await?;
+        let mut notes = self.check_out(&record, own).await?;
         notes.extend(include::copy(&self.repository, &record.folder).await?);
         let record = Record { ready: true, ..record };
         record.write()?;
         Ok(Worktree { record, notes })
+    }
+
+    /// Removes what was never made whole.
+    async fn unmake(&self, record: &Record) -> Result<(), WorktreeError> {
+        let _turn = self.locks.take(&self.repository.common).await?;
+        record.remove_folder()?;
+        record.forget_entry()?;
+        self.repository.drop_ref(&format!("refs/heads/{}", record.branch), &record.base).await?;
+        self.locks.forget(&record.folder);
+        record.forget()
     }
 
     /// The entry in the repository, without files: only this is done one at a time.

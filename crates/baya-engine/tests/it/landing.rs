@@ -5,7 +5,8 @@ use baya_core::ids::{AgentNumber, RunId};
 use baya_core::landing::{Fate, LandingOptions, LandingRecord, OnConflict, Piece, Style};
 use baya_engine::git::{Locks, Repository};
 use baya_engine::landing::{
-    CheckEnd, CheckRunner, Into, IntoError, Landed, Landing, LandingError, LandingLog, ShellCheck, bring_into,
+    CheckEnd, CheckRunner, ErrandDesk, Into, IntoError, Landed, Landing, LandingError, LandingLog, NoErrands,
+    ShellCheck, bring_into,
 };
 use std::future::Future;
 use std::path::Path;
@@ -16,9 +17,9 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Records in memory; breaks after so many, as a kill would.
 #[derive(Default)]
-struct Records {
-    written: Vec<LandingRecord>,
-    breaks_after: Option<usize>,
+pub struct Records {
+    pub written: Vec<LandingRecord>,
+    pub breaks_after: Option<usize>,
 }
 
 impl LandingLog for Records {
@@ -34,15 +35,15 @@ impl LandingLog for Records {
     }
 }
 
-struct Field {
-    world: World,
+pub struct Field {
+    pub world: World,
     base: String,
     run: RunId,
 }
 
 impl Field {
     /// A repository of 10 files with 9 lines each.
-    fn new() -> Field {
+    pub fn new() -> Field {
         let world = World::new();
         let lines = |name: usize| (1..=9).map(|line| format!("{name}.{line}\n")).collect::<String>();
         (0..10).for_each(|name| world.write(&format!("f{name}.txt"), &lines(name)));
@@ -53,9 +54,14 @@ impl Field {
     }
 
     /// An agent's commit that changes these files; `None` removes one.
-    fn piece(&self, number: u32, changes: &[(&str, &str)]) -> Piece {
+    pub fn piece(&self, number: u32, changes: &[(&str, &str)]) -> Piece {
         self.world.git(&["checkout", "-q", "--detach", &self.base]);
         changes.iter().for_each(|(name, text)| self.world.write(name, text));
+        self.piece_of_folder(number)
+    }
+
+    /// All that is in the checkout, which is detached, as an agent's commit.
+    pub fn piece_of_folder(&self, number: u32) -> Piece {
         self.world.git(&["add", "-A"]);
         self.world.git(&["commit", "-qm", &format!("agent {number}")]);
         let head = self.world.git(&["rev-parse", "HEAD"]);
@@ -65,7 +71,7 @@ impl Field {
     }
 
     /// An agent's commit that adds a file of its own.
-    fn lone(&self, number: u32) -> Piece {
+    pub fn lone(&self, number: u32) -> Piece {
         self.adding(number, &format!("new/{number}.txt"))
     }
 
@@ -98,6 +104,17 @@ impl Field {
         records: &mut Records,
         runner: &dyn CheckRunner,
     ) -> Result<Landed, LandingError> {
+        self.land_asking(pieces, options, records, runner, &NoErrands).await
+    }
+
+    pub async fn land_asking(
+        &self,
+        pieces: &[Piece],
+        options: &LandingOptions,
+        records: &mut Records,
+        runner: &dyn CheckRunner,
+        errands: &dyn ErrandDesk,
+    ) -> Result<Landed, LandingError> {
         let repository = self.repository().await;
         let locks = Locks::new(&self.world.state);
         let logs = self.world.state.join("logs");
@@ -108,6 +125,7 @@ impl Field {
             logs: &logs,
             run: &self.run,
             runner,
+            errands,
         };
         let past = records.written.clone();
         landing.land(pieces.to_vec(), options.clone(), &self.base, 1_700_000_000, &past, records).await
@@ -123,17 +141,17 @@ impl Field {
     }
 }
 
-fn words(landed: &Landed) -> Vec<&'static str> {
+pub fn words(landed: &Landed) -> Vec<&'static str> {
     landed.fates.iter().map(|(_, fate)| fate.word()).collect()
 }
 
-fn checked(line: &str) -> LandingOptions {
+pub fn checked(line: &str) -> LandingOptions {
     LandingOptions { check: Some(line.to_owned()), ..LandingOptions::default() }
 }
 
 /// A check that fails on a tree in which a file says so, without any process.
-struct Counting {
-    bad: &'static str,
+pub struct Counting {
+    pub bad: &'static str,
 }
 
 impl CheckRunner for Counting {
@@ -172,7 +190,7 @@ async fn what_does_not_merge_is_a_conflict_and_the_rest_lands() {
     let pieces = [of(1, &one), of(2, &two), field.lone(3)];
     let landed = field.land_all(&pieces, &LandingOptions::default()).await;
     assert_eq!(words(&landed), ["landed", "conflict", "landed"]);
-    assert_eq!(landed.fates[1].1, Fate::Conflict { files: vec!["f0.txt".to_owned()] });
+    assert_eq!(landed.fates[1].1, Fate::Conflict { files: vec!["f0.txt".to_owned()], why: None });
     let stop = LandingOptions { on_conflict: OnConflict::Stop, ..LandingOptions::default() };
     let field = Field::new();
     let pieces =

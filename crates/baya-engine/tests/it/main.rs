@@ -4,6 +4,7 @@ mod driver;
 mod history;
 mod journal;
 mod landing;
+mod landing_errands;
 mod loader;
 mod registry;
 mod rehearsal;

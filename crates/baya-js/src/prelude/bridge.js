@@ -296,9 +296,16 @@
     }
     return found.agent;
   };
+  const rubricOf = (review) => {
+    if (review === undefined || review === null || review === false) return undefined;
+    if (review === true) return '';
+    texts(LAND, ['review', review]);
+    return p.wellFormed(review);
+  };
   const land = (works, given) =>
     rejecting(() => {
-      const { check, checkTimeoutMs, onConflict, batch, style } = options(LAND, given);
+      const { check, checkTimeoutMs, onConflict, batch, style, model, agentTimeoutMs } = options(LAND, given);
+      const review = rubricOf(options(LAND, given).review);
       let select;
       if (isArray(works)) {
         const agents = [];
@@ -309,7 +316,10 @@
         texts(LAND, phase === undefined ? ['label', label] : ['phase', phase]);
         select = phase === undefined ? { label } : { phase };
       }
-      const how = { check, check_timeout_ms: checkTimeoutMs, on_conflict: onConflict, batch, style };
+      const how = {
+        check, check_timeout_ms: checkTimeoutMs, on_conflict: onConflict, batch, style,
+        review, model, agent_timeout_ms: agentTimeoutMs,
+      };
       return step('baya.land', { do: 'land', select, options: how });
     });
 

@@ -66,6 +66,7 @@ fn c10_wrong_host_steps_reject_with_what_is_wrong() {
         ("baya.exec('x', {retry: 'maybe'})", "baya.exec: unknown variant `maybe`, expected `ask` or `safe`"),
         ("baya.writeFile('x', {})", "baya.writeFile(path, text): `text` must be a string, not an object"),
         ("baya.land({})", "baya.land(works, options): `label` must be a string, not undefined"),
+        ("baya.land([], {review: 5})", "baya.land(works, options): `review` must be a string, not a number"),
     ] {
         check(
             &format!("try {{ await {body} }} catch (e) {{ return [e.name, e.message] }}"),
@@ -102,4 +103,13 @@ fn c72_works_are_landed_by_agent_phase_or_label() {
         select("return baya.land({phase: 'Fix'}, {check: 'make', onConflict: 'stop', batch: 8})");
     assert_eq!(found, Select::Phase("Fix".to_owned()));
     assert_eq!((options.check.as_deref(), options.batch), (Some("make"), 8));
+    let review =
+        |given: &str| select(&format!("return baya.land({{phase: 'Fix'}}, {{review: {given}}})")).1.review;
+    assert_eq!(review("true").as_deref(), Some(""));
+    assert_eq!(review("'no new warnings'").as_deref(), Some("no new warnings"));
+    assert_eq!((review("false"), review("undefined")), (None, None));
+    let how = "{onConflict: 'agent', model: 'opus', agentTimeoutMs: 5000}";
+    let (_, options) = select(&format!("return baya.land({{phase: 'Fix'}}, {how})"));
+    assert_eq!((options.model.as_deref(), options.agent_timeout_ms), (Some("opus"), 5_000));
+    assert_eq!(options.on_conflict, baya_core::landing::OnConflict::Agent);
 }

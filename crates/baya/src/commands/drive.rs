@@ -1,5 +1,7 @@
 //! Drives a run from this terminal: what `run` and `resume` share.
 
+use super::larger_cap;
+use super::limit_flags::LimitFlags;
 use crate::exit::{Exit, Strictness};
 use crate::failure::Failure;
 use crate::folders::Folders;
@@ -9,7 +11,7 @@ use crate::trust::{self, Asking, Trust};
 use crate::views::json::Ended;
 use crate::views::palette::Palette;
 use crate::views::watch::{Watching, watch};
-use crate::views::{json, sanitise, show, summary};
+use crate::views::{caps, json, sanitise, show, summary};
 use crate::wiring::backends::SIMULATED;
 use crate::wiring::bench;
 use crate::wiring::gates::Questions;
@@ -20,17 +22,17 @@ use baya_agents::sandbox::Profile;
 use baya_core::event::{RunStatus, Surroundings};
 use baya_core::ids::RunId;
 use baya_core::reuse::Offers;
-use baya_core::view::RunView;
+use baya_core::view::{RunView, Sum};
 use baya_engine::driver::{Begin, DriveEnd, DriveError, Setup, WorkflowSource, drive};
 use baya_engine::host_steps::HostSteps;
 use baya_engine::isolate_host::IsolateKind;
 use baya_engine::journal::{Journal, JournalError};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct DriveFlags {
     /// The model of agents that name none: an alias, an id, or provider/model
     #[arg(long, value_name = "MODEL")]
@@ -84,6 +86,14 @@ pub struct Drive {
     pub strictness: Strictness,
 }
 
+/// What came of driving.
+pub struct Driven {
+    pub exit: Exit,
+    pub run: RunId,
+    /// The run is parked at a cap, and whoever sits here gives it a larger one.
+    pub larger: Option<LimitFlags>,
+}
+
 /// What the folder is trusted with, after asking if somebody is there to ask.
 pub fn settle_trust(
     flags: &DriveFlags,
@@ -116,7 +126,7 @@ pub fn watching(json: bool) -> Watching {
 
 impl Drive {
     /// Drives to the end and tells it.
-    pub async fn go(self) -> Result<Exit, Failure> {
+    pub async fn go(self) -> Result<Driven, Failure> {
         let (views, updates) = mpsc::unbounded_channel();
         let (ops, ops_in) = mpsc::unbounded_channel();
         let watching = self.watching;
@@ -138,8 +148,16 @@ impl Drive {
         self.pool.settle().await;
         let view = watcher.await.map_err(|error| Failure::outside("the view failed", error))?;
         match driven {
-            Ok(end) => Ok(tell_end(&view, &end, watching, self.strictness)),
-            Err(error) => Ok(tell_lost(&self.run, &error, watching)),
+            Ok(end) => {
+                let exit = tell_end(&view, &end, watching, self.strictness);
+                let is_watched = matches!(watching, Watching::Live | Watching::Lines);
+                let larger = is_watched.then(|| larger_cap::ask(&view, end.parked.as_ref())).flatten();
+                Ok(Driven { exit, run: self.run, larger })
+            }
+            Err(error) => {
+                let exit = tell_lost(&self.run, &error, watching);
+                Ok(Driven { exit, run: self.run, larger: None })
+            }
         }
     }
 }
@@ -182,7 +200,21 @@ fn ended(view: &RunView, end: &DriveEnd) -> Ended {
         error,
         failures: json!(end.failures),
         denied: json!(view.denied),
+        usage: used(view),
+        budget: caps::value(view),
     }
+}
+
+/// The tokens of the run's whole life, with dollars as such.
+fn used(view: &RunView) -> Value {
+    let sum = Sum::of(&view.ledger);
+    let mut value = json!(view.usage);
+    value["usd"] = json!(view.usage.cost.to_dollars());
+    value["agents_unpriced"] = json!(sum.agents_unpriced);
+    value["waste"] = json!(sum.waste);
+    value["saved"] = json!(sum.saved);
+    value["saved"]["usd"] = json!(sum.saved.cost.to_dollars());
+    value
 }
 
 /// The journal failed under a running run: nothing new starts, and what is in it stays.

@@ -1,9 +1,10 @@
 //! `baya land RUN`: merges the work of a run's agents, piece by piece, into the branch `baya/RUN`.
 //!
 //! Every step is in the run's journal before the next one is begun: a landing that was killed goes on with
-//! the same command, and no check is paid twice.
+//! the same command, and neither a check nor an agent is paid twice.
 
-use super::drive::{self, of_journal};
+use super::drive::{self, DriveFlags, of_journal};
+use super::land_agents::{Help, LandPool};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::folders::Folders;
@@ -11,26 +12,25 @@ use crate::output;
 use crate::quantity;
 use crate::settings::Settings;
 use crate::views::palette::Palette;
-use crate::views::{json, land as view, lines, sanitise};
+use crate::views::watch::{Watching, watch};
+use crate::views::{land as view, sanitise};
 use crate::wiring::confines::Confines;
-use crate::wiring::{backends, bench, host};
+use crate::wiring::{backends, bench, host, signals};
+use baya_agents::sandbox::Profile;
 use baya_core::event::{Event, Recorded};
 use baya_core::ids::RunId;
 use baya_core::landing::{Fate, LandingOptions, LandingRecord, OnConflict, Piece, Style};
 use baya_core::view::{RunView, pieces};
-use baya_engine::driver::now_ms;
+use baya_engine::driver::{DriveError, Tending, now_ms, tend};
 use baya_engine::git::{Locks, Repository, Unfit};
-use baya_engine::journal::{Durability, Journal, RENEW_EVERY_MS, SqliteJournal};
+use baya_engine::journal::{Journal, SqliteJournal};
 use baya_engine::landing::{
-    Into, Landed, Landing, LandingError, LandingLog, Merged, Merger, branch_of, bring_into,
+    Desk, Into, Landed, Landing, LandingError, Merged, Merger, branch_of, bring_into,
 };
 use baya_engine::runs::RunStore;
 use serde_json::json;
-use std::future::Future;
 use std::path::PathBuf;
-use std::pin::Pin;
-use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -45,6 +45,30 @@ pub struct Args {
     /// What becomes of the rest when a piece does not merge
     #[arg(long, value_name = "HOW", value_enum, default_value = "skip")]
     pub on_conflict: Conflict,
+    /// Have an agent judge each piece before it lands, by this rubric or by what it was asked for
+    #[arg(long, value_name = "RUBRIC", num_args = 0..=1, default_missing_value = "")]
+    pub review: Option<String>,
+    /// The model of agents that merge or review
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// Who merges or reviews, as for `baya run`; otherwise who worked in the run
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+    /// Answers for simulated agents
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+    /// What the tools of such agents may do: `read-only`, `workspace` or `full`
+    #[arg(long, value_name = "PROFILE", value_parser = bench::profile)]
+    pub sandbox: Option<Profile>,
+    /// How long one agent may take, as `10m`
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration_ms)]
+    pub agent_timeout: Option<u64>,
+    /// Ask nothing: what the policy would ask is denied
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Trust the folder with what it wants to run: servers of tools, commands, hooks
+    #[arg(long)]
+    pub trust: bool,
     /// Pieces that are checked together
     #[arg(long, value_name = "N", value_parser = quantity::positive, default_value = "64")]
     pub batch: u32,
@@ -84,32 +108,56 @@ pub enum Conflict {
     Agent,
 }
 
+impl Args {
+    /// Who works, as `run` and `resume` are told it.
+    fn drive_flags(&self) -> DriveFlags {
+        DriveFlags {
+            model: self.model.clone(),
+            backend: self.backend.clone(),
+            rules: self.rules.clone(),
+            sandbox: self.sandbox,
+            json: self.json,
+            yes: self.yes,
+            trust: self.trust,
+            ..DriveFlags::default()
+        }
+    }
+}
+
 pub fn execute(args: &Args) -> Result<Exit, Failure> {
-    let options = options(args)?;
+    let options = options(args);
     let folders = Folders::find()?;
     let store = RunStore::new(&folders.state);
     let run = store.find(&args.run).map_err(|error| of_journal(&error))?;
-    drive::runtime()?.block_on(async {
-        if args.dry_run {
+    if args.dry_run {
+        return drive::runtime()?.block_on(async {
             let events =
                 store.read(&run).and_then(|reader| reader.load()).map_err(|error| of_journal(&error))?;
-            return Field::of(args, options, run, &events, folders).await?.tell_only(args.json).await;
-        }
-        // Whoever holds the lease knows that nobody else lands, and nobody works.
-        let journal = store.drive(&run).map_err(|error| of_journal(&error))?;
-        let events = journal.load().map_err(|error| of_journal(&error))?;
-        Field::of(args, options, run, &events, folders).await?.land(args, &journal, &events).await
+            Field::of(args, options, run, &events, folders).await?.tell_only(args.json).await
+        });
+    }
+    // Whoever holds the lease knows that nobody else lands, and nobody works.
+    let journal = store.drive(&run).map_err(|error| of_journal(&error))?;
+    let events = journal.load().map_err(|error| of_journal(&error))?;
+    // Agents and checks work where those of the run did.
+    let place = PathBuf::from(RunView::of(&events).folder);
+    let folders = if place.is_dir() { folders.at(place) } else { folders };
+    let mut settings = Settings::load(&folders)?;
+    let help = match options.asks_agents() {
+        true => Some(Help::new(args.drive_flags(), &folders, &mut settings)?),
+        false => None,
+    };
+    drive::runtime()?.block_on(async {
+        let field = Field::of(args, options, run, &events, folders).await?;
+        field.land(args, journal, events, settings, help).await
     })
 }
 
-fn options(args: &Args) -> Result<LandingOptions, Failure> {
+fn options(args: &Args) -> LandingOptions {
     let on_conflict = match args.on_conflict {
         Conflict::Skip => OnConflict::Skip,
         Conflict::Stop => OnConflict::Stop,
-        Conflict::Agent => {
-            return Err(Failure::not_yet("`--on-conflict agent`, an agent that merges both sides,")
-                .hint("`--on-conflict skip` lands the others and names what is in conflict"));
-        }
+        Conflict::Agent => OnConflict::Agent,
     };
     let style = match (args.merge, args.rebase) {
         (true, _) => Style::Merge,
@@ -117,13 +165,16 @@ fn options(args: &Args) -> Result<LandingOptions, Failure> {
         (false, false) => Style::Squash,
     };
     let default = LandingOptions::default();
-    Ok(LandingOptions {
+    LandingOptions {
         check: args.check.clone(),
         check_timeout_ms: args.check_timeout.unwrap_or(default.check_timeout_ms),
         batch: args.batch,
         style,
         on_conflict,
-    })
+        review: args.review.clone(),
+        model: None,
+        agent_timeout_ms: args.agent_timeout.unwrap_or(default.agent_timeout_ms),
+    }
 }
 
 /// What is landed, and where.
@@ -178,33 +229,49 @@ impl Field {
         }
     }
 
-    async fn land(self, args: &Args, journal: &SqliteJournal, events: &[Recorded]) -> Result<Exit, Failure> {
+    async fn land(
+        mut self,
+        args: &Args,
+        journal: SqliteJournal,
+        events: Vec<Recorded>,
+        settings: Settings,
+        help: Option<Help>,
+    ) -> Result<Exit, Failure> {
         if self.pieces.is_empty() {
             return Ok(self.tell_nothing(args.json));
         }
-        host::end_left(&self.folders.state, &self.run).await;
-        let past: Vec<LandingRecord> = events.iter().filter_map(landing_of).cloned().collect();
-        let profile = self.view.sandbox.as_deref().and_then(bench::profile_in_force).unwrap_or_default();
-        let settings = Settings::load(&self.folders)?;
-        let confines = Confines::new(&self.folders, &settings, &backends::environment()).await?;
-        let runner = host::Walled::new(profile, confines, &self.folders.state, &self.run);
-        let locks = Locks::new(&self.folders.state);
-        let landing = Landing {
-            repository: &self.repository,
-            locks: &locks,
-            state: &self.folders.state,
-            logs: &host::logs(&self.folders, &self.run),
-            run: &self.run,
-            runner: &runner,
-        };
-        let seq = events.last().map_or(0, |recorded| recorded.seq);
-        let mut log = JournalLog { journal, seq, view: self.view.clone(), as_json: args.json };
         let start = self.start().await?;
-        let (pieces, options) = (self.pieces.clone(), self.options.clone());
-        let landing = landing.land(pieces, options, &start, now_ms() / 1_000, &past, &mut log);
-        let landed = match until_stopped(journal, landing).await? {
-            Some(landed) => landed.map_err(|error| self.of_landing(&error))?,
-            None => return Ok(self.tell_interrupted()),
+        host::end_left(&self.folders.state, &self.run).await;
+        let confines = Confines::new(&self.folders, &settings, &backends::environment()).await?;
+        let pool = match help {
+            Some(help) => help.pool(&self.folders, &settings, &self.view, &confines).await?,
+            None => LandPool::of_nobody(&self.folders),
+        };
+        let profile = self.view.sandbox.as_deref().and_then(bench::profile_in_force).unwrap_or_default();
+        let runner = host::Walled::new(profile, confines, &self.folders.state, &self.run);
+        let past: Vec<LandingRecord> = events.iter().filter_map(landing_of).cloned().collect();
+        let (views, updates) = mpsc::unbounded_channel();
+        let (ops, ops_in) = mpsc::unbounded_channel();
+        let watching = if args.json { Watching::Json } else { Watching::Lines };
+        let watcher = tokio::spawn(watch(self.view.clone(), updates, watching));
+        let listener = tokio::spawn(signals::listen(ops, pool.runner.clone(), self.run.clone()));
+        let tending = Tending {
+            journal: Box::new(journal),
+            past: events,
+            runner: pool.runner.clone(),
+            surroundings: pool.surroundings,
+            views,
+            ops: ops_in,
+        };
+        let locks = Locks::new(&self.folders.state);
+        let tended = tend(tending, |desk| self.land_at(desk, &runner, &locks, &start, &past)).await;
+        pool.runner.settle().await;
+        listener.abort();
+        self.view = watcher.await.map_err(|error| Failure::outside("the view failed", error))?;
+        let landed = match tended {
+            Ok(Some(landed)) => landed.map_err(|error| self.of_landing(&error))?,
+            Ok(None) => return Ok(self.tell_interrupted()),
+            Err(DriveError::Journal(error)) => return Err(of_journal(&error)),
         };
         let brought = match &args.into {
             Some(branch) => self.bring(branch, &landed, &locks).await,
@@ -213,6 +280,27 @@ impl Field {
         self.tell_end(&landed, brought.as_ref().ok().and_then(Option::as_ref), args);
         brought?;
         Ok(if view::is_whole(&landed) { Exit::Done } else { Exit::AgentsFailed })
+    }
+
+    async fn land_at(
+        &self,
+        desk: Desk,
+        runner: &host::Walled,
+        locks: &Locks,
+        start: &str,
+        past: &[LandingRecord],
+    ) -> Result<Landed, LandingError> {
+        let landing = Landing {
+            repository: &self.repository,
+            locks,
+            state: &self.folders.state,
+            logs: &host::logs(&self.folders, &self.run),
+            run: &self.run,
+            runner,
+            errands: &desk,
+        };
+        let (pieces, options) = (self.pieces.clone(), self.options.clone());
+        landing.land(pieces, options, start, now_ms() / 1_000, past, &mut desk.clone()).await
     }
 
     /// Into a branch of the user's; `None`: nothing was to be brought.
@@ -307,71 +395,4 @@ fn landing_of(recorded: &Recorded) -> Option<&LandingRecord> {
 
 fn of_unfit(unfit: &Unfit) -> Failure {
     Failure::usage(unfit.to_string()).hint_if_some(unfit.hint())
-}
-
-/// The end of the landing, or `None` after a signal. The lease is renewed meanwhile: checks take long.
-async fn until_stopped<T>(
-    journal: &SqliteJournal,
-    landing: impl Future<Output = T>,
-) -> Result<Option<T>, Failure> {
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let [mut interrupt, mut terminate, mut hangup] = kinds.map(signal);
-    tokio::pin!(landing);
-    let mut lease = tokio::time::interval(Duration::from_millis(RENEW_EVERY_MS));
-    loop {
-        tokio::select! {
-            biased;
-            ended = &mut landing => return Ok(Some(ended)),
-            () = received(&mut interrupt) => return Ok(None),
-            () = received(&mut terminate) => return Ok(None),
-            () = received(&mut hangup) => return Ok(None),
-            _ = lease.tick() => journal.renew_lease().map_err(|error| of_journal(&error))?,
-        }
-    }
-}
-
-async fn received(signal: &mut std::io::Result<Signal>) {
-    match signal {
-        Ok(signal) => drop(signal.recv().await),
-        Err(_) => std::future::pending().await,
-    }
-}
-
-/// Records of a landing in the run's journal; each is told once it is durable.
-struct JournalLog<'a> {
-    journal: &'a SqliteJournal,
-    /// Of the last event.
-    seq: u64,
-    view: RunView,
-    as_json: bool,
-}
-
-impl LandingLog for JournalLog<'_> {
-    fn write<'a>(
-        &'a mut self,
-        records: Vec<LandingRecord>,
-    ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
-        Box::pin(async move {
-            let at_ms = now_ms();
-            let events = (self.seq + 1..).zip(records);
-            let events =
-                events.map(|(seq, record)| Recorded { seq, at_ms, event: Event::Landing { record } });
-            let events: Vec<Recorded> = events.collect();
-            let appended = self.journal.append(events.clone(), Durability::Now).await;
-            appended.map_err(|error| error.to_string())?;
-            events.iter().for_each(|recorded| self.tell(recorded));
-            Ok(())
-        })
-    }
-}
-
-impl JournalLog<'_> {
-    fn tell(&mut self, recorded: &Recorded) {
-        self.seq = recorded.seq;
-        self.view.apply(recorded);
-        match self.as_json {
-            true => json::line(recorded, &self.view).iter().for_each(|line| output::data(line)),
-            false => lines::of_event(&recorded.event, &self.view).iter().for_each(|line| output::talk(line)),
-        }
-    }
 }

@@ -1,9 +1,7 @@
 //! The flags that set limits of a run.
 
-use crate::failure::Failure;
 use crate::quantity;
-use baya_core::agent::Usage;
-use baya_core::budget::{Currency, OnBudget};
+use baya_core::budget::OnBudget;
 use baya_core::limits::Limits;
 use baya_core::money::NanoUsd;
 
@@ -79,25 +77,5 @@ impl LimitFlags {
         limits.script.cpu_ms = self.script_cpu.unwrap_or(limits.script.cpu_ms);
         limits.script.depth_max = self.max_depth.unwrap_or(limits.script.depth_max);
         limits
-    }
-
-    /// A cap below what is spent already would let nothing go on.
-    pub fn check_spent(&self, spent: &Usage) -> Result<(), Failure> {
-        let given = [
-            (Currency::Output, self.budget, "--budget"),
-            (Currency::Tokens, self.budget_tokens, Currency::Tokens.flag()),
-            (Currency::Input, self.budget_input, Currency::Input.flag()),
-            (Currency::Output, self.budget_output, Currency::Output.flag()),
-            (Currency::Cache, self.budget_cache, Currency::Cache.flag()),
-            (Currency::Cost, self.budget_usd.map(|cost| cost.0), Currency::Cost.flag()),
-        ];
-        let below = given.into_iter().find_map(|(currency, cap, flag)| {
-            let cap = cap.filter(|cap| *cap < spent.of(currency))?;
-            Some((currency, cap, flag))
-        });
-        let Some((currency, cap, flag)) = below else { return Ok(()) };
-        let (cap, spent) = (currency.amount(cap), currency.amount(spent.of(currency)));
-        Err(Failure::usage(format!("`{flag}`: {cap} is less than the run has spent: {spent}"))
-            .hint(format!("nothing was started; give more than {spent}, or leave the flag out")))
     }
 }

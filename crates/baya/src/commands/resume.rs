@@ -1,6 +1,6 @@
 //! `baya resume RUN`: goes on with a run. What is finished is never asked for again.
 
-use super::drive::{self, Drive, DriveFlags, of_journal};
+use super::drive::{self, Drive, DriveFlags, Driven, of_journal};
 use super::limit_flags::LimitFlags;
 use super::run::tell_warnings;
 use crate::exit::{Exit, Strictness};
@@ -11,6 +11,7 @@ use crate::script_args::{self, Given};
 use crate::settings::Settings;
 use crate::trust::Trust;
 use crate::wiring::backends::{self, Choice};
+use crate::wiring::caps;
 use crate::wiring::confines::Confines;
 use crate::wiring::host::Bounds;
 use crate::wiring::pool::LocalPool;
@@ -21,6 +22,7 @@ use baya_agents::mcp::end_left;
 use baya_core::event::{ScriptRecord, Surroundings};
 use baya_core::ids::{AgentNumber, RunId};
 use baya_core::limits::Limits;
+use baya_core::run::{Resumption, Run};
 use baya_core::script::Options;
 use baya_core::view::{AgentState, RunView};
 use baya_engine::driver::Begin;
@@ -56,10 +58,25 @@ pub fn execute(args: Args) -> Result<Exit, Failure> {
     let folders = Folders::find()?;
     let mut settings = Settings::load(&folders)?;
     let trust = drive::settle_trust(&args.drive, &folders, &mut settings, false)?;
-    drive::runtime()?.block_on(go_on(&args, trust, &folders, &settings))
+    let driven = drive::runtime()?.block_on(go_on(&args, trust, &folders, &settings))?;
+    while_larger(driven, &args.drive)
 }
 
-async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings) -> Result<Exit, Failure> {
+/// A run that is parked at a cap goes on as long as whoever sits here gives it a larger one.
+pub fn while_larger(driven: Driven, flags: &DriveFlags) -> Result<Exit, Failure> {
+    let Some(limits) = driven.larger else { return Ok(driven.exit) };
+    execute(Args {
+        run: driven.run.to_string(),
+        script: None,
+        retry_failed: false,
+        args: None,
+        ts: false,
+        drive: flags.clone(),
+        limits,
+    })
+}
+
+async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings) -> Result<Driven, Failure> {
     let store = RunStore::new(&folders.state);
     let run = store.find(&args.run).map_err(|error| of_journal(&error))?;
     let workflows = Workflows::new(folders, Options { typescript: args.ts, portable: false })?;
@@ -72,15 +89,17 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
         return Err(never_began(&run));
     }
     let script_args = new_args(args, script.as_deref(), &events)?;
-    args.limits.check_spent(&view.usage)?;
     tell_folder(&view, folders);
     end_servers(&folders.state, &run).await;
     host::end_left(&folders.state, &run).await;
-    let choice = Choice { trust, ..choice(args, settings, &view) };
+    let choice = Choice { trust, ..choice(&args.drive, settings, &view) };
     let confines = Confines::new(folders, settings, &backends::environment()).await?;
     let backends = backends::build(choice, folders, settings, &confines).await?;
     let strict = args.drive.strict || settings.strict;
     let limits = new_limits(args, &view.limits);
+    check_caps(args, script.as_deref(), limits.clone(), &events)?;
+    let meta = script.as_deref().or(last_script(&events)).map(|script| &script.meta);
+    caps::check(&backends, limits.as_ref().unwrap_or(&view.limits), meta.unwrap_or(&Value::Null))?;
     let run_id = run.clone();
     let watching = drive::watching(args.drive.json);
     let gates = gates::build(settings, folders, watching, args.drive.questions());
@@ -122,7 +141,7 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
 }
 
 /// Its end is in the journal, and with it what it left.
-fn is_over(view: &RunView, agent: AgentNumber) -> bool {
+pub(super) fn is_over(view: &RunView, agent: AgentNumber) -> bool {
     let state = view.agents.get(&agent).map(|agent| agent.state);
     matches!(state, Some(AgentState::Answered | AgentState::Failed))
 }
@@ -166,7 +185,7 @@ fn last_script(events: &[baya_core::event::Recorded]) -> Option<&ScriptRecord> {
 
 /// Flags go over what the run had, and that goes over the settings: a resume never changes by itself who
 /// works.
-fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
+pub(super) fn choice(flags: &DriveFlags, settings: &Settings, view: &RunView) -> Choice {
     let had = Choice {
         backend: Some(view.backend.clone()).filter(|name| !name.is_empty()),
         model: view.model.clone(),
@@ -174,12 +193,12 @@ fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
         sandbox: view.sandbox.as_deref().and_then(bench::profile_in_force),
         ..Choice::default()
     };
-    let set = Choice::of_flags(&args.drive, settings);
+    let set = Choice::of_flags(flags, settings);
     Choice {
-        backend: args.drive.backend.clone().or(had.backend).or(set.backend),
-        model: args.drive.model.clone().or(had.model).or(set.model),
-        rules: args.drive.rules.clone().or(had.rules).or(set.rules),
-        sandbox: args.drive.sandbox.or(had.sandbox).or(set.sandbox),
+        backend: flags.backend.clone().or(had.backend).or(set.backend),
+        model: flags.model.clone().or(had.model).or(set.model),
+        rules: flags.rules.clone().or(had.rules).or(set.rules),
+        sandbox: flags.sandbox.or(had.sandbox).or(set.sandbox),
         // How careful to be is the user's to say anew each time.
         taint: set.taint,
         best_effort: set.best_effort,
@@ -190,6 +209,24 @@ fn choice(args: &Args, settings: &Settings, view: &RunView) -> Choice {
 fn new_limits(args: &Args, had: &Limits) -> Option<Limits> {
     let limits = args.limits.over(had.clone());
     (limits != *had).then_some(limits)
+}
+
+/// A cap below what is spent, or none that is larger where the run waits for one, lets nothing go on.
+fn check_caps(
+    args: &Args,
+    script: Option<&ScriptRecord>,
+    limits: Option<Limits>,
+    events: &[baya_core::event::Recorded],
+) -> Result<(), Failure> {
+    let resumption = Resumption {
+        script: script.cloned(),
+        retry_failed: args.retry_failed,
+        limits,
+        ..Resumption::default()
+    };
+    Run::load(events).check_caps(&resumption).map_err(|used_up| {
+        Failure::usage(format!("nothing was started: {}", used_up.message)).hint(used_up.hint)
+    })
 }
 
 /// Servers that an earlier process of ours left at work.

@@ -1,8 +1,8 @@
 //! `baya run FILE|NAME [ARGS…]`
 
-use super::drive::{self, Drive, DriveFlags, of_journal};
+use super::drive::{self, Drive, DriveFlags, Driven, of_journal};
 use super::limit_flags::LimitFlags;
-use super::{detach, run_help};
+use super::{detach, resume, run_help};
 use crate::exit::{Exit, Strictness};
 use crate::failure::Failure;
 use crate::folders::Folders;
@@ -15,7 +15,7 @@ use crate::wiring::confines::Confines;
 use crate::wiring::host::{self, Bounds};
 use crate::wiring::reuse;
 use crate::wiring::scripts::{self, Workflows};
-use crate::wiring::{backends, gates, pool::LocalPool, randomness};
+use crate::wiring::{backends, caps, gates, pool::LocalPool, randomness};
 use baya_agents::admission::Admission;
 use baya_core::event::Surroundings;
 use baya_core::ids::RunId;
@@ -86,7 +86,11 @@ pub fn execute(args: Args) -> Result<Exit, Failure> {
     script_args::check(script_args.as_ref(), schema.as_ref(), &target)?;
     let trust = drive::settle_trust(&args.drive, &folders, &mut settings, args.detached)?;
     let choice = backends::Choice { trust, ..backends::Choice::of_flags(&args.drive, &settings) };
-    drive::runtime()?.block_on(begin(&args, choice, checked, script_args, workflows, &folders, &settings))
+    let runtime = drive::runtime()?;
+    let driven =
+        runtime.block_on(begin(&args, choice, checked, script_args, workflows, &folders, &settings))?;
+    drop(runtime);
+    resume::while_larger(driven, &args.drive)
 }
 
 fn without_target(args: &Args) -> Result<Exit, Failure> {
@@ -105,16 +109,17 @@ async fn begin(
     workflows: Workflows,
     folders: &Folders,
     settings: &Settings,
-) -> Result<Exit, Failure> {
+) -> Result<Driven, Failure> {
     let confines = Confines::new(folders, settings, &backends::environment()).await?;
     let backends = backends::build(choice, folders, settings, &confines).await?;
+    let limits = args.limits.over(settings.limits());
+    caps::check(&backends, &limits, &checked.script.meta)?;
     let run = RunId::from_random(randomness::bits());
     let base = base(args, &checked, &backends.surroundings(folders), folders, &run).await?;
     let journal = RunStore::new(&folders.state).create(&run).map_err(|error| of_journal(&error))?;
     if args.detached {
         detach::tell_parent(&run);
     }
-    let limits = args.limits.over(settings.limits());
     let seed = args.seed.unwrap_or_else(randomness::bits);
     let strict = args.drive.strict || settings.strict;
     let watching = if args.detached { Watching::Nothing } else { drive::watching(args.drive.json) };

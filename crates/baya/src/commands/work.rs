@@ -8,7 +8,8 @@ use crate::output;
 use crate::views::palette::Palette;
 use crate::views::sanitise;
 use crate::views::work::{Row, lines};
-use baya_core::view::{AgentView, RunView};
+use baya_core::errand::ErrandKind;
+use baya_core::view::{AgentView, RunView, WorkView};
 use baya_engine::runs::RunStore;
 use baya_engine::worktree::{Record, leftovers};
 
@@ -30,6 +31,11 @@ pub fn execute(args: &Args) -> Result<Exit, Failure> {
     let row = |agent: &AgentView| {
         let stands = standing.iter().find(|record| record.agent == agent.agent);
         if agent.work.is_none() && stands.is_none() {
+            return None;
+        }
+        // A reviewer has a worktree to look at, and no work.
+        let is_review = agent.errand.is_some_and(|errand| errand.kind == ErrandKind::Review);
+        if is_review && stands.is_none() && agent.work.as_ref().is_none_or(WorkView::is_empty) {
             return None;
         }
         Some(Row {

@@ -1,5 +1,6 @@
 //! One picture of a running run, as lines for a terminal: pure, so that every width can be tested.
 
+use super::caps;
 use super::palette::Palette;
 use super::sanitise;
 use super::summary::loose_sandbox;
@@ -52,6 +53,7 @@ fn header(view: &RunView, canvas: Canvas) -> Vec<String> {
     let mut parts = vec![sanitise::line(&view.name), words::duration(elapsed)];
     parts.push(format!("{}/{}", counts.ended(), words::plural(counts.total().into(), "agent", "agents")));
     parts.push(words::tokens(&view.usage));
+    parts.extend(caps::spent(view));
     parts.extend(work_words(view));
     parts.extend(state_words(view, canvas.now_ms));
     if let Some(run) = &view.run {

@@ -23,7 +23,9 @@ pub struct End<'a> {
 
 /// Whether every piece is on the branch.
 pub fn is_whole(landed: &Landed) -> bool {
-    let lies_open = |fate: &Fate| matches!(fate, Fate::Conflict { .. } | Fate::CheckFailed { .. });
+    let lies_open = |fate: &Fate| {
+        matches!(fate, Fate::Conflict { .. } | Fate::CheckFailed { .. } | Fate::Rejected { .. })
+    };
     landed.stopped.is_none() && !landed.fates.iter().any(|(_, fate)| lies_open(fate))
 }
 
@@ -82,7 +84,7 @@ impl End<'_> {
         let line = line(agent, label, known.and_then(|agent| agent.work.as_ref()), &fate.words());
         let line = match fate {
             Fate::Landed { .. } => palette.good(&line),
-            Fate::Conflict { .. } | Fate::CheckFailed { .. } => palette.bad(&line),
+            Fate::Conflict { .. } | Fate::CheckFailed { .. } | Fate::Rejected { .. } => palette.bad(&line),
             Fate::Skipped { .. } => palette.dim(&line),
         };
         let log = match fate {
@@ -90,6 +92,7 @@ impl End<'_> {
             Fate::CheckFailed { log: None, .. }
             | Fate::Landed { .. }
             | Fate::Conflict { .. }
+            | Fate::Rejected { .. }
             | Fate::Skipped { .. } => None,
         };
         [line].into_iter().chain(log).collect()
@@ -126,8 +129,18 @@ impl End<'_> {
             let mut piece =
                 json!({"agent": agent, "label": label, "fate": fate.word(), "words": fate.words()});
             match fate {
-                Fate::Landed { commit } => piece["commit"] = json!(commit),
-                Fate::Conflict { files } => piece["files"] = json!(files),
+                Fate::Landed { commit, resolved_by } => {
+                    piece["commit"] = json!(commit);
+                    piece["resolved_by"] = json!(resolved_by);
+                }
+                Fate::Conflict { files, why } => {
+                    piece["files"] = json!(files);
+                    piece["why"] = json!(why);
+                }
+                Fate::Rejected { by, why } => {
+                    piece["by"] = json!(by);
+                    piece["why"] = json!(why);
+                }
                 Fate::CheckFailed { said, log } => {
                     piece["said"] = json!(said);
                     piece["log"] = json!(log);

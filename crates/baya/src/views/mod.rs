@@ -1,5 +1,7 @@
 //! Everything a person or a program sees of a run. Views change nothing: they fold events.
 
+pub mod caps;
+pub mod cost;
 pub mod diff;
 pub mod flow;
 pub mod frame;
@@ -13,6 +15,7 @@ pub mod screen;
 pub mod show;
 pub mod story;
 pub mod summary;
+pub mod tests;
 pub mod watch;
 pub mod words;
 pub mod work;

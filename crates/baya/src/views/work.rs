@@ -24,7 +24,10 @@ impl Row {
             (_, _, Some(fate)) => fate.words(),
             (_, AgentState::Running, None) => "at work".to_owned(),
             (Some(work), _, None) if work.is_empty() => "nothing changed".to_owned(),
-            (Some(_), AgentState::Answered, None) => "not landed".to_owned(),
+            (Some(_), AgentState::Answered, None) => match self.agent.errand {
+                Some(errand) => format!("not taken for {}", errand.piece),
+                None => "not landed".to_owned(),
+            },
             (Some(_), AgentState::Failed | AgentState::Queued, None) => {
                 "kept; the agent gave no answer".to_owned()
             }
@@ -46,7 +49,9 @@ impl Row {
         let line = land::line(self.agent.agent, &self.agent.label, self.agent.work.as_ref(), &state);
         let line = match &self.fate {
             Some(Fate::Landed { .. }) => palette.good(&line),
-            Some(Fate::Conflict { .. } | Fate::CheckFailed { .. }) => palette.bad(&line),
+            Some(Fate::Conflict { .. } | Fate::CheckFailed { .. } | Fate::Rejected { .. }) => {
+                palette.bad(&line)
+            }
             Some(Fate::Skipped { .. }) | None => line,
         };
         let mut lines = vec![line];
@@ -75,7 +80,7 @@ pub fn lines(run: &RunId, view: &RunView, rows: &[Row], palette: Palette) -> Vec
     let mut lines: Vec<String> = rows.iter().flat_map(|row| row.lines(palette)).collect();
     let is_open = |row: &&Row| {
         let has_work = row.agent.work.as_ref().is_some_and(|work| !work.is_empty());
-        has_work && !matches!(row.fate, Some(Fate::Landed { .. }))
+        has_work && row.agent.errand.is_none() && !matches!(row.fate, Some(Fate::Landed { .. }))
     };
     if rows.is_empty() {
         return lines;

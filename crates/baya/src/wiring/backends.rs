@@ -382,6 +382,12 @@ impl Backends {
         (!backend.is_simulated()).then(|| backend.payee(options))
     }
 
+    /// Whether the requests of an agent with these options can be held to caps.
+    pub fn is_metered(&self, options: &AgentOptions) -> bool {
+        let backend = self.by_name.get(options.backend.as_ref().unwrap_or(&self.default));
+        backend.is_none_or(|backend| backend.is_metered(options))
+    }
+
     /// What models cost.
     pub fn prices(&self) -> &Arc<PriceTable> {
         &self.prices

@@ -248,8 +248,11 @@ async fn has_landed(
     }
     let (Some(view), Some(agent)) = (view, own.agent) else { return Ok(false) };
     let landed = match view.fates.get(&agent) {
-        Some(Fate::Landed { commit }) => commit,
-        Some(Fate::Conflict { .. } | Fate::CheckFailed { .. } | Fate::Skipped { .. }) | None => {
+        Some(Fate::Landed { commit, .. }) => commit,
+        Some(
+            Fate::Conflict { .. } | Fate::CheckFailed { .. } | Fate::Rejected { .. } | Fate::Skipped { .. },
+        )
+        | None => {
             return Ok(false);
         }
     };

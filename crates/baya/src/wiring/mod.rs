@@ -3,6 +3,7 @@
 pub mod acp;
 pub mod backends;
 pub mod bench;
+pub mod caps;
 pub mod charging;
 pub mod clis;
 pub mod commands;

@@ -82,12 +82,6 @@ impl LocalPool {
         LocalPool { admission, ..self }
     }
 
-    /// Requests of agents are paid by these prices.
-    #[must_use]
-    pub fn with_prices(self, prices: PriceTable) -> LocalPool {
-        LocalPool { purse: SharedPurse::new(prices), ..self }
-    }
-
     /// Drops every attempt at once; their processes are killed with them.
     pub fn abort(&self) {
         lock(&self.working).tasks.values().for_each(JoinHandle::abort);
@@ -252,6 +246,9 @@ async fn work(
         Ok(backend) => backend,
         Err(cause) => return AttemptReport::new(AttemptEnd::Failed(cause)),
     };
+    if attempt.purse.has_hard_caps(task.phase.as_deref()) && !backend.is_metered(&task.options) {
+        return AttemptReport::new(AttemptEnd::Failed(unmetered(backend.name())));
+    }
     // Not yet counted against its time limit.
     let _room = match door.enter(&*backend, task, attempt).await {
         Ok(room) => room,
@@ -338,6 +335,11 @@ fn timed_out(report: AttemptReport, task: &AgentTask) -> AttemptReport {
         }
         AttemptEnd::Answered(_) | AttemptEnd::Failed(_) | AttemptEnd::Unusable(_) => report,
     }
+}
+
+fn unmetered(backend: &str) -> Cause {
+    let message = format!("agents of `{backend}` cannot be held to a cap of tokens or dollars");
+    Cause::new(CauseKind::Budget, message).hint("another `backend` for the call, or a run without such a cap")
 }
 
 fn panicked(backend: &str, panic: &(dyn Any + Send)) -> AttemptReport {

@@ -1,6 +1,6 @@
 //! What rehearsals are given: the script's surroundings, prices and history, and the process that plays.
 
-use super::backends::{self, Backends};
+use super::backends::{self, Backends, find_types};
 use super::host;
 use super::prices;
 use super::scripts::Workflows;
@@ -80,6 +80,17 @@ impl Cast {
             payee: Arc::new(payee),
             assumed: Some(kind.name()),
         })
+    }
+
+    /// Nobody in particular: what the user's settings say has no say. The agent types are the project's.
+    pub fn nobody(model: Option<String>, folders: &Folders) -> Result<Cast, Failure> {
+        let mut cast = Cast::assumed(model, folders, &Settings::default())?;
+        let around = &mut cast.surroundings;
+        around.agent_types = find_types(folders).names().into_iter().map(str::to_owned).collect();
+        let known = ProviderKind::ALL.iter().map(|kind| kind.name()).chain(["codex", "claude"]);
+        around.backends.extend(known.map(str::to_owned));
+        around.backends_with_quarantine.clone_from(&around.backends);
+        Ok(cast)
     }
 
     /// The process that plays.

@@ -187,7 +187,6 @@ fn what_cannot_be_landed_is_refused_with_the_reason() {
     let run = repo.run(&[("nothing", "true")]);
     repo.land(&[]).exits(0).says("nothing to land");
     repo.land(&["--label", "someone else"]).exits(2).says("no agent of the run").says("baya show");
-    repo.land(&["--on-conflict", "agent"]).exits(2).says("is not in this version").says("skip");
     repo.land(&["--merge", "--rebase"]).exits(2);
     let store = RunStore::new(&repo.state());
     let held = store.drive(&RunId::parse(&run).expect("an id")).expect("the lease");

@@ -50,6 +50,7 @@ pub fn agent_events(first_seq: u64, number: u32) -> Vec<Recorded> {
         options: AgentOptions::default(),
         tainted: None,
         site: Some(Site { file: "capitals.js".to_owned(), line: 12, column: 9 }),
+        errand: None,
     };
     let answer = Answer::Text(format!("City {number}"));
     let finished = Event::AgentFinished {

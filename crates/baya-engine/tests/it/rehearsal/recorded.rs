@@ -38,6 +38,7 @@ fn cassette(files: &[&str]) -> Cassette {
         args: Some(json!({"by": "me"})),
         seed: 3,
         started_ms: 1_000,
+        surroundings: Default::default(),
         calls: vec![
             call("src/a", "read src/a on 1970-01-01T00:00:01.005Z", "of a"),
             call("src/b", "read src/b as it was", "of b"),

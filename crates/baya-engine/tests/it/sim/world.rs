@@ -216,7 +216,7 @@ impl<'a> World<'a> {
                 };
                 self.at(latency(&words), Due::Step { number: order.number, outcome });
             }
-            Effect::SetApprovalTimer { .. } | Effect::TellAnswer { .. } => {
+            Effect::SetApprovalTimer { .. } | Effect::TellAnswer { .. } | Effect::TellErrand { .. } => {
                 panic!("agents of this world ask nobody");
             }
             Effect::Wake { at_ms } => self.at((at_ms - self.now_ms).max(0), Due::Wake),

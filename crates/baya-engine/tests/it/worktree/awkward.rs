@@ -97,6 +97,58 @@ async fn submodules_are_filled_from_the_users_own_checkout() {
     assert_eq!(work.files_changed, 1, "{work:?}");
 }
 
+/// In the place of `git-lfs`: contents stand in a folder, files hold their numbers.
+fn with_lfs(world: &World) -> std::path::PathBuf {
+    let (program, store) = (world.home.join("git-lfs"), world.home.join("store"));
+    fs::create_dir(&store).expect("a folder");
+    let shell = format!(
+        "#!/bin/sh\ncd '{}'\ncase $1 in\n\
+         clean) cat > new; oid=$(cksum < new | tr ' ' -); mv new \"$oid\"; echo \"pointer $oid\";;\n\
+         smudge) read -r word oid; cat \"$oid\";;\nesac\n",
+        store.display()
+    );
+    write(&program, shell);
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("set");
+    for (name, act) in [("clean", "clean"), ("smudge", "smudge")] {
+        world.git(&["config", &format!("filter.lfs.{name}"), &format!("{} {act}", program.display())]);
+    }
+    world.git(&["config", "filter.lfs.required", "true"]);
+    world.write(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n");
+    world.write("old.bin", "a large file\n");
+    world.git(&["add", "-A"]);
+    world.git(&["commit", "-qm", "large"]);
+    program
+}
+
+#[tokio::test]
+async fn files_of_lfs_are_whole_in_a_worktree_and_pointers_in_its_commit() {
+    let world = World::new();
+    with_lfs(&world);
+    assert!(world.git(&["show", "HEAD:old.bin"]).starts_with("pointer "));
+    let work = work_of(&world, |folder| {
+        assert_eq!(fs::read_to_string(folder.join("old.bin")).expect("there"), "a large file\n");
+        write(&folder.join("new.bin"), "another large file\n");
+    })
+    .await;
+    assert_eq!(work.files_changed, 1, "{work:?}");
+    assert!(world.git(&["show", &format!("{}:new.bin", work.head)]).starts_with("pointer "));
+    world.git(&["merge", "-q", &work.head]);
+    assert_eq!(fs::read_to_string(world.root.join("new.bin")).expect("there"), "another large file\n");
+}
+
+#[tokio::test]
+async fn lfs_that_is_gone_is_refused_with_the_reason_and_leaves_nothing() {
+    let world = World::new();
+    let program = with_lfs(&world);
+    fs::remove_file(&program).expect("removed");
+    let trees = world.worktrees().await;
+    let refused = trees.open(baya_core::ids::AgentNumber(1), "HEAD").await.expect_err("refused").to_string();
+    assert!(refused.contains("git-lfs") && refused.contains("smudge filter lfs failed"), "{refused}");
+    assert_eq!(baya_engine::worktree::leftovers(&world.state), []);
+    assert_eq!(world.git(&["worktree", "list"]).lines().count(), 1);
+    assert_eq!(world.refs(), Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn many_at_once_while_a_person_works() {
     let world = World::new();

@@ -1,0 +1,174 @@
+//! What an agent that is a program may send and be answered, where caps of its run count.
+//!
+//! Its requests are its own: nothing of them is shortened but the limit of the answer. What is sent is
+//! bounded by its bytes, and by what the provider counted of a request that began and ended alike.
+
+use super::account::Account;
+use super::asked::{Asked, CapName};
+use super::grant::Door;
+use super::refusal::Refusal;
+use super::route::Errand;
+use crate::backend::{Attempt, Signal};
+use crate::models::{context_tokens, output_tokens};
+use crate::purse::{Held, SharedPurse};
+use axum::body::Bytes;
+use baya_core::agent::{AgentTask, Cause, CauseKind, Usage, UsageSource};
+use baya_core::budget::{Ask, Caps};
+use baya_core::ids::AgentNumber;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Tokens that a provider puts around a request; with tools, its own words on them too.
+const AROUND: u64 = 1_024;
+/// The most that one picture counts, whose bytes may lie elsewhere.
+const PICTURE: u64 = 5_000;
+/// What a conversation that the provider keeps can have, where the model's context is not known.
+const CONTEXT: u64 = 1_000_000;
+/// What an answer can have at most that cannot be limited, where nothing is known of the model.
+const ANSWER: u64 = 128_000;
+
+/// Who pays for what passes.
+#[derive(Clone)]
+pub struct Payer {
+    pub purse: SharedPurse,
+    pub phase: Option<String>,
+    pub label: String,
+    /// Hears of what is held before a request goes out.
+    pub signals: Arc<dyn Fn(Signal) + Send + Sync>,
+}
+
+impl Payer {
+    /// The run of this attempt.
+    pub fn of(task: &AgentTask, attempt: &Attempt) -> Payer {
+        Payer {
+            purse: attempt.purse.clone(),
+            phase: task.phase.clone(),
+            label: task.label.clone(),
+            signals: attempt.signals.clone(),
+        }
+    }
+}
+
+/// Requests as providers counted them, the last of each model.
+#[derive(Debug, Default)]
+pub(super) struct Counts(Mutex<BTreeMap<String, Counted>>);
+
+#[derive(Debug, Clone)]
+struct Counted {
+    body: Bytes,
+    tokens: u64,
+}
+
+impl Counts {
+    /// A provider has counted this one.
+    pub fn learn(&self, model: &str, body: &Bytes, used: &Usage) {
+        match used.source {
+            UsageSource::Reported | UsageSource::Gateway => {
+                let counted = Counted { body: body.clone(), tokens: used.sent() };
+                self.lock().insert(model.to_owned(), counted);
+            }
+            UsageSource::None | UsageSource::Simulated | UsageSource::Estimated => {}
+        }
+    }
+
+    /// The most that this request sends, by what is known of the one before it.
+    fn most(&self, model: &str, body: &Bytes) -> Option<u64> {
+        let counted = self.lock().get(model).cloned()?;
+        Some(counted.tokens + AROUND + news(&counted.body, body))
+    }
+
+    /// Whole whenever the lock is free.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Counted>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Bytes of the new text that neither begin nor end as the old one.
+fn news(old: &[u8], new: &[u8]) -> u64 {
+    let begin = old.iter().zip(new).take_while(|(old, new)| old == new).count();
+    let (old, new) = (&old[begin..], &new[begin..]);
+    let end = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old == new).count();
+    (new.len() - end) as u64
+}
+
+/// Room for this request, once there is.
+pub(super) async fn hold(
+    account: &Account,
+    door: &Door,
+    asked: &Asked,
+    provider: &str,
+    cap: CapName,
+) -> Result<Held, Refusal> {
+    let admission = &account.admission;
+    let Some(payer) = admission.payer.as_ref().filter(|_| asked.route.errand == Errand::Ask) else {
+        return Ok(Held::default());
+    };
+    let model = asked.model().or(admission.model.as_deref()).unwrap_or_default();
+    // An answer that cannot be limited takes what the model can give.
+    let untold = (cap == CapName::Untold).then(|| output_tokens(model).unwrap_or(ANSWER));
+    let ask = Ask {
+        agent: admission.agent.unwrap_or(AgentNumber(0)),
+        phase: payer.phase.clone(),
+        label: payer.label.clone(),
+        caps: Caps::default(),
+        input_most: input_most(account, asked, model),
+        output_wanted: untold.or(admission.answer_tokens_max),
+        output_most: [output_tokens(model), asked.output_limit()].into_iter().flatten().min(),
+        price: payer.purse.price(provider, model),
+    };
+    let _held = door.hold();
+    let held = payer.purse.hold(ask, &|wait| door.tell(wait)).await.map_err(Refusal::OutOfBudget)?;
+    match (untold, held.output_max) {
+        (Some(most), Some(room)) if room < most => Err(Refusal::OutOfBudget(unlimited(most))),
+        (_, _) => Ok(held),
+    }
+}
+
+fn unlimited(most: u64) -> Cause {
+    let message = format!(
+        "answers over this login cannot be limited, and what is left of a cap is less than the {most} tokens \
+         that one may have"
+    );
+    Cause::new(CauseKind::Budget, message).hint("a larger cap, or a provider with a key (`--backend`)")
+}
+
+fn input_most(account: &Account, asked: &Asked, model: &str) -> u64 {
+    let body = asked.parsed.as_ref();
+    let is_kept = |name| body.is_some_and(|body| body.get(name).is_some_and(|value| !value.is_null()));
+    if is_kept("previous_response_id") || is_kept("conversation") {
+        return context_tokens(model).unwrap_or(CONTEXT);
+    }
+    // A byte is the least that a token stands for.
+    let all = AROUND + asked.body.len() as u64 + body.map_or(0, pictures) * PICTURE;
+    let known = [account.counts.most(model, &asked.body), account.firsts.most(model, &asked.body)];
+    known.into_iter().flatten().chain([all]).min().unwrap_or(all)
+}
+
+fn pictures(value: &Value) -> u64 {
+    match value {
+        Value::Array(items) => items.iter().map(pictures).sum(),
+        Value::Object(members) => {
+            let kind = members.get("type").and_then(Value::as_str).unwrap_or_default();
+            u64::from(matches!(kind, "image" | "image_url" | "input_image"))
+                + members.values().map(pictures).sum::<u64>()
+        }
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
+/// What a request used at most, of which nobody said it all.
+pub(super) fn bounded(told: &Usage, most: &Usage, is_whole: bool) -> Usage {
+    match told.source {
+        UsageSource::Reported | UsageSource::Gateway => *told,
+        UsageSource::None | UsageSource::Simulated | UsageSource::Estimated if is_whole => {
+            // Estimates take four bytes for a token; one byte is the least.
+            Usage { output: most.output.min(told.output.saturating_mul(4)), ..uncharged(most) }
+        }
+        UsageSource::None | UsageSource::Simulated | UsageSource::Estimated => uncharged(most),
+    }
+}
+
+fn uncharged(most: &Usage) -> Usage {
+    Usage { cost: Default::default(), priced: 0, unpriced: 0, ..*most }
+}
