@@ -180,8 +180,13 @@ impl Work<'_> {
         let mut queue = self.reviewed(queue).await?;
         // Conflicts that an agent is to resolve, each on top of all that landed before.
         let mut clashing = VecDeque::new();
+        let mut is_ready = self.options.check.is_none();
         while !queue.is_empty() && self.stopped.is_none() {
-            let batch = self.chain(&mut queue, &mut clashing).await?;
+            let batch = match is_ready {
+                true => self.chain(&mut queue, &mut clashing).await?,
+                false => self.chain_beside_checkout(&mut queue, &mut clashing).await?,
+            };
+            is_ready = true;
             if batch.is_empty() {
                 continue;
             }
@@ -208,6 +213,18 @@ impl Work<'_> {
         let words = ["merge-base", "--is-ancestor", commit, &self.tip];
         let output = repository.git.call(&repository.root, words).answers(1).answers(128).output().await?;
         Ok(output.status == 0)
+    }
+
+    /// The first chain is merged while the folder of its check is being filled.
+    async fn chain_beside_checkout(
+        &mut self,
+        queue: &mut VecDeque<Piece>,
+        clashing: &mut VecDeque<Piece>,
+    ) -> Result<Vec<Link>, LandingError> {
+        let (room, tip) = (self.room.clone(), self.tip.clone());
+        let (ready, chain) = tokio::join!(room.prepare(&tip), self.chain(queue, clashing));
+        ready?;
+        chain
     }
 
     /// The next pieces, one on top of the other. One that does not go with those before it waits for its
