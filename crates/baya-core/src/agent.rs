@@ -417,13 +417,16 @@ impl Usage {
             Some(price) if rest == self.total() => {
                 self.cost = price.of(self);
                 self.priced = rest;
+                // Which tokens were for nothing is not known by class.
+                let share = u128::from(self.cost.0) * u128::from(self.rejected) / u128::from(rest);
+                self.rejected_cost = NanoUsd(u64::try_from(share).unwrap_or(self.cost.0));
             }
             // Of which classes the rest is, nobody knows any more.
             Some(_) | None => self.unpriced += rest,
         }
     }
 
-    /// What it was used for was not taken. Charge it first.
+    /// What it was used for was not taken.
     pub fn reject(&mut self) {
         (self.rejected, self.rejected_cost) = (self.total(), self.cost);
     }

@@ -52,7 +52,7 @@ impl fmt::Display for NanoUsd {
         let dollars = self.to_dollars();
         match self.0 {
             0 => out.write_str("$0"),
-            nano if nano < 10_000 => out.write_str("<$0.0001"),
+            nano if nano < NANO / 10_000 => out.write_str("<$0.0001"),
             nano if nano < NANO / 10 => write!(out, "${dollars:.4}"),
             _ => write!(out, "${dollars:.2}"),
         }

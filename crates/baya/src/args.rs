@@ -1,8 +1,8 @@
 //! The command line as clap reads it. What a command means stands in `commands/`.
 
 use crate::commands::{
-    agents, answer, bundle, check, completions, doctor, fake_model, gateway, gc, land, list, new, policy,
-    prices, rehearse, resume, run, runs, sandbox, show, stop, test, trust, work,
+    agents, answer, bundle, check, completions, cost, doctor, fake_model, gateway, gc, land, list, new,
+    policy, prices, rehearse, resume, run, runs, sandbox, show, stop, test, trust, work,
 };
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -34,6 +34,8 @@ pub enum Command {
     Resume(Box<resume::Args>),
     /// List the runs, the newest first
     Runs(runs::Args),
+    /// Say what runs cost: by run, phase, agent, model or day
+    Cost(cost::Args),
     /// Show a run, or one of its agents
     Show(show::Args),
     /// Merge the work of a run's agents, piece by piece, into a branch
@@ -85,6 +87,7 @@ impl Command {
             | Command::Bundle(_)
             | Command::Runs(_)
             | Command::Show(_)
+            | Command::Cost(_)
             | Command::Land(_)
             | Command::Work(_)
             | Command::Gc(_)

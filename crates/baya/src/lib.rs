@@ -97,6 +97,7 @@ fn execute(command: Command) -> Result<Exit, Failure> {
         Command::Bundle(args) => commands::bundle::execute(&args),
         Command::Resume(args) => commands::resume::execute(*args),
         Command::Runs(args) => commands::runs::execute(&args),
+        Command::Cost(args) => commands::cost::execute(&args),
         Command::Show(args) => commands::show::execute(&args),
         Command::Land(args) => commands::land::execute(&args),
         Command::Gc(args) => commands::gc::execute(&args),

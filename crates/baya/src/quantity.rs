@@ -1,5 +1,6 @@
 //! Numbers as people write them: `500k`, `1.5M`, `256M`, `30s`.
 
+use baya_core::calendar::day_of_date;
 use baya_core::money::NanoUsd;
 
 /// A count: digits, perhaps a decimal point, perhaps `k`, `M` or `G` (thousands).
@@ -59,6 +60,26 @@ pub fn age_ms(text: &str) -> Result<u64, String> {
     // A bare number could be anything.
     let has_unit = text.trim().ends_with(char::is_alphabetic);
     scaled(text, &units).filter(|_| has_unit).ok_or_else(|| not_a("time", text, "14d, 12h or 2w"))
+}
+
+/// A moment in the past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// So many milliseconds ago.
+    Ago(u64),
+    /// The beginning of this day, counted from 1970-01-01.
+    Day(i64),
+}
+
+/// `7d`, `12h`, or `2026-11-01`.
+pub fn since(text: &str) -> Result<Since, String> {
+    let text = text.trim();
+    let parts: Vec<Option<i64>> = text.split('-').map(|part| part.parse().ok()).collect();
+    match parts.as_slice() {
+        [Some(year), Some(month), Some(day)] => day_of_date(*year, *month, *day).map(Since::Day),
+        _ => age_ms(text).ok().map(Since::Ago),
+    }
+    .ok_or_else(|| not_a("time", text, "7d, 12h or 2026-11-01"))
 }
 
 fn not_a(kind: &str, text: &str, examples: &str) -> String {

@@ -59,6 +59,7 @@ impl Ladder<'_> {
                 Read::Found(value, rung) => return Ok(found(value, rung, talk)),
                 Read::Wrong(error) => error,
             };
+            talk.ledger.reject();
             talk.ledger.drafts.extend(Some(text).filter(|text| !text.trim().is_empty()));
             // The tool's own message is nearer than that there is no object in the prose after it.
             let error = if new > 0 { self.tool.last_wrong().unwrap_or(error) } else { error };

@@ -78,6 +78,11 @@ impl Ledger {
         }
     }
 
+    /// What was answered last is not taken.
+    pub fn reject(&mut self) {
+        self.unrecorded.usage.reject();
+    }
+
     /// What is worth a record of its own by now.
     pub fn take_cost(&mut self) -> Option<TurnCost> {
         (self.unrecorded.usage.total() > 0).then(|| std::mem::take(&mut self.unrecorded))

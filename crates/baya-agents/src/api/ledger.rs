@@ -22,6 +22,8 @@ pub(super) struct Ledger {
     pub rung: Option<&'static str>,
     pub drafts: Vec<String>,
     pub notes: Vec<String>,
+    /// Of the last whole answer, as long as it may turn out to be none.
+    pub last_used: Usage,
     /// Of the request that is out now.
     pub partial: Partial,
     pub tape: Tape,
@@ -77,6 +79,7 @@ impl Ledger {
         self.charge(&mut used, turn.served.as_deref());
         held.settle(&used);
         self.usage.add(&used);
+        self.last_used = used;
         if turn.served.is_some() {
             self.model_served.clone_from(&turn.served);
         }
@@ -97,14 +100,25 @@ impl Ledger {
         self.lose(prompt);
     }
 
+    /// The last answer is not taken, and is asked for again.
+    pub fn reject(&mut self) {
+        let used = std::mem::take(&mut self.last_used);
+        self.usage.rejected += used.total();
+        self.usage.rejected_cost += used.cost;
+    }
+
     /// What was out is lost.
     fn lose(&mut self, prompt: &str) {
         let written = std::mem::take(&mut self.partial).written();
         match self.out.take() {
-            Some(most) => self.usage.add(&most),
+            Some(mut most) => {
+                most.reject();
+                self.usage.add(&most);
+            }
             None if !written.is_empty() => {
                 let mut used = Usage::estimate(prompt, &written);
                 self.charge(&mut used, None);
+                used.reject();
                 self.usage.add(&used);
             }
             None => {}

@@ -158,6 +158,7 @@ impl Structured<'_> {
             match read(&turn, &partial, rung, &validator) {
                 Read::Found { value, rung } => return found(value, rung, ledger),
                 Read::Wrong { error, reply } => {
+                    ledger.reject();
                     ledger.drafts.extend(Some(partial.written()).filter(|text| !text.is_empty()));
                     if let Some(end) = cut_off(&turn.stop) {
                         return end;
@@ -251,6 +252,10 @@ impl Structured<'_> {
                 unmet
             }
             Err(NoTurn::End(AttemptEnd::Unusable(cause))) => AttemptEnd::Unusable(cause),
+            // With a larger cap it could still be had.
+            Err(NoTurn::End(AttemptEnd::Failed(cause))) if cause.kind == CauseKind::Budget => {
+                AttemptEnd::Failed(cause)
+            }
             Err(NoTurn::End(_) | NoTurn::TooLong(_)) => {
                 ledger.note("the repair pass failed");
                 unmet

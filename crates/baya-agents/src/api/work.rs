@@ -132,6 +132,7 @@ impl Work<'_> {
                 way.tried += 1;
                 way.error.clone_from(&error);
                 ledger.drafts.push(call.input.clone());
+                ledger.reject();
                 let told = Progress::Reasking { why: error.clone(), tries: way.tried };
                 self.asker.attempt.tell(told);
                 let again = Rung::ToolAsked.ask_again(&error);
@@ -156,6 +157,7 @@ impl Work<'_> {
         match read(turn, &partial, rung, schema) {
             Read::Found { value, rung } => found(value, rung, ledger),
             Read::Wrong { error, reply } => {
+                ledger.reject();
                 ledger.drafts.extend(Some(partial.written()).filter(|text| !text.is_empty()));
                 self.asker.attempt.tell(Progress::Reasking { why: error, tries: way.tried + 1 });
                 way.talk.messages.extend(reply);

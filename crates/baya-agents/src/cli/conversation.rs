@@ -126,6 +126,7 @@ impl Conversation<'_> {
                 Read::Wrong { error, draft } => {
                     way.tried += 1;
                     way.report.drafts.push(draft);
+                    way.report.usage.reject();
                     self.attempt.tell(Progress::Reasking { why: error.clone(), tries: way.tried });
                     if way.tried >= STRUCTURED_OUTPUT_TRIES {
                         return self.repair(&error, way).await;

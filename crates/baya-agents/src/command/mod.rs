@@ -226,7 +226,11 @@ fn failed(kind: CauseKind, message: String) -> AttemptEnd {
 
 /// Takes what one run of the program gave into the report; an error is what the schema says of it.
 fn note(read: Read, input: &str, report: &mut AttemptReport) -> Result<Answer, String> {
-    report.usage.add(&read.usage(input));
+    let mut used = read.usage(input);
+    if read.answer.is_err() {
+        used.reject();
+    }
+    report.usage.add(&used);
     report.model_served = read.model.clone().or(report.model_served.take());
     match read.answer {
         Ok(answer) => Ok(answer),

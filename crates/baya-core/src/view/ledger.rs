@@ -7,7 +7,7 @@
 //!
 //! Invariant: the usage of all lines is the usage of all events since the given time.
 
-use crate::agent::{AttemptEnd, CauseKind, Usage};
+use crate::agent::{AttemptEnd, CauseKind, Usage, UsageSource};
 use crate::event::{Event, Outcome, Recorded};
 use crate::ids::{AgentNumber, FrameId, RunId};
 use crate::money::NanoUsd;
@@ -106,6 +106,8 @@ struct Account {
     open: Vec<(Option<Key>, Usage)>,
     /// What led to what it has come to.
     kept: Usage,
+    /// What may be out, in which attempt; see [`TurnRecord::Holding`].
+    holding: Option<(u32, Usage)>,
     is_answered: bool,
     is_over: bool,
 }
@@ -147,11 +149,16 @@ impl Ledger {
                 (self.run, self.name) = (Some(run.clone()), script.name.clone());
             }
             Event::RunResumed { script, .. } => {
+                self.bill_holdings(at_ms);
                 self.name =
                     script.as_ref().map_or(std::mem::take(&mut self.name), |script| script.name.clone());
                 self.give_up();
             }
-            Event::DriverStarted { .. } => self.find(at_ms),
+            Event::DriverStarted { .. } => {
+                self.bill_holdings(at_ms);
+                self.find(at_ms);
+            }
+            Event::RunEnded { .. } => self.bill_holdings(at_ms),
             Event::ChildStarted { frame, group, .. } => drop(self.groups.insert(*frame, group.clone())),
             Event::AgentQueued { agent, frame, label, phase, options, .. } => {
                 self.present.insert(*agent);
@@ -166,18 +173,7 @@ impl Ledger {
                 self.save(*agent, at_ms, &saved);
             }
             Event::AgentTurn { agent, attempt, turn } => self.turn(*agent, *attempt, turn, at_ms),
-            Event::AttemptEnded {
-                agent, attempt, end, usage, model_asked, model_served, requests, ..
-            } => {
-                let (asked, served) = (model_asked.as_ref(), model_served.as_ref());
-                let used =
-                    Used { agent: *agent, attempt: *attempt, usage, requests: *requests, asked, served };
-                let key = self.note(&used, at_ms);
-                self.waste(key.as_ref(), Waste::rest(usage));
-                if is_not_gone_on_with(end) {
-                    self.waste_open(*agent);
-                }
-            }
+            Event::AttemptEnded { .. } => self.end_attempt(&recorded.event, at_ms),
             Event::AgentFinished { .. } => self.finish(&recorded.event, at_ms),
             Event::LimitsChanged { .. }
             | Event::RunParked { .. }
@@ -185,7 +181,6 @@ impl Ledger {
             | Event::RunContinued { .. }
             | Event::StopRequested { .. }
             | Event::RunInterrupted { .. }
-            | Event::RunEnded { .. }
             | Event::PhaseEntered { .. }
             | Event::Logged { .. }
             | Event::TimerSet { .. }
@@ -207,10 +202,28 @@ impl Ledger {
     }
 
     fn turn(&mut self, agent: AgentNumber, attempt: u32, turn: &TurnRecord, at_ms: i64) {
+        if let TurnRecord::Holding { most } = turn {
+            self.account(agent).holding = Some((attempt, *most));
+        }
         let Some(cost) = turn.cost() else { return };
         let (usage, requests, served) = (&cost.usage, cost.requests, cost.model_served.as_ref());
         let key = self.note(&Used { agent, attempt, usage, requests, asked: None, served }, at_ms);
         self.account(agent).open.push((key, *usage));
+    }
+
+    fn end_attempt(&mut self, event: &Event, at_ms: i64) {
+        let Event::AttemptEnded { agent, attempt, end, usage, model_asked, model_served, requests, .. } =
+            event
+        else {
+            return;
+        };
+        let (asked, served) = (model_asked.as_ref(), model_served.as_ref());
+        let used = Used { agent: *agent, attempt: *attempt, usage, requests: *requests, asked, served };
+        let key = self.note(&used, at_ms);
+        self.waste(key.as_ref(), Waste::rest(usage));
+        if is_not_gone_on_with(end) {
+            self.waste_open(*agent);
+        }
     }
 
     fn finish(&mut self, event: &Event, at_ms: i64) {
@@ -250,10 +263,23 @@ impl Ledger {
         }
     }
 
+    /// What was out when its driver went counts as used, for nothing.
+    fn bill_holdings(&mut self, at_ms: i64) {
+        let held = self.agents.iter_mut();
+        let held = held.filter_map(|(agent, account)| Some((*agent, account.holding.take()?)));
+        for (agent, (attempt, most)) in held.collect::<Vec<_>>() {
+            let usage = &Usage { source: UsageSource::Estimated, ..most };
+            let key =
+                self.note(&Used { agent, attempt, usage, requests: 0, asked: None, served: None }, at_ms);
+            self.waste(key.as_ref(), Waste::rest(usage));
+        }
+    }
+
     /// Writes down what was used; where, if it is to be written down at all.
     fn note(&mut self, used: &Used<'_>, at_ms: i64) -> Option<Key> {
         let Used { agent, attempt, usage, requests, asked, served } = *used;
         let account = self.account(agent);
+        account.holding = None;
         let asked = asked.or(account.model.as_ref()).cloned();
         let model = served.or(asked.as_ref()).cloned();
         let key = Key { agent, attempt, day: at_ms.div_euclid(DAY_MS), model };

@@ -127,6 +127,15 @@ fn a_run_that_goes_on_saves_what_it_had_and_one_that_begins_anew_gives_up_what_w
 }
 
 #[test]
+fn what_was_out_when_the_driver_died_counts_as_used_for_nothing() {
+    let holding = json!({"event": "agent_turn", "agent": 1, "attempt": 1,
+        "turn": {"step": "holding", "most": used(30)}});
+    let head = [started(), driver(), queued(1, "a", "P"), holding];
+    check(&[&head[..], &[turn(1, 1, 4), driver(), answered(1, 2, 1)]].concat(), (5, 0, 4, 1));
+    check(&[&head[..], &[driver(), answered(1, 2, 1)]].concat(), (31, 30, 0, 0));
+}
+
+#[test]
 fn an_answer_of_an_earlier_run_is_saved() {
     let mut end = answered(1, 1, 0);
     end["borrowed"] = json!({"run": "wf_00000000-002", "agent": 1, "saved": used(40)});

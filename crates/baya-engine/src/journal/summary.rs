@@ -93,6 +93,7 @@ impl Summary {
                 self.at_work.insert(agent.0);
                 self.running = self.at_work.len() as u32;
             }
+            Event::AgentTurn { turn, .. } => self.usage.add(&turn.usage()),
             Event::AttemptEnded { agent, usage, .. } => self.leave_work(agent.0, usage),
             Event::AgentFinished { agent, usage, outcome, .. } => {
                 self.leave_work(agent.0, usage);
@@ -115,7 +116,6 @@ impl Summary {
             | Event::CallRefused { .. }
             | Event::AgentSkipRequested { .. }
             | Event::AgentProcessStarted { .. }
-            | Event::AgentTurn { .. }
             | Event::ApprovalAsked { .. }
             | Event::ApprovalAnswered { .. }
             | Event::Delivered { .. } => {}

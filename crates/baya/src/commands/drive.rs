@@ -22,12 +22,12 @@ use baya_agents::sandbox::Profile;
 use baya_core::event::{RunStatus, Surroundings};
 use baya_core::ids::RunId;
 use baya_core::reuse::Offers;
-use baya_core::view::RunView;
+use baya_core::view::{RunView, Sum};
 use baya_engine::driver::{Begin, DriveEnd, DriveError, Setup, WorkflowSource, drive};
 use baya_engine::host_steps::HostSteps;
 use baya_engine::isolate_host::IsolateKind;
 use baya_engine::journal::{Journal, JournalError};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -200,8 +200,21 @@ fn ended(view: &RunView, end: &DriveEnd) -> Ended {
         error,
         failures: json!(end.failures),
         denied: json!(view.denied),
+        usage: used(view),
         budget: caps::value(view),
     }
+}
+
+/// The tokens of the run's whole life, with dollars as such.
+fn used(view: &RunView) -> Value {
+    let sum = Sum::of(&view.ledger);
+    let mut value = json!(view.usage);
+    value["usd"] = json!(view.usage.cost.to_dollars());
+    value["agents_unpriced"] = json!(sum.agents_unpriced);
+    value["waste"] = json!(sum.waste);
+    value["saved"] = json!(sum.saved);
+    value["saved"]["usd"] = json!(sum.saved.cost.to_dollars());
+    value
 }
 
 /// The journal failed under a running run: nothing new starts, and what is in it stays.

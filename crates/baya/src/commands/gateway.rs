@@ -8,12 +8,16 @@ use crate::failure::{Failure, in_words};
 use crate::folders::Folders;
 use crate::output;
 use crate::settings::Settings;
+use crate::views::cost;
 use crate::wiring::gateway::providers;
+use crate::wiring::prices;
 use baya_agents::api::{ProviderConfig, ProviderKind};
 use baya_agents::gateway::{Admission, Dialect, Gateway, GatewayConfig, Grant, Tape};
 use baya_agents::governor::{Governor, GovernorSettings};
+use baya_core::money::PriceTable;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -43,10 +47,11 @@ struct Entrance {
 pub fn execute(args: &Args) -> Result<Exit, Failure> {
     let folders = Folders::find()?;
     let settings = Settings::load(&folders)?;
-    runtime()?.block_on(run(args, providers(&settings)))
+    let prices = prices::load(&folders, &settings)?;
+    runtime()?.block_on(run(args, providers(&settings), prices))
 }
 
-async fn run(args: &Args, providers: Vec<ProviderConfig>) -> Result<Exit, Failure> {
+async fn run(args: &Args, providers: Vec<ProviderConfig>, prices: PriceTable) -> Result<Exit, Failure> {
     let tape = match (&args.record, &args.replay) {
         (Some(folder), _) => Tape::Record(folder.clone()),
         (None, Some(folder)) => Tape::Replay(folder.clone()),
@@ -63,6 +68,7 @@ async fn run(args: &Args, providers: Vec<ProviderConfig>) -> Result<Exit, Failur
         _ => Failure::usage(error.to_string())
             .hint_if_some(replays.then(|| "`baya gateway --record DIR` makes recordings".to_owned())),
     })?;
+    gateway.price_by(Arc::new(prices));
     let entrances: Vec<Entrance> = CLIENTS
         .into_iter()
         .zip(chosen)
@@ -126,7 +132,10 @@ fn tell_cost(entrance: &Entrance) {
     let requests =
         if meter.requests == 1 { "1 request".to_owned() } else { format!("{} requests", meter.requests) };
     output::talk(&format!(
-        "{}: {requests}, {input} tokens in ({} from the cache), {} out",
-        entrance.variables, usage.cache_read, usage.output
+        "{}: {requests}, {input} tokens in ({} from the cache), {} out{}",
+        entrance.variables,
+        usage.cache_read,
+        usage.output,
+        if usage.priced > 0 { format!(", {}", cost::dollars(&usage)) } else { String::new() }
     ));
 }

@@ -5,6 +5,7 @@ pub mod answer;
 pub mod bundle;
 pub mod check;
 pub mod completions;
+pub mod cost;
 pub mod detach;
 pub mod doctor;
 pub mod drive;

@@ -9,7 +9,7 @@ use crate::views::{sanitise, words};
 use crate::wiring::prices;
 use baya_agents::api::ProviderKind;
 use baya_agents::models::{ModelRow, default_row};
-use baya_core::money::{Origin, Price, PriceRow, PriceTable};
+use baya_core::money::{Origin, Price, PriceRow, PriceTable, Tier};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -133,7 +133,7 @@ fn json_lines(table: &PriceTable, found: &[Found]) -> Vec<Value> {
         if row.origin == Origin::Shipped {
             (line["source"], line["date"]) = (json!(prices::SOURCE), json!(table.date));
         }
-        let tier = |tier: &baya_core::money::Tier| json!({"above": tier.above, "dollars_per_million": costs(&tier.price)});
+        let tier = |tier: &Tier| json!({"above": tier.above, "dollars_per_million": costs(&tier.price)});
         if !row.tiers.is_empty() {
             line["tiers"] = row.tiers.iter().map(tier).collect();
         }

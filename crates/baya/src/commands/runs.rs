@@ -5,6 +5,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::output;
+use crate::views::cost::dollars;
 use crate::views::summary::status_word;
 use crate::views::{sanitise, words};
 use baya_core::agent::UsageSource;
@@ -51,8 +52,16 @@ fn table(runs: &[&RunSummary]) -> Vec<String> {
         return Vec::new();
     }
     let state_width = runs.iter().map(|run| words::width(&state(run))).max().unwrap_or(0).max(5);
-    let header =
-        format!("{:<15}  {:<state_width$}  {:<16}  {:>9}  NAME", "RUN", "STATE", "STARTED (UTC)", "AGENTS");
+    let has_dollars = runs.iter().any(|run| run.summary.usage.priced > 0);
+    let cost = |text: &str| if has_dollars { format!("{text:>9}  ") } else { String::new() };
+    let header = format!(
+        "{:<15}  {:<state_width$}  {:<16}  {:>9}  {}NAME",
+        "RUN",
+        "STATE",
+        "STARTED (UTC)",
+        "AGENTS",
+        cost("COST")
+    );
     let row = |run: &&RunSummary| {
         let summary = &run.summary;
         let agents = format!("{}/{}", summary.answered, summary.agents);
@@ -60,9 +69,10 @@ fn table(runs: &[&RunSummary]) -> Vec<String> {
         let started = started.get(..16).unwrap_or_default();
         let mark = if summary.usage.source == UsageSource::Simulated { " (simulated)" } else { "" };
         sanitise::line(&format!(
-            "{:<15}  {:<state_width$}  {started:<16}  {agents:>9}  {}{mark}",
+            "{:<15}  {:<state_width$}  {started:<16}  {agents:>9}  {}{}{mark}",
             run.id.as_str(),
             state(run),
+            cost(&dollars(&summary.usage)),
             summary.name
         ))
     };

@@ -147,7 +147,7 @@ fn short(text: &str) -> Option<(String, usize)> {
 /// The last line of every `--json`: what became of the run, or why there is none.
 pub fn ended(end: &Ended) -> String {
     let value = json!({"type": "run_ended", "run": end.run, "status": end.status, "result": end.result,
-        "error": end.error, "failures": end.failures, "denied": end.denied,
+        "error": end.error, "failures": end.failures, "denied": end.denied, "usage": end.usage,
         "budget": end.budget});
     sanitise::json(&value.to_string())
 }
@@ -162,6 +162,8 @@ pub struct Ended {
     pub failures: Value,
     /// Actions that no person answered for.
     pub denied: Value,
+    /// What it used and cost in its whole life.
+    pub usage: Value,
     /// Caps, and what is spent of them.
     pub budget: Value,
 }

@@ -48,6 +48,9 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         Event::RunContinued { by } => vec![clean(&format!("continued by {by}"))],
         Event::StopRequested { by } => vec![clean(&format!("stop asked for by {by}"))],
         Event::AgentSkipRequested { agent, by } => vec![clean(&format!("{agent} is stopped by {by}"))],
+        Event::AgentQueued { agent, label, errand: Some(_), .. } => {
+            vec![clean(&format!("{agent} {label}: asked for"))]
+        }
         Event::ApprovalAsked { agent, id, request, .. } => question_lines(*agent, *id, request, view),
         Event::ApprovalAnswered { id, answer, by } => {
             vec![clean(&format!("{id}: {}, said by {by}", answer.name()))]
@@ -65,7 +68,7 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         | Event::ChildRequested { .. }
         | Event::ChildEnded { .. }
         | Event::CallRefused { .. }
-        | Event::AgentQueued { .. }
+        | Event::AgentQueued { errand: None, .. }
         | Event::AgentReused { .. }
         | Event::AgentStarted { .. }
         | Event::AgentProcessStarted { .. }

@@ -1,6 +1,7 @@
 //! Everything a person or a program sees of a run. Views change nothing: they fold events.
 
 pub mod caps;
+pub mod cost;
 pub mod diff;
 pub mod flow;
 pub mod frame;

@@ -4,7 +4,7 @@ use super::frame::count_words;
 use super::lines::cause_words;
 use super::palette::Palette;
 use super::summary;
-use super::{sanitise, words};
+use super::{cost, sanitise, words};
 use baya_core::agent::{Answer, AttemptEnd};
 use baya_core::ids::AgentNumber;
 use baya_core::taint::Tainted;
@@ -66,6 +66,9 @@ fn agent_line(agent: &AgentView, view: &RunView, palette: Palette) -> String {
     };
     let mut text = format!("  {} {}: {state}", agent.agent, agent.label);
     text.extend(work_words(agent));
+    if agent.usage.priced + agent.usage.unpriced > 0 {
+        text.push_str(&format!(", {}", cost::dollars(&agent.usage)));
+    }
     if agent.attempts > 1 {
         text.push_str(&format!(", {} attempts", agent.attempts));
     }
@@ -197,7 +200,9 @@ fn attempt_lines(told: &AttemptStory) -> Vec<String> {
     lines.push(sanitise::line(&format!("  model:  {}", model_words(&told.model_asked, &told.model_served))));
     let source = serde_json::to_value(told.usage.source).unwrap_or_default();
     let source = source.as_str().unwrap_or_default();
-    lines.push(format!("  tokens: {} ({source}), requests: {}", words::tokens(&told.usage), told.requests));
+    let unpriced = if told.usage.unpriced > 0 { ", unpriced" } else { "" };
+    let tokens = words::tokens(&told.usage);
+    lines.push(format!("  tokens: {tokens}{unpriced} ({source}), requests: {}", told.requests));
     lines.extend(told.rung.iter().map(|rung| sanitise::line(&format!("  structured answer by: {rung}"))));
     lines.extend(told.notes.iter().map(|note| sanitise::line(&format!("  note: {note}"))));
     lines.extend(told.steps.iter().map(|step| sanitise::line(&format!("  step:   {step}"))));

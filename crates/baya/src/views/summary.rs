@@ -6,12 +6,10 @@ use super::palette::Palette;
 use super::sanitise;
 use super::words;
 use crate::wiring::bench::BEST_EFFORT;
-use baya_core::agent::{Cause, Usage, UsageSource};
+use baya_core::agent::{Cause, UsageSource};
 use baya_core::call::{ScriptError, ScriptErrorKind, Site};
 use baya_core::event::{Failures, RunStatus};
-use baya_core::money::NanoUsd;
-use baya_core::reuse::Borrowed;
-use baya_core::view::{AgentState, AgentView, RunState, RunView};
+use baya_core::view::{AgentState, AgentView, RunState, RunView, Sum};
 use std::collections::BTreeMap;
 
 /// Failed agents named in a summary; `show` names all.
@@ -127,27 +125,32 @@ fn totals(view: &RunView) -> String {
     if view.agents.values().any(|agent| agent.usage.source == UsageSource::Estimated) {
         text.push_str(" (partly estimated)");
     }
+    let sum = Sum::of(&view.ledger);
+    if sum.agents_unpriced > 0 {
+        text.push_str(&format!(
+            ", {} unpriced",
+            words::plural(sum.agents_unpriced.into(), "agent", "agents")
+        ));
+    }
     if counts.reused > 0 {
         text.push_str(&format!(", {} reused", counts.reused));
     }
-    text.push_str(&borrowed(view));
+    text.push_str(&not_bought(view, &sum));
     text
 }
 
-/// Answers of earlier runs, and what they did not cost again.
-fn borrowed(view: &RunView) -> String {
-    let taken: Vec<&Borrowed> = view.agents.values().filter_map(|agent| agent.borrowed.as_deref()).collect();
-    if taken.is_empty() {
-        return String::new();
+/// Answers of earlier runs, and what all that was taken over did not cost again.
+fn not_bought(view: &RunView, sum: &Sum) -> String {
+    let borrowed = view.agents.values().filter(|agent| agent.borrowed.is_some()).count() as u64;
+    let mut text = String::new();
+    if borrowed > 0 {
+        text = format!(", {} of earlier runs", words::plural(borrowed, "answer", "answers"));
     }
-    let mut saved = Usage::default();
-    taken.iter().for_each(|borrowed| saved.add(&borrowed.saved));
-    let answers = words::plural(taken.len() as u64, "answer", "answers");
-    let dollars = match saved.cost {
-        NanoUsd(0) => String::new(),
-        cost => format!(", {cost}"),
-    };
-    format!(", {answers} of earlier runs (saved {}{dollars})", words::tokens(&saved))
+    let is_news = borrowed > 0 || sum.saved.source != UsageSource::Simulated;
+    if sum.saved.total() > 0 && is_news {
+        text.push_str(&format!(" (saved {})", words::tokens(&sum.saved)));
+    }
+    text
 }
 
 /// The error and where it was thrown.

@@ -37,10 +37,10 @@ pub fn change(files: u64, added: u64, removed: u64) -> String {
     format!("{} +{added} -{removed}", plural(files, "file", "files"))
 }
 
-/// `12.3k in, 4.5k out`
+/// `12.3k tokens in, 4.5k out, $0.42`; no dollars without a price.
 pub fn tokens(usage: &Usage) -> String {
-    let input = usage.input + usage.cache_read + usage.cache_write;
-    format!("{} tokens in, {} out", count(input), count(usage.output))
+    let cost = if usage.priced > 0 { format!(", {}", usage.cost) } else { String::new() };
+    format!("{} tokens in, {} out{cost}", count(usage.sent()), count(usage.output))
 }
 
 /// `2026-11-21 09:15:02` in UTC.

@@ -7,6 +7,7 @@ mod at_work;
 mod bad_input;
 mod caps;
 mod clis;
+mod cost;
 mod crowd;
 mod disk;
 mod doctor;

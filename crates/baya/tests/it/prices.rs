@@ -4,6 +4,7 @@ use crate::fake::FakeModel;
 use crate::harness::{Baya, Output};
 use serde_json::{Value, json};
 
+const DOCS: &str = include_str!("../../../../docs/money.md");
 const FILE: &str = ".config/baya/prices.toml";
 
 /// A home with prices of its own.
@@ -26,6 +27,7 @@ anthropic/claude-haiku-5-5      0.10      0.50      0.01     0.125      0.20  li
   above 100.0k sent             0.50      2.50      0.05     0.625      1.00
 ";
     assert_eq!(shown, expected.trim_start_matches('\n'));
+    assert!(DOCS.contains(expected.trim()), "docs/money.md shows something else");
     let line = &baya.line("prices claude-opus-5-5-20261101 --json").run().exits(0).json_lines()[0];
     assert_eq!(line["model"], "anthropic/claude-opus-5-5");
     assert_eq!(line["dollars_per_million"]["output"], 20.0);
@@ -71,6 +73,15 @@ fn rows_of_ones_own_go_before_those_that_are_shipped() {
         ["anthropic/claude-opus-5-5", "3.00", "15.50", "3.00", "3.00", "3.00", "your", "own"]
     );
     assert_eq!(rows[1], ["ollama/*", "0.00", "0.00", "0.00", "0.00", "0.00", "your", "own"]);
+}
+
+#[test]
+fn the_file_that_the_documents_show_is_one() {
+    let (_, rest) = DOCS.split_once("```toml\n[\"anthropic").expect("a block");
+    let (block, _) = rest.split_once("```").expect("its end");
+    let baya = with_prices(&format!("[\"anthropic{block}"));
+    let shown = baya.line("prices claude-opus-5-5 ollama/qwen3").run().exits(0);
+    shown.prints_line("3.00     15.50      0.30      3.75      6.00  your own").prints_line("ollama/*");
 }
 
 #[test]
