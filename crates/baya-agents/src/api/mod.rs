@@ -251,7 +251,7 @@ impl ApiBackend {
         memory.notes.iter().for_each(|note| ledger.note(note.as_str()));
         let (wire, lane) = (&self.wires[chosen.provider], &*self.lanes[chosen.provider]);
         let asker = Asker { wire, lane, task, attempt, settings: &self.settings };
-        let parts = [memory.text.clone(), task.data_rule().unwrap_or_default()];
+        let parts = [memory.text.clone(), task.rules().unwrap_or_default()];
         let background = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
         let job = Job {
             asker,
