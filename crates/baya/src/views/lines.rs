@@ -159,6 +159,7 @@ impl Told {
             | Progress::Asked
             | Progress::Streaming { .. }
             | Progress::Using { .. }
+            | Progress::Changed { .. }
             | Progress::Retrying { .. }
             | Progress::Reasking { .. } => of_progress(agent, progress, view),
         }
@@ -193,6 +194,7 @@ pub fn of_progress(agent: AgentNumber, progress: &Progress, view: &RunView) -> O
             Wait::Budget { .. } | Wait::Start { .. } => false,
         },
         Progress::Asked | Progress::Streaming { .. } | Progress::Using { .. } => false,
+        Progress::Changed { .. } => false,
     };
     let words = frame::progress_words(progress).filter(|_| waits)?;
     let label = view.agents.get(&agent).map_or("", |agent| agent.label.as_str());
