@@ -1,5 +1,5 @@
 //! The house's own chores: `cargo xtask ci | test | agents | tidy | sim SEED | bench |
-//! proofs worktrees | live`.
+//! proofs worktrees | proofs rehearsal | live`.
 //!
 //! Knows nothing of the house's crates: it runs cargo, reads sources as text, and drives the built
 //! binary from outside. What it prints is for people; what it ends with is an exit status.
@@ -25,6 +25,8 @@ usage: cargo xtask CHORE
   bench        the numbers of docs/benchmarks.md, measured here (--quick: a tenth of the agents)
   proofs worktrees
                the proofs of worktrees and landings at full size; some minutes
+  proofs rehearsal
+               the seeded faults and their healthy twins, 200 rehearsals each; some minutes
   live         the examples that do real work, on every backend that works here; costs tokens, asks before";
 
 fn main() -> ExitCode {
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         ["bench"] => bench::bench(bench::Size::Full),
         ["bench", "--quick"] => bench::bench(bench::Size::Quick),
         ["proofs", proofs::WORKTREES] => proofs::worktrees(),
+        ["proofs", proofs::REHEARSAL] => proofs::rehearsal(),
         ["live", words @ ..] => live::live(words),
         _ => Err(USAGE.to_owned()),
     };

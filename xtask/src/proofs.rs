@@ -1,4 +1,4 @@
-//! `cargo xtask proofs`: the proofs of worktrees and landings in full size.
+//! `cargo xtask proofs`: the proofs of worktrees and landings, and of rehearsals, in full size.
 //!
 //! The tests are those of the test suite, which runs them at middle size; here they are given their full
 //! size by a variable, one after the other, and the figures they leave are printed as a table. No timing
@@ -7,9 +7,11 @@
 use crate::agents;
 use crate::shell::{self, cargo};
 use std::path::Path;
+use std::process::Command;
 
 /// What a user asks for.
 pub const WORKTREES: &str = "worktrees";
+pub const REHEARSAL: &str = "rehearsal";
 
 /// The tests, by the beginnings of their names.
 const TESTS: [&str; 2] = ["migrate::a_migration", "crowd::"];
@@ -23,10 +25,22 @@ pub fn worktrees() -> Result<(), String> {
     if let Some((_, why)) = agents.missing.iter().find(|(name, _)| name == "tsc") {
         return Err(format!("the TypeScript compiler is missing: {why}"));
     }
-    let figures = std::env::temp_dir().join(format!("baya-figures-{}", std::process::id()));
     let mut command = cargo(&["test", "-p", "baya", "--test", "it", "--"]);
-    command.args(TESTS).args(["--test-threads", "1", "--nocapture"]);
-    command.env(agents::FOLDER_VARIABLE, &agents.programs).env(SIZE.0, SIZE.1).env(FIGURES, &figures);
+    command.args(TESTS).env(agents::FOLDER_VARIABLE, &agents.programs);
+    prove(command)
+}
+
+/// Seeded faults and healthy twins, as fast as users get it.
+pub fn rehearsal() -> Result<(), String> {
+    let mut command = cargo(&["test", "--release", "-p", "baya-engine", "--test", "it", "--"]);
+    command.arg("rehearsal::faults");
+    prove(command)
+}
+
+/// Runs tests one after the other at full size, and prints the figures they leave.
+fn prove(mut command: Command) -> Result<(), String> {
+    let figures = std::env::temp_dir().join(format!("baya-figures-{}", std::process::id()));
+    command.args(["--test-threads", "1", "--nocapture"]).env(SIZE.0, SIZE.1).env(FIGURES, &figures);
     let proven = shell::run(command);
     println!("\n{}", table(&read(&figures)));
     let _ = std::fs::remove_file(&figures);

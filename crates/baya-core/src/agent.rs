@@ -4,7 +4,7 @@
 use crate::ids::{AgentNumber, RunId};
 use crate::money::{NanoUsd, Price};
 use crate::turn::TurnRecord;
-use crate::work::Work;
+use crate::work::{Changes, Work};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -23,6 +23,9 @@ pub struct AgentTask {
     /// What the marks around words that nobody vouches for say; see [`AgentTask::data_rule`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<String>,
+    /// What the agent has to know of the folder it works in; each backend tells it apart from the prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// How often the run has asked the same before.
     #[serde(default)]
     pub asked_before: u32,
@@ -474,6 +477,8 @@ pub enum Progress {
     Using { tool: String },
     /// Nothing is at work for the agent before something else has happened.
     Waiting { wait: Wait },
+    /// So much is different in its worktree, seen from outside. It does not say what the agent is doing.
+    Changed { changes: Changes },
 }
 
 /// What an agent waits for.

@@ -84,6 +84,12 @@ impl AgentTask {
         ))
     }
 
+    /// All that the agent has to be told beside its prompt; belongs where [`AgentTask::data_rule`] does.
+    pub fn rules(&self) -> Option<String> {
+        let rules: Vec<String> = self.data_rule().into_iter().chain(self.place.clone()).collect();
+        (!rules.is_empty()).then(|| rules.join("\n\n"))
+    }
+
     /// The prompt without marks.
     pub fn script_prompt(&self) -> Cow<'_, str> {
         match &self.mark {

@@ -31,6 +31,14 @@ pub struct Work {
     pub patch: Option<String>,
 }
 
+/// How much an agent that is still at work has changed so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    pub files_changed: u64,
+    pub lines_added: u64,
+    pub lines_removed: u64,
+}
+
 /// One file of a work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileWork {

@@ -1,6 +1,6 @@
 //! Worktrees and landing beside plain git, in one run on one machine: `cargo bench -p baya-engine`.
 //!
-//! Prints ratios; what they should be stands in docs/benchmarks.md.
+//! With `-- landing` only the part about landing. Prints ratios; what they should be stands in docs/benchmarks.md.
 
 use baya_core::ids::{AgentNumber, RunId};
 use baya_core::landing::{LandingOptions, LandingRecord, Piece};
@@ -103,6 +103,13 @@ fn main() -> Outcome<()> {
 async fn measure(field: &Field) -> Outcome<()> {
     let repository = Repository::find(&Git::new(&field.environment), &field.root).await?;
     let locks = Locks::new(&field.state);
+    if !std::env::args().any(|word| word == "landing") {
+        make_worktrees(field, &repository, &locks).await?;
+    }
+    land(field, &repository, &locks).await
+}
+
+async fn make_worktrees(field: &Field, repository: &Repository, locks: &Locks) -> Outcome<()> {
     let trees = Worktrees::new(repository.clone(), locks.clone(), &field.state, &field.run).await?;
     let (mut plain, mut ours) = (Duration::ZERO, Duration::ZERO);
     for number in 1..=WORKTREES {
@@ -120,6 +127,10 @@ async fn measure(field: &Field) -> Outcome<()> {
     println!("worktree of {FILES} files: git {:.1} ms, baya {:.1} ms", ready(plain), ready(ours));
     println!("worktree ready: {:.2} x git worktree add", ours.as_secs_f64() / plain.as_secs_f64());
     println!("{AT_ONCE} worktrees, 20 at once: {} failures", at_once(&trees, &field.base).await);
+    Ok(())
+}
+
+async fn land(field: &Field, repository: &Repository, locks: &Locks) -> Outcome<()> {
     let since = Instant::now();
     for number in 0..PIECES {
         field.git(&["merge-tree", "--write-tree", &field.base, &format!("refs/made/{number}")], None)?;
@@ -129,15 +140,8 @@ async fn measure(field: &Field) -> Outcome<()> {
     let runner = ShellCheck { environment: field.environment.clone() };
     let logs = field.state.join("logs");
     let (run, state) = (&field.run, &field.state);
-    let landing = Landing {
-        repository: &repository,
-        locks: &locks,
-        state,
-        logs: &logs,
-        run,
-        runner: &runner,
-        errands: &NoErrands,
-    };
+    let landing =
+        Landing { repository, locks, state, logs: &logs, run, runner: &runner, errands: &NoErrands };
     let options = LandingOptions { check: Some("true".to_owned()), ..LandingOptions::default() };
     let since = Instant::now();
     let landed = landing.land(pieces, options, &field.base, 1_700_000_000, &[], &mut Silent).await?;

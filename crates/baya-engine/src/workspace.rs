@@ -2,16 +2,16 @@
 
 use crate::git::Locks;
 use crate::git::{Git, Repository};
-use crate::worktree::{Record, Worktree, WorktreeError, Worktrees, leftovers};
+use crate::worktree::{Looks, Record, Worktree, WorktreeError, Worktrees, leftovers};
 use baya_core::agent::{AgentTask, Cause, CauseKind};
 use baya_core::ids::{AgentNumber, RunId};
-use baya_core::work::Work;
+use baya_core::work::{Changes, Work};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -24,6 +24,22 @@ pub trait Workspace: Send + Sync {
 
     /// The agent is over, and its end is durable.
     fn clear<'a>(&'a self, agent: AgentNumber) -> Boxed<'a, ()>;
+
+    /// Tells how much the agent has changed so far, whenever that is news, until the attempt has ended.
+    fn watch<'a>(&'a self, _agent: AgentNumber, _signs: &'a Signs, _tell: Tell<'a>) -> Boxed<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// Hears how much is changed.
+pub type Tell<'a> = &'a (dyn Fn(Changes) + Send + Sync);
+
+/// What an attempt lets its watcher know.
+#[derive(Debug, Default)]
+pub struct Signs {
+    /// It has done something: a look is worth its while.
+    pub acted: Notify,
+    pub ended: Notify,
 }
 
 /// A place to work in.
@@ -76,13 +92,14 @@ pub struct GitWorktrees {
     /// The commit at which worktrees start that say nothing else.
     pub base: Option<String>,
     worktrees: OnceCell<Worktrees>,
+    looks: Looks,
     open: Mutex<BTreeMap<AgentNumber, Record>>,
 }
 
 impl GitWorktrees {
     pub fn new(git: Git, folder: PathBuf, state: PathBuf, run: RunId, base: Option<String>) -> GitWorktrees {
         let (locks, worktrees, open) = (Locks::new(&state), OnceCell::new(), Mutex::default());
-        GitWorktrees { git, locks, folder, state, run, base, worktrees, open }
+        GitWorktrees { git, locks, folder, state, run, base, worktrees, looks: Looks::default(), open }
     }
 
     async fn worktrees(&self) -> Result<&Worktrees, Cause> {
@@ -170,6 +187,14 @@ impl Workspace for GitWorktrees {
             let Some(worktrees) = self.worktrees.get() else { return };
             // What cannot be committed is not removed: `remove` keeps first.
             let _ = worktrees.remove(&record).await;
+        })
+    }
+
+    fn watch<'a>(&'a self, agent: AgentNumber, signs: &'a Signs, tell: Tell<'a>) -> Boxed<'a, ()> {
+        Box::pin(async move {
+            let Some(record) = self.known().get(&agent).cloned() else { return };
+            let Some(worktrees) = self.worktrees.get() else { return };
+            self.looks.watch(worktrees.repository(), &record, signs, tell).await;
         })
     }
 }

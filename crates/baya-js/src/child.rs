@@ -5,7 +5,7 @@
 
 use crate::meter::{self, Deadline};
 use crate::thread::THREAD_STACK;
-use crate::watchdog::{EXIT_FAULT, EXIT_NO_SANDBOX, EXIT_PROTOCOL, Watch};
+use crate::watchdog::{EXIT_FAULT, EXIT_NO_SANDBOX, EXIT_PROTOCOL, GRACE, GUARD_GRACE, Watch};
 use crate::{Isolate, Message, harden, os};
 use baya_core::call::{Delivery, Start, Step};
 use std::cell::Cell;
@@ -20,7 +20,7 @@ pub fn main() -> ! {
     }
     let (go, gate) = mpsc::channel();
     let deadline = meter::deadline();
-    let evaluator = Watch::start(deadline.clone()).and_then(|watch| {
+    let evaluator = Watch::start(deadline.clone(), GRACE).and_then(|watch| {
         thread::Builder::new()
             .name("baya-isolate".to_owned())
             .stack_size(THREAD_STACK)
@@ -48,7 +48,7 @@ impl Guard {
     /// Starts the thread that watches; no thread can be started once the process is closed off.
     pub fn new() -> std::io::Result<Guard> {
         let deadline = meter::deadline();
-        let watch = Watch::start(deadline.clone())?;
+        let watch = Watch::start(deadline.clone(), GUARD_GRACE)?;
         Ok(Guard { watch, deadline, cpu_ms: Cell::new(0) })
     }
 

@@ -22,6 +22,8 @@ pub const EXIT_FAULT: i32 = 93;
 
 /// How far over the CPU limit a stretch may get before the process ends: QuickJS is asked first.
 pub const GRACE: Duration = Duration::from_secs(2);
+/// The same under a [`crate::child::Guard`].
+pub const GUARD_GRACE: Duration = Duration::from_millis(500);
 /// Wall time per CPU time that a parent grants: the machine may be busy with other things.
 const WALL_PER_CPU: u32 = 4;
 
@@ -88,10 +90,10 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Starts the thread; it sleeps until [`Watch::begin`].
-    pub(crate) fn start(deadline: Deadline) -> std::io::Result<Watch> {
+    pub(crate) fn start(deadline: Deadline, grace: Duration) -> std::io::Result<Watch> {
         let watched = deadline.clone();
         let handle =
-            thread::Builder::new().name("baya-watchdog".to_owned()).spawn(move || watch(&watched))?;
+            thread::Builder::new().name("baya-watchdog".to_owned()).spawn(move || watch(&watched, grace))?;
         Ok(Watch { thread: handle.thread().clone(), deadline })
     }
 
@@ -106,9 +108,9 @@ impl Watch {
     }
 }
 
-fn watch(deadline: &Deadline) -> ! {
+fn watch(deadline: &Deadline, grace: Duration) -> ! {
     loop {
-        match deadline.left(GRACE) {
+        match deadline.left(grace) {
             None => thread::park(),
             Some(Duration::ZERO) => os::exit_now(EXIT_CPU),
             // The CPU time of a thread passes at most as fast as wall time.

@@ -322,7 +322,8 @@ impl AcpBackend {
         let body = plan.agent_type.map(|known| known.body.as_str());
         let asked_for =
             form.zip(task.options.schema.as_ref()).map(|(form, schema)| texts::form(form, schema));
-        let first = vec![texts::before(body, asked_for.as_deref(), goes_on), task.prompt.clone()];
+        let before = texts::before(body, asked_for.as_deref(), goes_on);
+        let first: Vec<String> = task.place.iter().cloned().chain([before, task.prompt.clone()]).collect();
         let answer = match (&plan.schema, &task.options.schema, &tool, form) {
             (Some(compiled), Some(schema), Some(tool), Some(form)) => {
                 let ladder = Ladder { schema, compiled, tool, first: form };

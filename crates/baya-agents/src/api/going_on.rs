@@ -16,7 +16,6 @@ next character after your last one: repeat nothing, remark nothing, do not begin
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
     texts: Vec<String>,
-    usage: Usage,
     /// Tokens of the pieces.
     pub output: u64,
 }
@@ -28,7 +27,6 @@ impl Pieces {
 
     pub fn push(&mut self, text: String, usage: &Usage) {
         self.texts.push(text);
-        self.usage.add(usage);
         self.output += usage.output;
     }
 
@@ -45,7 +43,8 @@ impl Pieces {
         messages.iter().cloned().chain(pieces).collect()
     }
 
-    /// The whole answer, its last piece with it.
+    /// The whole answer, its last piece with it; its usage is that of the last request, which had all of
+    /// the conversation in it.
     pub fn whole(self, mut turn: Turn, mut partial: Partial) -> (Turn, Partial) {
         if self.is_empty() {
             return (turn, partial);
@@ -53,9 +52,6 @@ impl Pieces {
         let text = self.text();
         partial.text.insert_str(0, &text);
         turn.replay = turn.replay.after(text);
-        if let Some(usage) = &mut turn.usage {
-            usage.add(&self.usage);
-        }
         (turn, partial)
     }
 }

@@ -255,7 +255,7 @@ impl ApiBackend {
         let (wire, lane) = (&self.wires[chosen.provider], &*self.lanes[chosen.provider]);
         let (settings, beginnings) = (&self.settings, &self.beginnings);
         let asker = Asker { wire, lane, task, attempt, settings, beginnings };
-        let parts = [memory.text.clone(), task.data_rule().unwrap_or_default()];
+        let parts = [memory.text.clone(), task.rules().unwrap_or_default()];
         let background = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
         let job = Job {
             asker,

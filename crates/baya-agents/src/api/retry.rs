@@ -27,6 +27,8 @@ use std::time::{Duration, SystemTime};
 
 /// Told again after so many more bytes.
 const PROGRESS_BYTES: u64 = 4 * 1024;
+/// The longest answer that room is held for unasked: should we die, what is held counts as spent.
+const AMPLE: u64 = 16_384;
 /// How much more room is asked for after an answer was cut off.
 const MORE: u64 = 2;
 
@@ -246,14 +248,19 @@ impl Asker<'_> {
         ledger: &Ledger,
     ) -> Result<Held, NoTurn> {
         let purse = &self.attempt.purse;
+        let (wanted, most) =
+            (wanted.into_iter().chain(request.max_tokens).min(), output_tokens(request.model));
         let mut ask = Ask {
             agent: self.task.agent,
             phase: self.task.phase.clone(),
             label: self.task.label.clone(),
             caps: Caps::default(),
             input_most: 0,
-            output_wanted: wanted.into_iter().chain(request.max_tokens).min(),
-            output_most: output_tokens(request.model),
+            output_wanted: wanted,
+            output_most: match wanted {
+                Some(_) => most,
+                None => Some(most.map_or(AMPLE, |most| most.min(AMPLE))),
+            },
             price: purse.price(&self.wire.config.name, request.model),
         };
         if purse.meters(&ask) {

@@ -252,6 +252,10 @@ impl Structured<'_> {
                 unmet
             }
             Err(NoTurn::End(AttemptEnd::Unusable(cause))) => AttemptEnd::Unusable(cause),
+            // With a larger cap it could still be had.
+            Err(NoTurn::End(AttemptEnd::Failed(cause))) if cause.kind == CauseKind::Budget => {
+                AttemptEnd::Failed(cause)
+            }
             Err(NoTurn::End(_) | NoTurn::TooLong(_)) => {
                 ledger.note("the repair pass failed");
                 unmet

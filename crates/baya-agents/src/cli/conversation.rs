@@ -191,7 +191,7 @@ impl Conversation<'_> {
     async fn say(&self, message: &str, way: &mut Way) -> (Heard, Result<(), Stopped>) {
         let form = self.shape.as_ref().map(|(schema, _)| *schema).filter(|_| !way.is_native);
         let only_reads = self.allowed.profile == Profile::ReadOnly;
-        let system = system(self.body, only_reads, form, &self.memory);
+        let system = system(self.body, only_reads, form, self.task.place.as_deref(), &self.memory);
         let shape = match &self.shape {
             Some((schema, _)) if way.is_native => Shape::Native(schema),
             Some(_) | None => Shape::Text,

@@ -24,11 +24,18 @@ result now, as one message.";
 pub(super) const REPAIR: &str = "You turn a text into structured data. Take every fact from the text and invent none; \
 where the text leaves a required value open, take the plainest one that is true to it. Use no tools.";
 
-/// The system text of an agent: its type's body, the rules of all, the form of the result, memory files.
-pub(super) fn system(body: Option<&str>, only_reads: bool, form: Option<&Value>, memory: &str) -> String {
+/// The system text of an agent: its type's body, the rules of all, the form of the result, memory files, and
+/// what there is to know of its worktree.
+pub(super) fn system(
+    body: Option<&str>,
+    only_reads: bool,
+    form: Option<&Value>,
+    place: Option<&str>,
+    memory: &str,
+) -> String {
     let form = form.map(json_form).unwrap_or_default();
     let limits = if only_reads { ONLY_READS } else { "" };
-    let parts = [body.unwrap_or_default(), RULES, limits, &form, memory];
+    let parts = [body.unwrap_or_default(), RULES, limits, &form, memory, place.unwrap_or_default()];
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join("\n\n")
 }

@@ -61,10 +61,10 @@ impl CommandConfig {
 /// What a program reads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum InputForm {
-    /// The prompt; with a schema, what is asked for stands below it.
+    /// The prompt; what there is to know of a worktree and, with a schema, what is asked for stands below it.
     #[default]
     Prompt,
-    /// `{prompt, schema, label, model, phase, agent, attempt, run}`, and `error` if its last answer did
+    /// `{prompt, place, schema, label, model, phase, agent, attempt, run}`, and `error` if its last answer did
     /// not meet the schema.
     Json,
 }
@@ -146,6 +146,9 @@ impl Command {
                     "model": task.options.model, "phase": task.phase, "agent": task.agent,
                     "attempt": task.attempt, "run": task.run,
                 });
+                if let Some(place) = &task.place {
+                    input["place"] = json!(place);
+                }
                 if let Some(wrong) = wrong {
                     input["error"] = json!(wrong);
                 }
@@ -243,6 +246,9 @@ fn note(read: Read, input: &str, report: &mut AttemptReport) -> Result<Answer, S
 
 fn prompt(task: &AgentTask, wrong: Option<&str>) -> String {
     let mut text = task.prompt.clone();
+    if let Some(place) = &task.place {
+        text.push_str(&format!("\n\n{place}"));
+    }
     let Some(schema) = &task.options.schema else { return text };
     text.push_str(&asked_for(schema));
     if let Some(wrong) = wrong {

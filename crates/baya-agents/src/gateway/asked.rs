@@ -84,6 +84,13 @@ impl Asked {
         self.parsed.as_ref()?.get("model")?.as_str()
     }
 
+    /// The limit that it sets its own answer.
+    pub fn output_limit(&self) -> Option<u64> {
+        let body = self.parsed.as_ref()?;
+        let names = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
+        names.iter().filter_map(|name| body.get(*name)?.as_u64()).max()
+    }
+
     /// How the body is packed, if it is.
     pub fn encoding(&self) -> Option<&str> {
         encoding(&self.headers)

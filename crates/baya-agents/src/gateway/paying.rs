@@ -114,7 +114,7 @@ pub(super) async fn hold(
         caps: Caps::default(),
         input_most: input_most(account, asked, model),
         output_wanted: untold.or(admission.answer_tokens_max),
-        output_most: output_tokens(model),
+        output_most: [output_tokens(model), asked.output_limit()].into_iter().flatten().min(),
         price: payer.purse.price(provider, model),
     };
     let _held = door.hold();

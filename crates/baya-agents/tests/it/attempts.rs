@@ -18,6 +18,7 @@ pub fn task(prompt: &str, options: AgentOptions) -> AgentTask {
         phase: Some("a phase".to_owned()),
         prompt: prompt.to_owned(),
         mark: None,
+        place: None,
         asked_before: 0,
         seed: 5,
         options,

@@ -5,7 +5,7 @@ use baya_agents::backend::{Attempt, Backend, OpenGate, Signal};
 use baya_agents::command::{Command, CommandConfig, InputForm, OutputForm};
 use baya_agents::purse::SharedPurse;
 use baya_core::agent::{
-    AgentOptions, AgentProcess, Answer, AttemptEnd, AttemptReport, Progress, UsageSource,
+    AgentOptions, AgentProcess, AgentTask, Answer, AttemptEnd, AttemptReport, Progress, UsageSource,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -65,6 +65,23 @@ async fn a_program_reads_the_prompt_and_its_output_is_the_answer() {
     assert_eq!(text(sh("echo early; exec cat >/dev/null")).await, "early");
     let big = sh("head -c 5000000 /dev/zero | tr '\\0' x");
     assert_eq!(text(big).await.len(), 5_000_000, "an answer may be large and the prompt unread");
+}
+
+#[tokio::test]
+async fn c20_the_place_of_a_program_stands_below_its_prompt_or_in_a_field_of_its_own() {
+    for (input, expected) in [
+        (InputForm::Prompt, "the prompt\n\nYou work here."),
+        (InputForm::Json, "\"place\":\"You work here.\""),
+    ] {
+        let config = CommandConfig { input, output: OutputForm::Text, ..sh("cat") };
+        let task = AgentTask {
+            place: Some("You work here.".to_owned()),
+            ..task("the prompt", AgentOptions::default())
+        };
+        let (report, _) = run(&Command::new(config, &environment()), &task).await;
+        let AttemptEnd::Answered(Answer::Text(text)) = report.end else { panic!("{report:?}") };
+        assert!(text.contains(expected) && text.contains("the prompt"), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -260,13 +260,7 @@ impl State {
             }
             Event::AttemptEnded { agent, end, usage, .. } => {
                 self.spend(*agent, usage, REQUESTS_UNKNOWN);
-                if self.agent(*agent).is_some_and(|agent| agent.errand.is_none()) {
-                    self.queue.push_back(*agent);
-                }
-                if let Some(agent) = self.agent_mut(*agent) {
-                    agent.state = AgentState::Queued;
-                    count_failed_attempt(agent, end);
-                }
+                self.queue_again(*agent, end);
             }
             Event::AgentFinished { agent, outcome, usage, work, requests, .. } => {
                 self.spend(*agent, usage, *requests);
@@ -280,6 +274,16 @@ impl State {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// An errand waits until somebody asks for it; all others stand in the queue.
+    fn queue_again(&mut self, number: AgentNumber, end: &AttemptEnd) {
+        let Some(agent) = self.agent_mut(number) else { return };
+        agent.state = AgentState::Queued;
+        count_failed_attempt(agent, end);
+        if agent.errand.is_none() {
+            self.queue.push_back(number);
         }
     }
 

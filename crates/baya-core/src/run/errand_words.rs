@@ -48,8 +48,8 @@ pub(super) fn resolve<'a>(
     };
     let _ = write!(
         text,
-        "\nThe work began at the commit {base}: `git diff {base} {head}` shows what it changed, `git diff {base} {}` what \
-         the others did.\n\n\
+        "\nThe work began at the commit {base}: `git diff {base} {head}` shows what it changed, `git diff {base} {}` \
+         what the others did.\n\n\
          Keep what both sides are for. Leave no mark in any file, and do not remove a file that both sides have. \
          Change nothing that the merge does not need. You need not commit; all that you leave is taken.\n",
         sides.tip

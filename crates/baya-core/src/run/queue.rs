@@ -69,6 +69,7 @@ impl Run {
                 .as_ref()
                 .map_or_else(|| agent.prompt.clone(), |it| it.fenced(&agent.prompt)),
             mark: agent.tainted.as_ref().and_then(|tainted| tainted.mark.clone()),
+            place: None,
             asked_before: agent.occurrence,
             seed: self.seed_of(&agent.key, agent.occurrence),
             options: agent.options.clone(),

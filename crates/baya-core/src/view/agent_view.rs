@@ -10,6 +10,7 @@ use crate::ids::AgentNumber;
 use crate::reuse::Borrowed;
 use crate::taint::Tainted;
 use crate::turn::TurnRecord;
+use crate::work::Changes;
 use crate::work::Work;
 use serde::Serialize;
 
@@ -49,6 +50,9 @@ pub struct AgentView {
     /// What it is doing right now; never in the journal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
+    /// How much it has changed so far, while it works; never in the journal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
     /// How much it changed in its worktree.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work: Option<WorkView>,
@@ -88,6 +92,7 @@ impl AgentView {
             model_served: None,
             cause: None,
             progress: None,
+            changes: None,
             work: None,
         }
     }

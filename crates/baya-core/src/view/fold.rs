@@ -302,6 +302,7 @@ impl RunView {
         agent.work = work.as_deref().map(WorkView::of);
         agent.borrowed.clone_from(borrowed);
         agent.progress = None;
+        agent.changes = None;
     }
 
     fn agent(&mut self, number: AgentNumber) -> &mut AgentView {

@@ -181,7 +181,10 @@ impl RunView {
             && agent.state == AgentState::Running
             && agent.attempts == attempt
         {
-            agent.progress = Some(progress);
+            match progress {
+                Progress::Changed { changes } => agent.changes = Some(changes),
+                progress => agent.progress = Some(progress),
+            }
         }
     }
 

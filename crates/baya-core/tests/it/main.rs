@@ -1,5 +1,6 @@
 //! Tests of the core, feature by feature.
 
+mod args_use;
 mod budget;
 mod calendar;
 mod flow;

@@ -5,6 +5,7 @@ use baya_core::event::{Event, Recorded};
 use baya_core::ids::AgentNumber;
 use baya_core::limits::LOG_LINES_IN_VIEW;
 use baya_core::view::{AgentState, AgentStory, RunState, RunView};
+use baya_core::work::Changes;
 use serde_json::{Value, json};
 
 /// A journal out of the JSON form of its events; one second between two of them.
@@ -204,6 +205,10 @@ fn progress_belongs_to_the_attempt_that_is_at_work() {
     assert_eq!(view.agents[&AgentNumber(1)].progress, None);
     view.note_progress(AgentNumber(1), 2, Progress::Asked);
     assert_eq!(view.agents[&AgentNumber(1)].progress, Some(Progress::Asked));
+    let changes = Changes { files_changed: 2, lines_added: 5, lines_removed: 1 };
+    view.note_progress(AgentNumber(1), 2, Progress::Changed { changes });
+    let agent = &view.agents[&AgentNumber(1)];
+    assert_eq!((agent.changes, &agent.progress), (Some(changes), &Some(Progress::Asked)), "both at once");
 }
 
 #[test]

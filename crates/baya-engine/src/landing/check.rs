@@ -86,6 +86,7 @@ fn end_group(leader: Option<u32>) {
 }
 
 /// The worktree in which merged trees are checked.
+#[derive(Clone)]
 pub(super) struct CheckRoom<'a> {
     repository: &'a Repository,
     folder: PathBuf,
@@ -128,6 +129,11 @@ impl<'a> CheckRoom<'a> {
             CheckEnd::NotStarted => "the check could not be started".to_owned(),
         };
         Ok(Checked { passed: end == CheckEnd::Passed, said, log, duration_ms })
+    }
+
+    /// Makes the folder, if it is not there.
+    pub async fn prepare(&self, commit: &str) -> Result<(), GitError> {
+        if self.folder.join(".git").is_file() { Ok(()) } else { self.place(commit).await }
     }
 
     async fn place(&self, commit: &str) -> Result<(), GitError> {

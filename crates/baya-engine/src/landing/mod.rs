@@ -17,6 +17,7 @@ mod desk;
 mod help;
 mod into;
 mod merge;
+mod past;
 mod queue;
 
 pub use check::{CheckEnd, CheckRunner, ShellCheck};

@@ -3,6 +3,7 @@
 use super::check::{CheckRoom, CheckRunner, make_private};
 use super::desk::ErrandDesk;
 use super::merge::{Merged, Merger};
+use super::past::{Begun, CheckOf, checks_of, decided_in, fates_of, open_landing};
 use crate::git::{GitError, Locks, Repository};
 use baya_core::ids::{AgentNumber, RunId};
 use baya_core::landing::{Fate, LandingOptions, LandingRecord, OnConflict, Piece};
@@ -138,125 +139,6 @@ impl Landing<'_> {
     }
 }
 
-/// A landing's beginning.
-struct Begun {
-    number: u32,
-    tip: String,
-    pieces: Vec<Piece>,
-    options: LandingOptions,
-    date_s: i64,
-}
-
-impl Begun {
-    fn record(&self, branch: &str) -> LandingRecord {
-        LandingRecord::Begun {
-            landing: self.number,
-            branch: branch.to_owned(),
-            tip: self.tip.clone(),
-            pieces: self.pieces.clone(),
-            options: self.options.clone(),
-            date_s: self.date_s,
-        }
-    }
-
-    /// Where the branch may be if only this landing has moved it.
-    fn reached<'p>(&'p self, past: &'p [LandingRecord]) -> Vec<&'p String> {
-        let advanced = past.iter().filter_map(|record| match record {
-            LandingRecord::Advanced { to } => Some(to),
-            LandingRecord::Begun { .. }
-            | LandingRecord::Checked { .. }
-            | LandingRecord::Decided { .. }
-            | LandingRecord::Ended { .. } => None,
-        });
-        advanced.chain([&self.tip]).collect()
-    }
-}
-
-fn open_landing(past: &[LandingRecord]) -> Option<Begun> {
-    let mut open = None;
-    for record in past {
-        match record {
-            LandingRecord::Begun { landing, tip, pieces, options, date_s, branch: _ } => {
-                open = Some(Begun {
-                    number: *landing,
-                    tip: tip.clone(),
-                    pieces: pieces.clone(),
-                    options: options.clone(),
-                    date_s: *date_s,
-                });
-            }
-            LandingRecord::Ended { .. } => open = None,
-            LandingRecord::Checked { .. }
-            | LandingRecord::Advanced { .. }
-            | LandingRecord::Decided { .. } => {}
-        }
-    }
-    open
-}
-
-/// What each commit's check said.
-fn checks_of(past: &[LandingRecord]) -> BTreeMap<String, CheckOf> {
-    let mut checked = BTreeMap::new();
-    let mut line = None;
-    for record in past {
-        match record {
-            LandingRecord::Begun { options, .. } => line.clone_from(&options.check),
-            LandingRecord::Checked { commit, passed, said, log, .. } => {
-                let (passed, said, log) = (*passed, said.clone(), log.clone());
-                checked.insert(commit.clone(), CheckOf { line: line.clone(), passed, said, log });
-            }
-            LandingRecord::Advanced { .. } | LandingRecord::Decided { .. } | LandingRecord::Ended { .. } => {}
-        }
-    }
-    checked
-}
-
-/// What became of pieces in landings before this one: what has landed stays so.
-fn fates_of(past: &[LandingRecord], number: u32) -> BTreeMap<AgentNumber, Fate> {
-    let mut fates = BTreeMap::new();
-    let mut current = 0;
-    for record in past {
-        match record {
-            LandingRecord::Begun { landing, .. } => current = *landing,
-            LandingRecord::Decided { agent, fate } => {
-                let landed = matches!(fate, Fate::Landed { .. });
-                if landed && current < number {
-                    fates.insert(*agent, fate.clone());
-                }
-            }
-            LandingRecord::Checked { .. } | LandingRecord::Advanced { .. } | LandingRecord::Ended { .. } => {}
-        }
-    }
-    fates
-}
-
-/// What a landing that goes on has decided before.
-fn decided_in(past: &[LandingRecord], number: u32) -> BTreeMap<AgentNumber, Fate> {
-    let mut current = 0;
-    let mut decided = BTreeMap::new();
-    for record in past {
-        match record {
-            LandingRecord::Begun { landing, .. } => current = *landing,
-            LandingRecord::Decided { agent, fate } if current == number => {
-                decided.insert(*agent, fate.clone());
-            }
-            LandingRecord::Decided { .. }
-            | LandingRecord::Checked { .. }
-            | LandingRecord::Advanced { .. }
-            | LandingRecord::Ended { .. } => {}
-        }
-    }
-    decided
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct CheckOf {
-    line: Option<String>,
-    passed: bool,
-    said: String,
-    log: Option<String>,
-}
-
 pub(super) struct Work<'a> {
     pub(super) landing: &'a Landing<'a>,
     pub(super) merger: Merger<'a>,
@@ -298,8 +180,13 @@ impl Work<'_> {
         let mut queue = self.reviewed(queue).await?;
         // Conflicts that an agent is to resolve, each on top of all that landed before.
         let mut clashing = VecDeque::new();
+        let mut is_ready = self.options.check.is_none();
         while !queue.is_empty() && self.stopped.is_none() {
-            let batch = self.chain(&mut queue, &mut clashing).await?;
+            let batch = match is_ready {
+                true => self.chain(&mut queue, &mut clashing).await?,
+                false => self.chain_beside_checkout(&mut queue, &mut clashing).await?,
+            };
+            is_ready = true;
             if batch.is_empty() {
                 continue;
             }
@@ -326,6 +213,18 @@ impl Work<'_> {
         let words = ["merge-base", "--is-ancestor", commit, &self.tip];
         let output = repository.git.call(&repository.root, words).answers(1).answers(128).output().await?;
         Ok(output.status == 0)
+    }
+
+    /// The first chain is merged while the folder of its check is being filled.
+    async fn chain_beside_checkout(
+        &mut self,
+        queue: &mut VecDeque<Piece>,
+        clashing: &mut VecDeque<Piece>,
+    ) -> Result<Vec<Link>, LandingError> {
+        let (room, tip) = (self.room.clone(), self.tip.clone());
+        let (ready, chain) = tokio::join!(room.prepare(&tip), self.chain(queue, clashing));
+        ready?;
+        chain
     }
 
     /// The next pieces, one on top of the other. One that does not go with those before it waits for its

@@ -1,7 +1,7 @@
 //! What a rehearsal is given. All of it is data, so that it can travel to the process that rehearses.
 
 use baya_core::agent::AgentOptions;
-use baya_core::call::WorkflowTarget;
+use baya_core::call::{ScriptLimits, WorkflowTarget};
 use baya_core::cassette::Cassette;
 use baya_core::event::{ScriptRecord, Surroundings};
 use baya_core::history::History;
@@ -15,7 +15,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// CPU time of one stretch of script in a rehearsal.
-pub const CPU_MS: u64 = 2_000;
+pub const CPU_MS: u64 = 1_000;
 
 /// One script, and everything its rehearsals are drawn from.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -235,6 +235,13 @@ impl Job {
     /// What the script's clock begins with.
     pub fn started_ms(&self) -> i64 {
         self.cassette.as_ref().map_or(super::STARTED_MS, |cassette| cassette.started_ms)
+    }
+
+    /// What a script may use in a rehearsal: less time than in a run.
+    pub fn script_limits(&self) -> ScriptLimits {
+        let mut limits = self.limits.script.clone();
+        limits.cpu_ms = limits.cpu_ms.min(CPU_MS);
+        limits
     }
 
     /// What the `index`-th rehearsal is made of.

@@ -11,7 +11,7 @@ use crate::host_steps;
 use baya_core::agent::AgentOptions;
 use baya_core::call::{ScriptError, ScriptErrorKind};
 use baya_core::rehearsal::{Case, Finding, Report, Weight};
-use baya_js::watchdog::{ChildEnd, EXIT_NO_SANDBOX, GRACE, explain};
+use baya_js::watchdog::{ChildEnd, EXIT_NO_SANDBOX, GUARD_GRACE, explain};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -24,7 +24,7 @@ use tokio::sync::watch;
 /// How often a job begins anew after a case that ended the process.
 const LOSSES_MAX: usize = 2;
 /// Wall time per CPU time: the machine may be busy with other things.
-const WALL_PER_CPU: u32 = 8;
+const WALL_PER_CPU: u32 = 20;
 
 /// Where rehearsals take place, and what they may read of the world.
 #[derive(Clone)]
@@ -138,7 +138,7 @@ impl Rehearsals {
             Exchange::Gone(playing) => end_of(&mut child, job, playing).await,
             Exchange::Silent(playing) => {
                 let _ = child.kill().await;
-                Ok(Told::Lost { error: explain(ChildEnd::TimedOut, &job.limits.script), playing })
+                Ok(Told::Lost { error: explain(ChildEnd::TimedOut, &job.script_limits()), playing })
             }
         }
     }
@@ -154,7 +154,7 @@ impl Rehearsals {
         let mut lines = BufReader::with_capacity(64 * 1024, stdout);
         let mut line = Vec::new();
         let mut playing: BTreeMap<usize, (u32, Case)> = BTreeMap::new();
-        let patience = (Duration::from_millis(super::CPU_MS) + GRACE) * WALL_PER_CPU;
+        let patience = (Duration::from_millis(super::CPU_MS) + GUARD_GRACE) * WALL_PER_CPU;
         if send(&mut stdin, &Order::Job(Box::new(job.clone()))).await.is_err() {
             return Exchange::Gone(Vec::new());
         }
@@ -230,7 +230,7 @@ async fn end_of(child: &mut Child, job: &Job, playing: Vec<(u32, Case)>) -> Resu
         Ok(Err(error)) => return Err(RehearsalError::Lost(error.to_string())),
         Err(_) => ChildEnd::TimedOut,
     };
-    let error = explain(end, &job.limits.script);
+    let error = explain(end, &job.script_limits());
     match end {
         ChildEnd::Exited(EXIT_NO_SANDBOX) => Err(RehearsalError::Lost(error.message)),
         ChildEnd::Exited(_) | ChildEnd::Signalled(_) | ChildEnd::TimedOut if playing.is_empty() => {

@@ -135,6 +135,10 @@ impl<'j> Session<'j> {
             }
         }
         self.keep(stage, 0, &played);
+        // What the plain one breaks, they all would, and each would take as long.
+        if broke_a_limit(&played) {
+            self.stop();
+        }
         let _ = self.kinds.set(kinds);
         let runs = if asked_for_all(&played) { self.job.runs.min(ENDLESS_RUNS) } else { self.job.runs };
         let _ = self.runs.set(runs);

@@ -51,7 +51,7 @@ pub(super) fn play(
     let args = drawing.args();
     let mut limits = job.limits.clone();
     limits.caps = Box::default();
-    limits.script.cpu_ms = limits.script.cpu_ms.min(super::job::CPU_MS);
+    limits.script = job.script_limits();
     let mut script = job.script.clone();
     if let Some(watched) = watched {
         script.program = watched.program.clone();

@@ -129,7 +129,7 @@ impl Place<'_> {
 
 /// Git tells by an index's own time which of its entries may have changed since: a younger copy would hide
 /// changes.
-fn copy_with_time(from: &Path, to: &Path) -> std::io::Result<()> {
+pub(super) fn copy_with_time(from: &Path, to: &Path) -> std::io::Result<()> {
     let modified = std::fs::metadata(from)?.modified()?;
     std::fs::copy(from, to)?;
     File::options().write(true).open(to)?.set_modified(modified)

@@ -30,7 +30,7 @@ pub(super) async fn commit(
     if !is_folder(&record.folder) {
         return already_kept(repository, record).await;
     }
-    let place = Place::of(repository, record, own).await?;
+    let place = Place::of(repository, record, Some(own), "index").await?;
     let parent = place.head(repository, record).await?;
     let tree = place.tree(&parent).await?;
     let of_parent = place.call(["rev-parse", &format!("{parent}^{{tree}}")]).text().await?;
@@ -56,10 +56,10 @@ async fn already_kept(repository: &Repository, record: &Record) -> Result<String
 }
 
 /// The worktree as our own calls see it.
-struct Place<'a> {
+pub(super) struct Place<'a> {
     repository: &'a Repository,
     folder: &'a Path,
-    own: &'a Locked,
+    own: Option<&'a Locked>,
     git_dir: PathBuf,
     index: Index,
     /// What an agent changed of the repository's, set back.
@@ -76,26 +76,41 @@ impl Drop for Index {
 }
 
 impl<'a> Place<'a> {
+    /// For a look at files that an agent is working on: nothing is kept.
+    pub async fn looked_at(
+        repository: &'a Repository,
+        record: &'a Record,
+    ) -> Result<Place<'a>, WorktreeError> {
+        // Others may look at the same time.
+        Place::of(repository, record, None, &format!("look-{}", std::process::id())).await
+    }
+
     async fn of(
         repository: &'a Repository,
         record: &'a Record,
-        own: &'a Locked,
+        own: Option<&'a Locked>,
+        index: &str,
     ) -> Result<Place<'a>, WorktreeError> {
         // An agent can remove its own entry; its files are there still.
         let whole = record.entry.join("HEAD").is_file() && record.entry.join("commondir").is_file();
         let git_dir = if whole { record.entry.clone() } else { repository.common.clone() };
         let (programs, core) = executables::read(repository, &git_dir).await?;
-        let index = Index(record.folder.with_added_extension("index"));
+        let index = Index(record.folder.with_added_extension(index));
         let _ = std::fs::remove_file(&index.0);
         let mut settings = record.programs.added_in(&programs);
         settings.extend(record.core.iter().flat_map(|before| before.changed_in(&core, repository)));
         Ok(Place { repository, folder: &record.folder, own, git_dir, index, settings })
     }
 
-    fn call<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Call {
+    pub fn index(&self) -> &Path {
+        &self.index.0
+    }
+
+    pub fn call<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Call {
         let call = self.repository.git.call(self.folder, words);
         let call = call.git_dir(&self.git_dir).work_tree(self.folder).index(&self.index.0);
-        with(&self.settings, call.holding(self.own))
+        let call = self.own.into_iter().fold(call, |call, own| call.holding(own));
+        with(&self.settings, call)
     }
 
     /// Whether a commit has this tree and this only parent.

@@ -8,7 +8,7 @@ use baya_core::work::{FileWork, WORK_FILES_MAX, WORK_PATCH_BYTES_MAX, Work};
 /// Files that are no text and larger than this together get no patch.
 const BINARY_BYTES_MAX: u64 = 4 * WORK_PATCH_BYTES_MAX as u64;
 /// Compares contents; no program of anybody's renders them.
-const DIFF: [&str; 5] = ["diff", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color"];
+pub(super) const DIFF: [&str; 5] = ["diff", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color"];
 
 /// The work between a worktree's base and this commit.
 pub(super) async fn work(

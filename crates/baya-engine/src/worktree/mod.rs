@@ -12,9 +12,11 @@ mod executables;
 pub mod garbage;
 mod include;
 mod keep;
+mod looks;
 mod measure;
 mod record;
 
+pub use looks::{Looks, changes};
 pub use record::{Record, leftovers};
 
 use crate::git::{GitError, Locked, Locks, Repository};

@@ -240,6 +240,7 @@ impl Field {
         if self.pieces.is_empty() {
             return Ok(self.tell_nothing(args.json));
         }
+        let start = self.start().await?;
         host::end_left(&self.folders.state, &self.run).await;
         let confines = Confines::new(&self.folders, &settings, &backends::environment()).await?;
         let pool = match help {
@@ -263,7 +264,6 @@ impl Field {
             ops: ops_in,
         };
         let locks = Locks::new(&self.folders.state);
-        let start = self.start().await?;
         let tended = tend(tending, |desk| self.land_at(desk, &runner, &locks, &start, &past)).await;
         pool.runner.settle().await;
         listener.abort();

@@ -163,9 +163,21 @@ async fn base(
             (host::base(folders).await, if isolates { host::dirty_note(folders).await } else { Vec::new() })
         }
     };
-    told.iter().for_each(|line| output::talk(&crate::views::sanitise::line(&format!("note: {line}"))));
+    let told = told.into_iter().chain(real_steps(checked, around));
+    told.for_each(|line| output::talk(&crate::views::sanitise::line(&format!("note: {line}"))));
     Ok(base)
 }
+
+/// Only agents are simulated: what the script has this machine do is not.
+fn real_steps(checked: &Checked, around: &Surroundings) -> Option<String> {
+    let named = |step: &&str| checked.script.sources.iter().any(|(_, text)| text.contains(*step));
+    let steps: Vec<&str> = REAL_STEPS.iter().copied().filter(named).collect();
+    let is_said = around.simulated && !steps.is_empty();
+    is_said.then(|| format!("agents are simulated, the script's own steps are not: {}", steps.join(", ")))
+}
+
+/// Host steps that change something.
+const REAL_STEPS: [&str; 3] = ["baya.exec", "baya.writeFile", "baya.land"];
 
 /// An agent of this script may ask for a worktree: by the option, or by a type that has one.
 fn mentions_worktrees(checked: &Checked, around: &Surroundings) -> bool {

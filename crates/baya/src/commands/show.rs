@@ -1,15 +1,17 @@
 //! `baya show RUN [AGENT]`
 
-use super::drive::of_journal;
+use super::drive::{of_journal, runtime};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::output;
+use crate::views::frame::changes_words;
 use crate::views::json::{Extent, event};
 use crate::views::palette::Palette;
 use crate::views::{diff, flow, sanitise, show, words};
+use crate::wiring::host::changes_now;
 use baya_core::event::Recorded;
-use baya_core::ids::AgentNumber;
+use baya_core::ids::{AgentNumber, RunId};
 use baya_core::view::{AgentStory, Flow, RunState, RunView};
 use baya_engine::runs::{RunStore, RunSummary};
 use serde_json::json;
@@ -42,7 +44,7 @@ pub fn execute(args: &Args) -> Result<Exit, Failure> {
     let prefix = reader.prefix();
     match &args.agent {
         Some(wanted) if args.diff => diff::tell(&story(&prefix.events, wanted)?, args.json)?,
-        Some(wanted) => tell_agent(&prefix.events, wanted, args.json)?,
+        Some(wanted) => tell_agent(&story(&prefix.events, wanted)?, &run, args.json)?,
         None if args.events => tell_events(&prefix.events, args.json),
         None if args.flow => tell_flow(&prefix.events, args.json),
         None => {
@@ -99,11 +101,23 @@ fn story(events: &[Recorded], wanted: &str) -> Result<AgentStory, Failure> {
     })
 }
 
-fn tell_agent(events: &[Recorded], wanted: &str, as_json: bool) -> Result<(), Failure> {
-    let story = story(events, wanted)?;
-    match as_json {
-        true => output::data(&sanitise::json(&json!(story).to_string())),
-        false => show::agent(&story, Palette::of_stdout()).iter().for_each(|line| output::data(line)),
+fn tell_agent(story: &AgentStory, run: &RunId, as_json: bool) -> Result<(), Failure> {
+    let is_over = story.answer.is_some() || story.cause.is_some();
+    let changes = match is_over || !story.options.worktree {
+        true => None,
+        false => runtime()?.block_on(changes_now(&Folders::find()?.state, run, story.agent)),
+    };
+    if as_json {
+        let mut value = json!(story);
+        if let Some(changes) = changes {
+            value["changes"] = json!(changes);
+        }
+        output::data(&sanitise::json(&value.to_string()));
+        return Ok(());
+    }
+    show::agent(story, Palette::of_stdout()).iter().for_each(|line| output::data(line));
+    if let Some(changes) = changes {
+        output::data(&format!("work:\n  {}", changes_words(changes)));
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use baya_core::event::Event;
 use baya_core::view::{
     AgentCounts, AgentState, AgentView, GroupKind, GroupView, RunState, RunView, WorkView,
 };
+use baya_core::work::Changes;
 use std::collections::BTreeMap;
 
 /// The room there is, and when it is.
@@ -199,6 +200,9 @@ fn agent_line(agent: &AgentView, canvas: Canvas) -> String {
     if let Some(doing) = agent.progress.as_ref().and_then(progress_words) {
         text = format!("{text} ({doing})");
     }
+    if let Some(changes) = agent.changes.filter(|changes| changes.files_changed > 0) {
+        text = format!("{text}, {}", changes_words(changes));
+    }
     let room = canvas.columns.saturating_sub(4 + 2 + words::width(&time));
     let text = words::fit(&text, room);
     let padding = " ".repeat(room - words::width(&text));
@@ -240,7 +244,14 @@ pub fn progress_words(progress: &Progress) -> Option<String> {
         Progress::Reasking { why, tries } => {
             Some(format!("asked again, try {}: {}", tries + 1, sanitise::line(why)))
         }
+        Progress::Changed { .. } => None,
     }
+}
+
+/// `2 files +5 -1 so far`
+pub fn changes_words(changes: Changes) -> String {
+    let size = words::change(changes.files_changed, changes.lines_added, changes.lines_removed);
+    format!("{size} so far")
 }
 
 /// What an agent waits for.

@@ -8,6 +8,7 @@ use baya_core::agent::{Progress, Wait};
 use baya_core::event::{Event, Recorded};
 use baya_core::ids::AgentNumber;
 use baya_core::view::RunView;
+use baya_core::work::Changes;
 use serde_json::{Map, Value, json};
 
 /// Characters of a text that stay.
@@ -49,6 +50,13 @@ pub fn waits_changed(
     Some(sanitise::json(&value.to_string()))
 }
 
+/// The line of an agent that has changed something more, or less, in its worktree. No event either.
+pub fn changed(agent: AgentNumber, attempt: u32, changes: &Changes) -> String {
+    let mut value = json!({"type": "agent_changed", "agent": agent, "attempt": attempt});
+    value["changes"] = json!(changes);
+    value.to_string()
+}
+
 fn wait_of(progress: &Progress) -> Option<&Wait> {
     match progress {
         Progress::Waiting { wait } => Some(wait),
@@ -56,7 +64,8 @@ fn wait_of(progress: &Progress) -> Option<&Wait> {
         | Progress::Streaming { .. }
         | Progress::Retrying { .. }
         | Progress::Reasking { .. }
-        | Progress::Using { .. } => None,
+        | Progress::Using { .. }
+        | Progress::Changed { .. } => None,
     }
 }
 

@@ -48,6 +48,9 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         Event::RunContinued { by } => vec![clean(&format!("continued by {by}"))],
         Event::StopRequested { by } => vec![clean(&format!("stop asked for by {by}"))],
         Event::AgentSkipRequested { agent, by } => vec![clean(&format!("{agent} is stopped by {by}"))],
+        Event::AgentQueued { agent, label, errand: Some(_), .. } => {
+            vec![clean(&format!("{agent} {label}: asked for"))]
+        }
         Event::ApprovalAsked { agent, id, request, .. } => question_lines(*agent, *id, request, view),
         Event::ApprovalAnswered { id, answer, by } => {
             vec![clean(&format!("{id}: {}, said by {by}", answer.name()))]
@@ -65,7 +68,7 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         | Event::ChildRequested { .. }
         | Event::ChildEnded { .. }
         | Event::CallRefused { .. }
-        | Event::AgentQueued { .. }
+        | Event::AgentQueued { errand: None, .. }
         | Event::AgentReused { .. }
         | Event::AgentStarted { .. }
         | Event::AgentProcessStarted { .. }
@@ -156,6 +159,7 @@ impl Told {
             | Progress::Asked
             | Progress::Streaming { .. }
             | Progress::Using { .. }
+            | Progress::Changed { .. }
             | Progress::Retrying { .. }
             | Progress::Reasking { .. } => of_progress(agent, progress, view),
         }
@@ -190,6 +194,7 @@ pub fn of_progress(agent: AgentNumber, progress: &Progress, view: &RunView) -> O
             Wait::Budget { .. } | Wait::Start { .. } => false,
         },
         Progress::Asked | Progress::Streaming { .. } | Progress::Using { .. } => false,
+        Progress::Changed { .. } => false,
     };
     let words = frame::progress_words(progress).filter(|_| waits)?;
     let label = view.agents.get(&agent).map_or("", |agent| agent.label.as_str());

@@ -5,6 +5,7 @@ use super::palette::Palette;
 use super::screen::{self, Screen};
 use super::{json, lines};
 use crate::output;
+use baya_core::agent::Progress;
 use baya_core::view::RunView;
 use baya_engine::driver::{ViewUpdate, now_ms};
 use std::time::Duration;
@@ -59,6 +60,12 @@ pub async fn watch(
 
 fn see(view: &mut RunView, told: &mut lines::Told, update: &ViewUpdate, watching: Watching) {
     match update {
+        ViewUpdate::Progress { agent, attempt, progress: Progress::Changed { changes } } => {
+            view.note_progress(*agent, *attempt, Progress::Changed { changes: *changes });
+            if watching == Watching::Json {
+                output::data(&json::changed(*agent, *attempt, changes));
+            }
+        }
         ViewUpdate::Progress { agent, attempt, progress } => {
             let before = view.agents.get(agent).and_then(|agent| agent.progress.clone());
             view.note_progress(*agent, *attempt, progress.clone());

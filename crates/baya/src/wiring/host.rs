@@ -10,12 +10,13 @@ use baya_agents::program::{Launch, end_survivor, launch};
 use baya_agents::sandbox::{Profile, Sandbox};
 use baya_core::agent::AgentProcess;
 use baya_core::event::{Event, Recorded};
-use baya_core::ids::RunId;
+use baya_core::ids::{AgentNumber, RunId};
+use baya_core::work::Changes;
 use baya_engine::git::{Git, Locks, Repository};
 use baya_engine::host_steps::{CommandRunner, LocalHost, Ran, StepGuard, Wish};
 use baya_engine::landing::{CheckEnd, CheckRunner};
 use baya_engine::workspace::GitWorktrees;
-use baya_engine::worktree::dirty;
+use baya_engine::worktree::{self, dirty, leftovers};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -266,6 +267,13 @@ pub async fn base(folders: &Folders) -> Option<String> {
     folders.repository.as_ref()?;
     let repository = Repository::find(&git(), &folders.working).await.ok()?;
     repository.head().await.ok()
+}
+
+/// How much an agent that is at work has changed in its worktree.
+pub async fn changes_now(state: &Path, run: &RunId, agent: AgentNumber) -> Option<Changes> {
+    let record = leftovers(state).into_iter().find(|record| record.run == *run && record.agent == agent)?;
+    let repository = Repository { git: git(), root: record.root.clone(), common: record.common.clone() };
+    worktree::changes(&repository, &record).await.ok()
 }
 
 /// The user's state as a commit of ours, and what there is to say of it.

@@ -12,7 +12,7 @@ use baya_core::budget::PurseState;
 use baya_core::ids::AgentNumber;
 use baya_core::money::PriceTable;
 use baya_engine::runner::{AgentRunner, Report, Reports};
-use baya_engine::workspace::{InPlace, Opened, Workspace};
+use baya_engine::workspace::{InPlace, Opened, Signs, Workspace};
 use futures_util::FutureExt;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -121,11 +121,9 @@ impl AttemptMaker {
         task: &AgentTask,
         folder: PathBuf,
         cancel: &CancellationToken,
-        charger: &Charger,
-        reports: &Reports,
+        signals: Arc<dyn Fn(Signal) + Send + Sync>,
     ) -> Attempt {
         let cancel = cancel.clone();
-        let signals = signals((task.agent, task.attempt), charger, reports);
         let (is_read_only, asks_nobody) = self.backends.narrowed(task);
         let gate: Arc<dyn Gatekeeper> = if self.gates.is_open() && !is_read_only {
             Arc::new(OpenGate)
@@ -160,9 +158,14 @@ impl AgentRunner for LocalPool {
             let report = match opened {
                 Err(report) => report,
                 Ok(Opened { folder, rule, notes }) => {
-                    let task = told(task, &rule, backend.as_ref().ok());
-                    let attempt = maker.make(&task, folder, &cancel, &charger, &reports);
-                    let mut report = work(backend, &door, &task, &attempt).await;
+                    let task = told(task, rule, backend.as_ref().ok());
+                    let signs = Arc::new(Signs::default());
+                    let signals = signals(id, &charger, &reports, &signs);
+                    let attempt = maker.make(&task, folder, &cancel, signals);
+                    let mut report = watched(&*place, &signs, &attempt, agent, async {
+                        work(backend, &door, &task, &attempt).await
+                    })
+                    .await;
                     charger.report(&mut report);
                     let kept = place.keep(agent).await;
                     report.notes.extend(notes.into_iter().chain(kept.notes));
@@ -202,22 +205,38 @@ impl AgentRunner for LocalPool {
 }
 
 /// What an agent is told about its place, and about fenced data where its backend does not tell it.
-fn told(mut task: AgentTask, place: &str, backend: Option<&Arc<dyn Backend>>) -> AgentTask {
-    if !place.is_empty() {
-        task.prompt = format!("{}\n\n{place}", task.prompt);
-    }
+fn told(mut task: AgentTask, place: String, backend: Option<&Arc<dyn Backend>>) -> AgentTask {
+    task.place = (!place.is_empty()).then_some(place);
     if let Some(rule) = task.data_rule().filter(|_| backend.is_some_and(|it| !it.tells_data_rule())) {
         task.prompt = format!("{rule}\n\n{}", task.prompt);
     }
     task
 }
 
+/// The work of an attempt, and from time to time a look at what it has changed.
+async fn watched(
+    place: &dyn Workspace,
+    signs: &Signs,
+    attempt: &Attempt,
+    agent: AgentNumber,
+    work: impl Future<Output = AttemptReport>,
+) -> AttemptReport {
+    let tell = |changes| attempt.tell(Progress::Changed { changes });
+    let work = async {
+        let report = work.await;
+        signs.ended.notify_one();
+        report
+    };
+    tokio::join!(work, place.watch(agent, signs, &tell)).0
+}
+
 fn signals(
     (agent, attempt): AttemptId,
     charger: &Charger,
     reports: &Reports,
+    signs: &Arc<Signs>,
 ) -> Arc<dyn Fn(Signal) + Send + Sync> {
-    let (charger, reports) = (charger.clone(), reports.clone());
+    let (charger, reports, signs) = (charger.clone(), reports.clone(), signs.clone());
     Arc::new(move |signal| {
         reports(match signal {
             Signal::Progress(progress) => Report::Progress { agent, attempt, progress },
@@ -229,6 +248,7 @@ fn signals(
             }
             Signal::Turn { mut turn, recorded } => {
                 charger.turn(&mut turn);
+                signs.acted.notify_one();
                 Report::Turn { agent, attempt, turn, recorded }
             }
         });

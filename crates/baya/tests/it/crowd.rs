@@ -10,7 +10,7 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// How long a proof in full may take to begin, and then to end.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(1_200);
 
 /// Stays in its worktree until it may go.
 const AGENT: &str = r#"echo "$1" | head -n 1 > name; read -r word run n < name; rm name

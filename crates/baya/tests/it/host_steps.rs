@@ -69,6 +69,18 @@ fn c12_exec_is_inside_the_sandbox_and_sees_no_secret() {
 }
 
 #[test]
+fn steps_of_a_script_are_done_also_where_its_agents_are_simulated_and_the_run_says_so() {
+    let baya = Baya::new();
+    script(&baya, "await agent('x'); await baya.writeFile('a.txt', 'real'); return 1");
+    let output = baya.line("run steps.js --backend simulated").run().exits(0);
+    output.says("note: agents are simulated, the script's own steps are not: baya.writeFile\n");
+    assert_eq!(std::fs::read_to_string(baya.work().join("a.txt")).expect("a file"), "real");
+    script(&baya, "await agent('x'); return await baya.glob('*')");
+    let output = baya.line("run steps.js --backend simulated").run().exits(0);
+    assert!(!output.stderr.contains("own steps"), "nothing is changed: {}", output.stderr);
+}
+
+#[test]
 fn c10_files_are_read_written_and_found() {
     let baya = Baya::new();
     baya.write("src/b.js", "b").write("src/deep/c.js", "c").write("a.js", "a").write("a.md", "m");

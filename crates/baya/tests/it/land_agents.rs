@@ -102,7 +102,7 @@ fn c72_a_conflict_is_merged_by_an_agent_of_the_run() {
     let run = helped.repo.run(&CLASH);
     let words = ["--on-conflict", "agent", "--check", CHECK];
     let output = helped.repo.land(&words).exits(0).prints_line("3 of 3 pieces landed");
-    output.prints_line("landed, merged by #4").says("#4");
+    output.prints_line("landed, merged by #4").says("#4 merge: other way: asked for");
     assert_eq!(
         (helped.at(&run, "a.txt"), helped.at(&run, "new.txt")),
         ("one\ntwo".to_owned(), "new".to_owned())
@@ -139,6 +139,7 @@ fn c72_a_script_lands_what_an_agent_merged() {
 fn c72_what_no_agent_could_merge_is_a_conflict_with_the_reason() {
     for (merges, flags, reason) in [
         ("echo I cannot; true", &[][..], "#4, who was to merge it, changed nothing"),
+        (BOTH, &["--backend", "simulated"], "#4, who was to merge it, changed nothing"),
         ("rm a.txt; echo gone", &[], "#4, who was to merge it, removed a.txt, which both sides have"),
         ("exit 7", &[], "#4, who was to merge it, failed"),
         ("sleep 600", &["--agent-timeout", "1s"], "gave no answer within 1000 ms"),
@@ -153,8 +154,8 @@ fn c72_what_no_agent_could_merge_is_a_conflict_with_the_reason() {
     }
 }
 
-/// Kills a landing while the agent merges, or while what it made is checked; then the same again.
-fn check_killed(waits_in_check: bool) {
+/// Ends a landing while the agent merges, or while what it made is checked; then the same again.
+fn check_ended(waits_in_check: bool, signal: Signal) {
     let (merges, check) = match waits_in_check {
         false => (format!("{}; {BOTH}", Helped::waits("begun")), CHECK.to_owned()),
         true => {
@@ -170,8 +171,9 @@ fn check_killed(waits_in_check: bool) {
         false => wait_for("the merge", || helped.file("begun").exists() && !helped.asked().is_empty()),
         true => wait_for("the answer", || helped.errands(&run, ErrandKind::Resolve).1 == 1),
     }
-    send(&child, Signal::KILL);
-    wait(&mut child);
+    send(&child, signal);
+    let status = wait(&mut child);
+    assert_eq!(status.code(), (signal == Signal::INT).then_some(130));
     std::fs::remove_file(helped.file("hold")).expect("removed");
     helped.repo.baya.args(words).run().exits(0).prints_line("3 of 3 pieces landed");
     assert_eq!(helped.errands(&run, ErrandKind::Resolve), (1, 1), "one agent, and it answered once");
@@ -186,12 +188,17 @@ fn check_killed(waits_in_check: bool) {
 
 #[test]
 fn c72_a_landing_killed_while_an_agent_merges_goes_on() {
-    check_killed(false);
+    check_ended(false, Signal::KILL);
 }
 
 #[test]
 fn c72_a_landing_killed_after_an_agent_merged_does_not_buy_it_again() {
-    check_killed(true);
+    check_ended(true, Signal::KILL);
+}
+
+#[test]
+fn c72_a_landing_interrupted_while_an_agent_merges_goes_on() {
+    check_ended(false, Signal::INT);
 }
 
 #[test]

@@ -38,6 +38,7 @@ mod quarantine;
 mod readme;
 mod real_agents;
 mod real_requests;
+mod rehearse;
 mod repository;
 mod requests;
 mod results;

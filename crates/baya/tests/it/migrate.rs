@@ -60,7 +60,7 @@ fn checks(baya: &Baya) -> usize {
 }
 
 /// How long a proof in full may take to its next moment.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(1_200);
 
 /// When Baya is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -65,6 +65,7 @@ fn task(options: AgentOptions) -> AgentTask {
         phase: None,
         prompt: "x".to_owned(),
         mark: None,
+        place: None,
         asked_before: 0,
         seed: 1,
         options,

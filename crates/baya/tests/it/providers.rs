@@ -256,7 +256,7 @@ fn c32_a_wrong_answer_and_prose_are_asked_for_again() {
 #[test]
 fn answers_of_5_megabytes_are_kept_whole() {
     let text = "0123456789abcdef".repeat(5 * 65_536);
-    let rule = format!(r#""text": "{text}""#);
+    let rule = format!(r#""text": "{text}", "usage": {{"input": 9, "output": 9}}"#);
     let (baya, output) = faulty(&rule, "return await agent('bad one')", "");
     output.exits(0).prints(&format!("{text}\n"));
     let again = baya.line("resume last --json").env("ANTHROPIC_API_KEY", "none").run().exits(0);

@@ -189,7 +189,7 @@ fn c51_a_raised_budget_continues_and_counts_everything_once() {
     let usage = json!({"usage": {"input": 10, "output": 100}, "echo": true});
     let site = Site::new(&[usage]);
     site.write("x.js", "for (let n = 0; n < 6; n++) await agent(`step ${n}`)\nreturn budget.spent()");
-    site.run("run x.js --budget 250").exits(4);
+    site.run("run x.js --budget 300").exits(4);
     assert_eq!(site.model.asked().len(), 3);
     site.run("resume last").exits(4);
     assert_eq!(site.model.asked().len(), 3, "a resume alone refills nothing");

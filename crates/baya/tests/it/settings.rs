@@ -17,11 +17,13 @@ fn write_user_settings(baya: &Baya, folder: &str, text: &str) {
 }
 
 #[test]
-fn the_project_goes_over_the_user_and_flags_over_both() {
+fn the_project_narrows_a_budget_and_flags_go_over_both_files() {
     let baya = home();
-    write_user_settings(&baya, ".config", "backend = \"simulated\"\nbudget = 7\n");
+    write_user_settings(&baya, ".config", "backend = \"simulated\"\nbudget = \"2k\"\n");
+    baya.line("run l.js").run().exits(0).prints("2000\n");
+    baya.write("baya.toml", "budget = 7\n");
     baya.line("run l.js").run().exits(0).prints("7\n");
-    baya.write("baya.toml", "budget = \"2k\"\n");
+    baya.write("baya.toml", "[budget]\ntotal = \"1M\"\n");
     baya.line("run l.js").run().exits(0).prints("2000\n");
     baya.line("run l.js --budget 3M").run().exits(0).prints("3000000\n");
 }

@@ -1,12 +1,13 @@
 //! Agents in worktrees of their own, through the program: the checkout stays, and nothing they left is lost.
 
 use crate::fake::FakeModel;
-use crate::harness::{Baya, send, wait, wait_for};
+use crate::harness::{Baya, Running, send, wait, wait_for};
 use crate::repository::{
     RUN, checkout, git, noted, notes, only_run, repository, run, shown, worktrees, write_script,
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
 
 /// Writes a file named by the prompt's first word.
 const WRITER: &str = r#"echo "$1" | head -n 1 | cut -d' ' -f1 > name; name=$(cat name); rm name
@@ -149,6 +150,29 @@ fn c72_a_work_says_where_it_is_and_how_much() {
     assert_eq!(result["asked"]["work"]["agent"], 2);
     let work = &shown(&baya, &run)["agents"]["1"]["work"];
     assert_eq!((&work["branch"], &work["head"]), (&w["branch"], &w["head"]));
+}
+
+#[test]
+fn how_much_an_agent_has_changed_is_shown_while_it_works() {
+    let agent = r#"echo more >> a.txt; echo new > new.txt
+while [ ! -e "$NOTES/go" ]; do sleep 0.1; done; printf done"#;
+    let baya = repository(&one_commit(), agent);
+    write_script(&baya, "return await agent('one', {isolation: 'worktree', timeoutMs: 50000})");
+    let mut running = Running(vec![baya.args(RUN).spawn()]);
+    let stdout = running.0[0].stdout.take().expect("a pipe");
+    let lines = BufReader::new(stdout).lines().map(|line| line.expect("a line"));
+    let mut lines = lines.map(|line| serde_json::from_str::<Value>(&line).expect("JSON"));
+    let told = lines.find(|line| line["type"] == "agent_changed").expect("while it works");
+    let size = json!({"files_changed": 2, "lines_added": 2, "lines_removed": 0});
+    assert_eq!((&told["agent"], &told["changes"]), (&json!(1), &size));
+    baya.line("show last 1").run().exits(0).prints_line("work:\n  2 files +2 -0 so far");
+    let story = baya.line("show last 1 --json").run().exits(0).json_lines().remove(0);
+    assert_eq!(story["changes"], size);
+    std::fs::write(notes(&baya).join("go"), "").expect("a file");
+    assert_eq!(lines.last().expect("a line")["result"], "done");
+    assert!(wait(&mut running.0[0]).success());
+    let story = baya.line("show last 1 --json").run().exits(0).json_lines().remove(0);
+    assert_eq!((&story["changes"], &story["work"]["files_changed"]), (&Value::Null, &json!(2)));
 }
 
 #[test]

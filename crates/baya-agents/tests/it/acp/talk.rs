@@ -3,9 +3,9 @@
 use super::{Gate, Place, task, text};
 use baya_agents::backend::{Backend, Deed, Permission};
 use baya_agents::sandbox::Profile;
-use baya_core::agent::{AgentOptions, AttemptEnd, CauseKind, Progress, UsageSource, Wait};
+use baya_core::agent::{AgentOptions, AgentTask, AttemptEnd, CauseKind, Progress, UsageSource, Wait};
 use baya_core::turn::TurnRecord;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -53,6 +53,22 @@ async fn c22_the_last_message_is_the_answer_untrimmed() {
         let (report, _) = place.run(&place.agent(&json!({"turns": [turn]})), &task()).await;
         assert_eq!(text(&report), expected);
     }
+}
+
+#[tokio::test]
+async fn c20_what_an_agent_is_told_of_its_worktree_is_a_block_of_its_own() {
+    let place = Place::new();
+    let task = AgentTask { place: Some("You work in a worktree.".to_owned()), ..task() };
+    let agent = place.agent(&json!({"turns": [[{"text": "ok"}]]}));
+    place.run(&agent, &task).await;
+    let heard = place.heard();
+    let prompts = heard.iter().filter(|line| line["method"] == "session/prompt");
+    let blocks: Vec<&Value> =
+        prompts.flat_map(|line| line["params"]["prompt"].as_array().expect("blocks")).collect();
+    assert_eq!(
+        (&blocks[0]["text"], &blocks[2]["text"]),
+        (&json!("You work in a worktree."), &json!("the prompt"))
+    );
 }
 
 #[tokio::test]

@@ -32,7 +32,8 @@ fn retrying(ran: &Ran) -> Vec<u64> {
         | Progress::Streaming { .. }
         | Progress::Reasking { .. }
         | Progress::Using { .. }
-        | Progress::Waiting { .. } => None,
+        | Progress::Waiting { .. }
+        | Progress::Changed { .. } => None,
     });
     waits.collect()
 }

@@ -54,6 +54,7 @@ pub fn task(options: AgentOptions) -> AgentTask {
         phase: None,
         prompt: "  the prompt,\n\nverbatim \u{1F9F6} ".to_owned(),
         mark: None,
+        place: None,
         asked_before: 0,
         seed: 7,
         options,

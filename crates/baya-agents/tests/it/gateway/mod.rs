@@ -5,6 +5,7 @@ mod life;
 mod metering;
 mod passing;
 mod prices;
+mod purse;
 mod strangers;
 mod tape;
 mod upstreams;

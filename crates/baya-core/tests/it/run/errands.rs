@@ -65,7 +65,8 @@ fn resolving(tip: &str) -> Errand {
 
 fn reviewing(rubric: &str) -> Errand {
     let ask = ErrandAsk::Review { patch: "+new line\n".to_owned() };
-    let options = LandingOptions { review: Some(rubric.to_owned()), ..LandingOptions::default() };
+    let (review, model) = (Some(rubric.to_owned()), Some("opus".to_owned()));
+    let options = LandingOptions { review, model, ..LandingOptions::default() };
     Errand { piece: piece(), ask, options }
 }
 
@@ -116,7 +117,7 @@ fn c72_a_reviewer_only_looks_and_answers_whether_it_holds() {
     let task = hand.tasks().last().expect("a task").to_owned().clone();
     assert_eq!(task.label, "review: theirs");
     assert_eq!(task.options.tools.as_deref(), Some(&["Read", "Glob", "Grep"].map(str::to_owned)[..]));
-    assert_eq!(task.options.base.as_deref(), Some("h2"));
+    assert_eq!((task.options.base.as_deref(), task.options.model.as_deref()), (Some("h2"), Some("opus")));
     for words in [TASK, "+new line", "it renames every use"] {
         assert!(task.prompt.contains(words), "`{words}` is not in: {}", task.prompt);
     }

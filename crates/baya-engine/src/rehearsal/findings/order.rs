@@ -7,8 +7,10 @@ use super::source;
 use baya_core::rehearsal::{Case, Draw, Finding, Weight};
 use serde_json::Value;
 
-/// Seeds that are tried: a tie does not come every time.
+/// Seeds that are tried: a tie does not come every time, and more often among many.
 const SEEDS: u64 = 6;
+const SEEDS_OF_MANY: u64 = 2;
+const MANY: usize = 40;
 const SLOW: u32 = 60;
 /// More agents than these are not compared.
 const AGENTS_MAX: usize = 200;
@@ -20,7 +22,8 @@ pub(super) fn order_decides(plays: &Plays<'_>) -> Option<Finding> {
     if races || side_by_side(plain).is_none() {
         return None;
     }
-    (0..SEEDS).find_map(|more| {
+    let seeds = if plain.agents.len() > MANY { SEEDS_OF_MANY } else { SEEDS };
+    (0..seeds).find_map(|more| {
         let base = plays.plain_case();
         let base = Case { seed: base.seed + more, ..base };
         let before = plays.play(&base).filter(|it| it.end.is_completed() && it.agents.len() <= AGENTS_MAX)?;

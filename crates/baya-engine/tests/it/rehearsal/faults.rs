@@ -109,8 +109,9 @@ fn their_healthy_twins_are_left_alone() {
     assert_eq!(alarms, "");
 }
 
-/// Readers that fail and are not missed, a null in a prompt, a race on purpose.
-const SAID: [&str; 9] = [
+/// Readers that fail and are not missed, a null in a prompt, a race on purpose. Which of them are seen hangs
+/// on what is made up.
+const SAID: [&str; 8] = [
     "examples/quarantine.js Warning lost-failure",
     "examples/quarantine.js Warning null-in-prompt",
     "scenarios/failures_are_counted.js Warning null-dereference",
@@ -118,7 +119,6 @@ const SAID: [&str; 9] = [
     "scenarios/generate_and_filter.js Warning lost-failure",
     "scenarios/race_with_timeout.js Warning unawaited-agent",
     "scenarios/race_with_timeout.js Warning lost-failure",
-    "scenarios/race_with_timeout.js Warning unawaited-agent",
     "scenarios/root_cause.js Warning lost-failure",
 ];
 
@@ -138,8 +138,8 @@ fn public_scripts_have_no_errors_and_few_warnings() {
             said.extend(loud.map(|it| format!("{name} {:?} {}", it.weight, it.kind)));
         }
     }
-    said.dedup();
-    assert_eq!(said, SAID);
+    said.retain(|words| !SAID.contains(&words.as_str()));
+    assert_eq!(said, Vec::<String>::new());
 }
 
 /// A case that a finding comes with shows it again.
@@ -154,5 +154,47 @@ fn cases_are_small_and_replay() {
         let again = play(&job, &case);
         let thrown = again.end.run_end().and_then(|end| end.error.clone()).unwrap();
         assert_eq!(thrown.site.map(|site| site.line), Some(line(error)), "{name}");
+    }
+}
+
+fn of_text(text: &str) -> Report {
+    let file = SourceFile { name: "odd.js".to_owned(), text: text.to_owned() };
+    let checked = script::check(file, &Options::default(), &mut |_, _| Err("no imports".to_owned()));
+    rehearse(&Job::of(checked.map_err(|found| script::render(&found, false)).unwrap().script, 20, SEED))
+}
+
+#[test]
+fn a_script_without_agents_has_nothing_to_find_and_costs_nothing() {
+    let report =
+        of_text("export const meta = {name: 'sum', description: 'd'}\nreturn [1, 2].reduce((a, b) => a + b)");
+    assert_eq!((report.findings, report.total.agents.worst, report.total.cost.worst), (Vec::new(), 0, 0));
+    let none = "export const meta = {name: 'none', description: 'd'}\nif (2 > 1) log('x')";
+    assert_eq!(of_text(none).findings, Vec::new());
+}
+
+#[test]
+fn arguments_that_are_required_and_absent_are_made_up_from_what_describes_them() {
+    let described = |body: &str| {
+        format!(
+            "export const meta = {{name: 'a', description: 'd', args: {{type: 'object', required: ['files'], \
+             properties: {{files: {{type: 'array', items: {{type: 'string'}}}}}}}}}}\n{body}"
+        )
+    };
+    let body = "const all = args.files.map((it) => it.trim())\nlog(all.join())\nreturn agent(`look at ${all.length}`)";
+    assert_eq!(words(&of_text(&described(body)).findings), "");
+    // Nothing describes them: a run with a text for them ends at once.
+    let report = of_text(&format!("export const meta = {{name: 'a', description: 'd'}}\n{body}"));
+    let found: Vec<(&str, u32)> = report.findings.iter().map(|it| (it.kind.as_str(), line(it))).collect();
+    assert_eq!(found, [("args-unchecked", 2)]);
+}
+
+/// The kinds that findings may have are told apart in the documentation.
+#[test]
+fn every_kind_has_its_line() {
+    let pages =
+        [include_str!("../../../../../docs/rehearsal.md"), include_str!("../../../../../docs/lints.md")];
+    for kind in corpus().into_values().flat_map(|fault| fault.kinds) {
+        let is_told = pages[0].contains(&format!("- `{kind}`")) || pages[1].contains(&format!("## {kind}\n"));
+        assert!(is_told, "`{kind}`");
     }
 }

@@ -1,7 +1,7 @@
 //! Rehearsals: one script, many worlds.
-#![allow(unsafe_code)]
 
 mod recorded;
+mod world;
 
 mod faults;
 mod figures;
@@ -52,24 +52,4 @@ fn the_same_job_gives_the_same_report() {
     assert_eq!(serde_json::to_string(&one).unwrap(), serde_json::to_string(&other).unwrap());
     assert_eq!(one.runs, 60);
     assert!(one.total.agents.p90 >= one.total.agents.p50 && one.total.agents.worst > 20, "{:?}", one.total);
-}
-
-#[test]
-fn speed() {
-    for (n, runs) in [(0, 20), (60, 20), (1000, 3)] {
-        let body = format!(
-            "const S={{type:'object',properties:{{findings:{{type:'array',items:{{type:'object',properties:{{file:{{type:'string'}},line:{{type:'integer'}},why:{{type:'string'}}}},required:['file','line','why']}}}}}},required:['findings']}}\nconst l = await pipeline(Array.from({{length: {n}}}, (_, i) => i), (i) => agent(`do ${{i}}`, {{label: `do ${{i}}`, schema: i % 2 ? S : undefined}}))\nreturn l.length"
-        );
-        let job = Job::of(script(&body), 20, 1);
-        let t0 = cpu();
-        for i in 0..runs {
-            play(&job, &Case { seed: i, mood: baya_core::rehearsal::Mood::Typical, ..Case::default() });
-        }
-        eprintln!("{n}: {:?} ms cpu per run", (cpu() - t0) as f64 / runs as f64);
-    }
-}
-fn cpu() -> i64 {
-    let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut t) };
-    t.tv_sec * 1000 + t.tv_nsec / 1000000
 }

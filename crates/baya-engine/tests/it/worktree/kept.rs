@@ -2,9 +2,9 @@
 
 use super::{RUN, World, open, work_of, write};
 use baya_core::ids::AgentNumber;
-use baya_core::work::FileWork;
+use baya_core::work::{Changes, FileWork};
 use baya_engine::git::Locks;
-use baya_engine::worktree::leftovers;
+use baya_engine::worktree::{changes, leftovers};
 use std::fs;
 use std::process::Command;
 
@@ -124,6 +124,31 @@ async fn a_worktree_that_a_crash_left_is_gone_on_with() {
     assert_eq!(kept.files_changed, 1);
     assert!(tree.record.folder.is_dir(), "keeping removes nothing");
     assert_eq!(again.remove(&tree.record).await.expect("removed").head, kept.head, "no second commit");
+}
+
+/// From outside, while the agent works: all that it would leave counts, and its own index is not touched.
+#[tokio::test]
+async fn how_much_is_changed_so_far_is_seen_without_a_trace() {
+    let world = World::new();
+    let trees = world.worktrees().await;
+    let tree = open(&trees, 1).await;
+    let (folder, index) = (&tree.record.folder, tree.record.entry.join("index"));
+    let seen = || async { changes(trees.repository(), &tree.record).await.expect("a look") };
+    assert_eq!(seen().await, Changes::default());
+    write(&folder.join("src/b.rs"), "fn committed() {}\n");
+    world.git_in(folder, &["commit", "-qam", "by the agent"]);
+    write(&folder.join("a.txt"), "one\n2\nthree\n");
+    write(&folder.join("new/file.txt"), "new\nnew\n");
+    write(&folder.join("target/ignored"), "ignored\n");
+    let before = (fs::read(&index).expect("an index"), world.git(&["count-objects"]));
+    let expected = Changes { files_changed: 3, lines_added: 4, lines_removed: 2 };
+    assert_eq!(seen().await, expected);
+    assert_eq!((fs::read(&index).expect("an index"), world.git(&["count-objects"])), before);
+    let beside: Vec<_> =
+        fs::read_dir(folder.parent().expect("the run's")).expect("there").flatten().collect();
+    assert_eq!(beside.len(), 2, "the worktree and its record: {beside:?}");
+    let work = trees.remove(&tree.record).await.expect("removed");
+    assert_eq!((work.files_changed, work.lines_added, work.lines_removed), (3, 4, 2));
 }
 
 #[tokio::test]
