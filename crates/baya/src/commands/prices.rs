@@ -8,13 +8,15 @@ use crate::settings::Settings;
 use crate::views::{sanitise, words};
 use crate::wiring::prices;
 use baya_agents::api::ProviderKind;
-use baya_agents::models::{ModelRow, default_row};
+use baya_agents::models::{ModelRow, ModelTable, ProviderModels, default_row};
 use baya_core::money::{Origin, Price, PriceRow, PriceTable, Tier};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Rows that one word may bring.
 const SHOWN_MAX: usize = 20;
+/// Whose rows are shown first.
+const MAKERS: [&str; 3] = ["anthropic/", "openai/", "gemini/"];
 const NANO: u64 = 1_000_000_000;
 
 #[derive(Debug, clap::Args)]
@@ -65,6 +67,19 @@ pub fn execute(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// What an alias means at the usual providers; nothing, if the word is none.
+fn of_alias(table: &PriceTable, word: &str) -> Vec<String> {
+    let rows = ProviderKind::ALL.into_iter().filter_map(|kind| {
+        let models = ProviderModels { name: kind.name().to_owned(), kind, row: default_row(kind) };
+        let chosen =
+            ModelTable { providers: vec![models], ..ModelTable::default() }.choose(Some(word)).ok()?;
+        let meant = Some(chosen.model).filter(|model| model != word)?;
+        table.row(kind.name(), &meant).map(|(name, _)| name.to_owned())
+    });
+    let mut seen = BTreeSet::new();
+    rows.filter(|name| seen.insert(name.clone())).collect()
+}
+
 /// The user's own rows, and what the aliases mean at the usual providers.
 fn usual(table: &PriceTable) -> Found {
     let own = table.rows.iter().filter(|(_, row)| row.origin == Origin::User).map(|(name, _)| name.clone());
@@ -84,10 +99,14 @@ fn look_up(table: &PriceTable, wanted: &str) -> Found {
     if let Some((name, _)) = at_provider.or_else(|| table.row("", wanted)) {
         return found(vec![name.to_owned()], 0);
     }
+    let meant = if wanted.contains('/') { Vec::new() } else { of_alias(table, wanted) };
+    if !meant.is_empty() {
+        return found(meant, 0);
+    }
     let part = wanted.to_lowercase();
     let mut rows: Vec<String> = table.rows.keys().filter(|name| name.contains(&part)).cloned().collect();
-    // Makers have short names.
-    rows.sort_by_key(|name| (name.len(), name.clone()));
+    let is_resold = |name: &String| !MAKERS.iter().any(|maker| name.starts_with(maker));
+    rows.sort_by_key(|name| (is_resold(name), name.len(), name.clone()));
     let more = rows.len().saturating_sub(SHOWN_MAX);
     rows.truncate(SHOWN_MAX);
     found(rows, more)

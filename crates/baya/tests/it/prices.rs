@@ -48,6 +48,12 @@ fn every_alias_of_the_usual_providers_has_a_price() {
         assert!(models.contains(&model), "{model} is not in {models:?}");
     }
     Baya::new().line("prices").run().exits(0).says("models are known");
+    let shown = Baya::new().line("prices haiku --json").run().exits(0).json_lines();
+    let models: Vec<&str> = shown.iter().filter_map(|line| line["model"].as_str()).collect();
+    let meant = ["anthropic/claude-haiku-5-5", "openai/gpt-5.6-luna", "anthropic/claude-haiku-4-5"];
+    assert!(meant.iter().all(|model| models.contains(model)), "{models:?}");
+    let shown = Baya::new().line("prices sonnet-5 --json").run().exits(0).json_lines();
+    assert!(shown[0]["model"].as_str().is_some_and(|name| name.starts_with("anthropic/")), "{shown:?}");
 }
 
 #[test]
