@@ -1,4 +1,4 @@
-//! The chores that call cargo: `ci`, `test`, `sim`.
+//! The chores that call cargo: `ci`, `test`, `sim`, `fleets`.
 
 use crate::agents;
 use crate::counts::{Counts, Skips};
@@ -54,6 +54,14 @@ pub fn sim(seed: &str) -> Result<(), String> {
         ["test", "-p", "baya-engine", "--test", "it", "sim::one_seed", "--", "--nocapture", "--exact"];
     let mut command = cargo(&words);
     command.env("BAYA_SIM_SEED", seed.to_string());
+    shell::run(command)
+}
+
+/// The long proof of caps; the suite plays a hundred of each.
+pub fn fleets() -> Result<(), String> {
+    let words = ["test", "-p", "baya-core", "--test", "it", "budget::fleet", "--", "--nocapture"];
+    let mut command = cargo(&words);
+    command.env("BAYA_FLEET_SEEDS", "2000");
     shell::run(command)
 }
 

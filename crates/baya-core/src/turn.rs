@@ -54,7 +54,8 @@ pub enum TurnRecord {
     },
     /// Requests go out that can use so much, all of them together with what no record carries yet; what
     /// is out when the driver dies counts as spent. It stands until the next of its kind or the next
-    /// record with a cost. Written only where caps are, and durable before the request goes out.
+    /// record with a cost: one that came back is followed by a smaller one. Written only where caps are,
+    /// and durable before the request goes out.
     Holding { most: Usage },
     /// These notes of the model take the place of all that was said after the prompt.
     Summarised {

@@ -141,6 +141,17 @@ impl Amounts {
         self.0[currency as usize]
     }
 
+    pub fn times(self, times: u64) -> Amounts {
+        Amounts(self.0.map(|amount| amount.saturating_mul(times)))
+    }
+
+    /// The larger in each currency.
+    pub fn max(self, other: Amounts) -> Amounts {
+        let mut max = self;
+        max.0.iter_mut().zip(other.0).for_each(|(mine, its)| *mine = (*mine).max(its));
+        max
+    }
+
     pub fn add(&mut self, other: &Amounts) {
         self.0.iter_mut().zip(other.0).for_each(|(mine, more)| *mine = mine.saturating_add(more));
     }
@@ -164,8 +175,6 @@ pub(super) struct Account {
 /// Which room is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Room {
-    /// What is left now.
-    Now,
     /// What would be left if all that is out used nothing.
     NothingHeld,
     /// The part of what is left now that one of so many may have.
@@ -189,7 +198,6 @@ impl Account {
         let now = left.saturating_sub(self.held.of(currency));
         Some(match room {
             Room::NothingHeld => left,
-            Room::Now => now,
             Room::Share(among) => now / among.max(1),
         })
     }

@@ -33,6 +33,10 @@ pub const OUTPUT_HELD_MIN: u64 = 256;
 pub const OUTPUT_UNKNOWN_MOST: u64 = 8_192;
 /// With less room for output than this, no request goes out.
 pub const OUTPUT_MIN: u64 = 16;
+/// Room taken for a request of an agent that has begun, where others are at work, in requests like it.
+pub const GOES_ON_WITH: u64 = 2;
+/// The same for the first request of an agent.
+pub const BEGINS_WITH: u64 = 8;
 /// Answers of a kind before their lengths say anything.
 pub const OUTPUTS_KNOWN: usize = 8;
 

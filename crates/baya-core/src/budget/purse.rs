@@ -9,13 +9,21 @@
 //! - less than that only if there would be less with nothing held: a request never goes out as a stub
 //!   because of what others hold. It waits.
 //!
+//! Where others are at work, room is taken for more than one request: for
+//! [`GOES_ON_WITH`](super::GOES_ON_WITH) like it, so that few answers are cut, since a cut one is half
+//! wasted; and for [`BEGINS_WITH`](super::BEGINS_WITH) if the agent has not begun, since it will ask for
+//! more: better that few begin and finish than that all begin and few can.
+//!
 //! Who waits stands in line: nobody takes room from an account in which an earlier one is short of it. When
-//! nothing is held, the first in line either fits or hears that it never will: nobody waits forever.
+//! nothing is held, the first in line either fits or hears that it never will: nobody waits forever. An
+//! agent keeps its turn for all its requests, so that those that have begun finish before others begin;
+//! one whose answer was cut goes on at the end of the line, for what it still needs is anybody's guess.
 
 use super::account::{Account, Amounts, Fit, Room, cap_words};
 use super::outputs::Outputs;
 use super::{
-    Ask, Currency, HoldId, OUTPUT_MIN, OUTPUT_UNKNOWN_MOST, Place, PurseState, Reading, Reply, Whose,
+    Ask, BEGINS_WITH, Currency, GOES_ON_WITH, HoldId, OUTPUT_MIN, OUTPUT_UNKNOWN_MOST, Place, PurseState,
+    Reading, Reply, Whose,
 };
 use crate::agent::Usage;
 use crate::ids::AgentNumber;
@@ -30,12 +38,17 @@ pub struct Purse {
     outputs: Outputs,
     at_once: u64,
     holds: BTreeMap<HoldId, Hold>,
-    line: BTreeMap<Place, Ask>,
+    /// By turn; the requests of an agent share its turn.
+    line: BTreeMap<(u64, Place), Ask>,
+    turns: BTreeMap<AgentNumber, u64>,
+    /// Agents of whose requests one is settled.
+    begun: BTreeSet<AgentNumber>,
     last: u64,
 }
 
 #[derive(Debug, Clone)]
 struct Hold {
+    agent: AgentNumber,
     accounts: Vec<Whose>,
     amounts: Amounts,
     label: String,
@@ -45,7 +58,7 @@ struct Hold {
 }
 
 enum Verdict {
-    Goes { output_max: u64 },
+    Goes { output_max: u64, amounts: Amounts },
     Waits { cap: String, short: Vec<Whose> },
     Reached { cap: String, hint: String },
 }
@@ -59,8 +72,10 @@ impl Purse {
             .map(|(title, (caps, spent))| (Whose::Phase(title.clone()), Account::new(caps, spent)));
         let mut accounts: BTreeMap<Whose, Account> = phases.collect();
         accounts.insert(Whose::Run, Account::new(&run, &run_spent));
+        let begun = agents_spent.iter().filter(|(_, spent)| spent.total() > 0).map(|(agent, _)| *agent);
         Purse {
             accounts,
+            begun: begun.collect(),
             agents_spent,
             total,
             outputs: Outputs::new(&outputs),
@@ -73,13 +88,14 @@ impl Purse {
     /// [`Purse::serve`] calls it or it [leaves](Purse::leave).
     pub fn ask(&mut self, ask: &Ask) -> Reply {
         self.open_agent(ask);
-        let taken = self.short_of_line();
+        let turn = self.turn_of(ask.agent);
+        let taken = self.short_before(turn);
         match self.judge(ask, &taken) {
-            Verdict::Goes { output_max } => self.hold(ask, output_max),
+            Verdict::Goes { output_max, amounts } => self.hold(ask, output_max, amounts),
             Verdict::Reached { cap, hint } => Reply::Reached { cap, hint },
             Verdict::Waits { cap, .. } => {
                 let place = Place(self.next());
-                self.line.insert(place, ask.clone());
+                self.line.insert((turn, place), ask.clone());
                 Reply::Waits { place, cap }
             }
         }
@@ -90,37 +106,42 @@ impl Purse {
     pub fn serve(&mut self) -> Vec<(Place, Reply)> {
         let mut served = Vec::new();
         let mut taken = BTreeSet::new();
-        let places: Vec<Place> = self.line.keys().copied().collect();
-        for place in places {
-            let Some(ask) = self.line.get(&place).cloned() else { continue };
+        let keys: Vec<(u64, Place)> = self.line.keys().copied().collect();
+        for key in keys {
+            let Some(ask) = self.line.get(&key).cloned() else { continue };
             let reply = match self.judge(&ask, &taken) {
                 Verdict::Waits { short, .. } => {
                     taken.extend(short);
+                    // All are paid from the run's account: whoever comes after waits too.
+                    if taken.contains(&Whose::Run) {
+                        break;
+                    }
                     continue;
                 }
-                Verdict::Goes { output_max } => {
-                    self.line.remove(&place);
-                    self.hold(&ask, output_max)
+                Verdict::Goes { output_max, amounts } => {
+                    self.line.remove(&key);
+                    self.hold(&ask, output_max, amounts)
                 }
                 Verdict::Reached { cap, hint } => {
-                    self.line.remove(&place);
+                    self.line.remove(&key);
                     Reply::Reached { cap, hint }
                 }
             };
-            served.push((place, reply));
+            served.push((key.1, reply));
         }
         served
     }
 
     /// Who waited does so no longer.
     pub fn leave(&mut self, place: Place) {
-        self.line.remove(&place);
+        self.line.retain(|(_, its), _| *its != place);
     }
 
     /// The request is over and used this much, [`Usage::cost`] by its own price. More than was held is
     /// spent all the same: nothing goes out then before there is room again.
     pub fn settle(&mut self, hold: HoldId, used: &Usage) {
         let Some(hold) = self.close(hold) else { return };
+        self.begun.insert(hold.agent);
         let used_amounts = Amounts::used(used);
         for whose in &hold.accounts {
             if let Some(account) = self.accounts.get_mut(whose) {
@@ -129,6 +150,9 @@ impl Purse {
         }
         // An answer that was cut says only that there was more.
         let is_cut = used.output >= hold.output_max && !hold.is_wanted;
+        if is_cut {
+            self.turns.remove(&hold.agent);
+        }
         let output = if is_cut { used.output.saturating_mul(2) } else { used.output };
         self.outputs.add(&hold.label, output);
     }
@@ -158,6 +182,14 @@ impl Purse {
         self.last
     }
 
+    fn turn_of(&mut self, agent: AgentNumber) -> u64 {
+        if !self.turns.contains_key(&agent) {
+            let turn = self.next();
+            self.turns.insert(agent, turn);
+        }
+        self.turns.get(&agent).copied().unwrap_or_default()
+    }
+
     fn open_agent(&mut self, ask: &Ask) {
         let whose = Whose::Agent(ask.agent);
         if ask.caps.meters() && !self.accounts.contains_key(&whose) {
@@ -173,12 +205,15 @@ impl Purse {
         all.into_iter().flatten().filter(|whose| self.accounts.contains_key(whose)).collect()
     }
 
-    /// Accounts in which one who waits is short of room.
-    fn short_of_line(&self) -> BTreeSet<Whose> {
+    /// Accounts in which one who waits is short of room, and whose turn is not after this one.
+    fn short_before(&self, turn: u64) -> BTreeSet<Whose> {
         let mut taken = BTreeSet::new();
-        for ask in self.line.values() {
+        for (_, ask) in self.line.iter().take_while(|((its, _), _)| *its <= turn) {
             if let Verdict::Waits { short, .. } = self.judge(ask, &taken) {
                 taken.extend(short);
+            }
+            if taken.contains(&Whose::Run) {
+                break;
             }
         }
         taken
@@ -196,9 +231,10 @@ impl Purse {
             return Verdict::Reached { cap, hint };
         }
         let wanted = best.map_or(wanted, |(_, fit)| wanted.min(fit.output));
+        let now = Room::Share(self.times(ask));
         let short: Vec<(&Whose, Fit)> = accounts
             .iter()
-            .filter_map(|whose| Some((whose, self.accounts.get(whose)?.fit(ask, Room::Now)?)))
+            .filter_map(|whose| Some((whose, self.accounts.get(whose)?.fit(ask, now)?)))
             .filter(|(_, fit)| fit.output < wanted)
             .collect();
         if let Some((whose, fit)) = short.iter().min_by_key(|(_, fit)| fit.output) {
@@ -206,11 +242,22 @@ impl Purse {
             return Verdict::Waits { cap, short: short.iter().map(|(whose, _)| (*whose).clone()).collect() };
         }
         if let Some(whose) = accounts.iter().find(|whose| taken.contains(whose)) {
-            let fit = self.accounts.get(whose).and_then(|account| account.fit(ask, Room::Now));
+            let fit = self.accounts.get(whose).and_then(|account| account.fit(ask, now));
             let currency = fit.map_or(Currency::Tokens, |fit| fit.currency);
             return Verdict::Waits { cap: self.words(whose, currency, ask), short: Vec::new() };
         }
-        Verdict::Goes { output_max: self.ample(&accounts, ask, wanted) }
+        let output_max = self.ample(&accounts, ask, wanted);
+        let kept = Amounts::most(ask, wanted).times(self.times(ask));
+        Verdict::Goes { output_max, amounts: kept.max(Amounts::most(ask, output_max)) }
+    }
+
+    /// For how many requests like this one room is taken.
+    fn times(&self, ask: &Ask) -> u64 {
+        match self.begun.contains(&ask.agent) {
+            _ if self.holds.is_empty() => 1,
+            false => BEGINS_WITH,
+            true => GOES_ON_WITH,
+        }
     }
 
     /// What the answer is to have, if there is room.
@@ -225,10 +272,13 @@ impl Purse {
             return wanted;
         }
         let share = |account: &Account| {
-            Room::Share(self.at_once.saturating_sub(account.open).max(self.line.len() as u64 + 1))
+            let among = self.at_once.saturating_sub(account.open).max(self.line.len() as u64 + 1);
+            Room::Share(among)
         };
         match self.least(accounts, ask, share) {
-            Some((_, fair)) => fair.output.min(most(ask)).max(wanted),
+            Some((_, fair)) => {
+                fair.output.max(wanted.saturating_mul(self.times(ask))).min(most(ask)).max(wanted)
+            }
             None => ask.output_most.unwrap_or(u64::MAX),
         }
     }
@@ -242,9 +292,8 @@ impl Purse {
         fits.min_by_key(|(_, fit)| fit.output)
     }
 
-    fn hold(&mut self, ask: &Ask, output_max: u64) -> Reply {
+    fn hold(&mut self, ask: &Ask, output_max: u64, amounts: Amounts) -> Reply {
         let accounts = self.accounts_of(ask);
-        let amounts = Amounts::most(ask, output_max);
         for whose in &accounts {
             if let Some(account) = self.accounts.get_mut(whose) {
                 account.held.add(&amounts);
@@ -253,7 +302,10 @@ impl Purse {
         }
         let hold = HoldId(self.next());
         let is_wanted = ask.output_wanted.is_some();
-        self.holds.insert(hold, Hold { accounts, amounts, label: ask.label.clone(), output_max, is_wanted });
+        self.holds.insert(
+            hold,
+            Hold { agent: ask.agent, accounts, amounts, label: ask.label.clone(), output_max, is_wanted },
+        );
         Reply::Held { hold, output_max }
     }
 

@@ -1,5 +1,6 @@
 //! Caps: the purse by hand and against a naive model.
 
+mod fleet;
 mod model;
 mod purse;
 
@@ -21,5 +22,10 @@ impl Dice {
 
     pub fn one_in(&mut self, chances: u64) -> bool {
         self.below(chances) == 0
+    }
+
+    /// From 0 up to 1.
+    pub fn part(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 }

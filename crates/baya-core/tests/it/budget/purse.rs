@@ -155,9 +155,9 @@ fn c52_nobody_is_cut_to_a_stub_by_what_others_hold() {
 
 #[test]
 fn c52_who_waits_first_is_served_first() {
-    let mut purse = open(output_cap(1_000), 8);
-    let (first, _) = held(purse.ask(&wants(1, 900)));
-    let (big, _) = waits(purse.ask(&wants(2, 800)));
+    let mut purse = open(output_cap(2_000), 8);
+    let (first, _) = held(purse.ask(&wants(1, 1_500)));
+    let (big, _) = waits(purse.ask(&wants(2, 1_400)));
     let (small, _) = waits(purse.ask(&wants(3, 50)));
     assert_eq!(purse.serve(), [], "the small one would fit, but the big one was first");
     purse.settle(first, &used(0, 100));
@@ -180,7 +180,7 @@ fn c52_who_waits_in_one_phase_holds_up_no_other() {
 #[test]
 fn c52_who_leaves_the_line_makes_way() {
     let mut purse = open(output_cap(1_000), 8);
-    held(purse.ask(&wants(1, 900)));
+    held(purse.ask(&wants(1, 500)));
     let (big, _) = waits(purse.ask(&wants(2, 800)));
     let (small, _) = waits(purse.ask(&wants(3, 50)));
     purse.leave(big);
@@ -230,14 +230,25 @@ fn c52_a_cut_answer_counts_as_twice_as_long() {
 
 #[test]
 fn c52_more_is_held_where_there_is_plenty() {
-    let mut purse = open(output_cap(80_000), 8);
-    let outputs: Vec<u64> = (1..=9)
-        .map(|agent| match purse.ask(&ask(agent)) {
-            Reply::Held { output_max, .. } => output_max,
-            Reply::Waits { .. } | Reply::Reached { .. } => 0,
-        })
-        .collect();
-    assert_eq!(outputs, [10_000, 10_000, 10_000, 10_000, 10_000, 10_000, 10_000, 10_000, 0]);
+    let mut purse = open(output_cap(800_000), 8);
+    let mut output = |agent| held(purse.ask(&Ask { output_most: Some(64_000), ..ask(agent) })).1;
+    assert_eq!(output(1), 64_000, "all that its model can answer");
+    let others: Vec<u64> = (2..=8).map(&mut output).collect();
+    assert!(others.iter().all(|output| *output >= 8 * 4_096), "{others:?}");
+}
+
+#[test]
+fn c52_who_begins_beside_others_leaves_room_to_go_on() {
+    let mut purse = open(output_cap(10_000), 8);
+    let (first, _) = held(purse.ask(&wants(1, 1_000)));
+    held(purse.ask(&wants(2, 1_000)));
+    assert_eq!(purse.readings()[0].held, 9_000);
+    let (third, _) = waits(purse.ask(&wants(3, 1_000)));
+    purse.settle(first, &used(0, 500));
+    assert_eq!(purse.serve(), [], "it has not begun");
+    held(purse.ask(&wants(1, 700)));
+    assert_eq!(purse.readings()[0].held, 8_000 + 2 * 700, "who has begun needs less, and goes first");
+    purse.leave(third);
 }
 
 #[test]
