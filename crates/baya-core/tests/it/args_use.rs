@@ -15,6 +15,10 @@ fn text() -> Value {
     json!({"type": "string", "minLength": 1})
 }
 
+fn count() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": 5})
+}
+
 fn list(items: Value) -> Option<Value> {
     Some(json!({"type": "array", "items": items, "minItems": 1}))
 }
@@ -37,10 +41,7 @@ fn the_use_of_args_says_what_they_look_like() {
     );
     check(
         "const {topic, depth = 2, fast = false} = args; return `${topic}`",
-        object(
-            json!({"depth": {"type": "integer", "minimum": 1, "maximum": 5}, "fast": {"type": "boolean"}, "topic": text()}),
-            &["topic"],
-        ),
+        object(json!({"depth": count(), "fast": {"type": "boolean"}, "topic": text()}), &["topic"]),
     );
     check(
         "const given = args ?? {}; const n = given.count || 3; return n",

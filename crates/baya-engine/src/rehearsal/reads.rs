@@ -1,5 +1,6 @@
 //! What a rehearsal may read: workflows that the script calls, and what host steps that only look would
-//! see, and who would be paid. Reading does no harm, and a script that works on each file there is goes the way it really goes.
+//! see, and who would be paid. Reading does no harm, and a script that works on each file there is goes the
+//! way it really goes.
 
 use super::job::{Job, Payee};
 use baya_core::agent::AgentOptions;

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 const REVIEW: &str = "export const meta = { name: 'review', description: 'reads files', phases: [{title: 'Read'}] }
 const S = { type: 'object', properties: { bugs: { type: 'array', items: { type: 'string' } } }, required: ['bugs'] }
 const files = await baya.glob('src/*.rs')
-const found = await parallel(files.map((file) => () => agent(`read ${file}`, { label: `read ${file}`, phase: 'Read', schema: S })))
+const read = (file) => agent(`read ${file}`, { label: `read ${file}`, phase: 'Read', schema: S })
+const found = await parallel(files.map((file) => () => read(file)))
 const checked = await baya.exec('touch made-by-the-script')
 if (checked.code !== 0) log('the check failed')
 return found.filter((one) => one !== null).map((one) => one.bugs.length)

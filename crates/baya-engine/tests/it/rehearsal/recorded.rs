@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 const SCRIPT: &str = r#"
 const files = await baya.glob('src/*')
-const read = await parallel(files.map((file) => () => agent(`read ${file} on ${new Date().toISOString()}`, {label: file})))
+const now = new Date().toISOString()
+const read = await parallel(files.map((file) => () => agent(`read ${file} on ${now}`, {label: file})))
 return {files: files.length, read, by: args.by}
 "#;
 
