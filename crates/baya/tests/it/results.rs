@@ -65,7 +65,7 @@ fn json_is_one_event_per_line_and_run_ended_last() {
     assert_eq!(types.iter().filter(|name| **name == "run_ended").count(), 1);
     let ended = output.run_ended();
     let keys: Vec<&str> = ended.as_object().expect("an object").keys().map(String::as_str).collect();
-    assert_eq!(keys, ["type", "run", "status", "result", "error", "failures", "denied", "budget"]);
+    assert_eq!(keys, ["type", "run", "status", "result", "error", "failures", "denied", "usage", "budget"]);
     assert_eq!((&ended["status"], &ended["error"]), (&json!("completed"), &Value::Null));
     assert!(ended["result"]["got"].is_string() && ended["run"].as_str().expect("an id").starts_with("wf_"));
 }
