@@ -27,5 +27,6 @@ pub mod simulate;
 pub mod step;
 pub mod taint;
 pub mod turn;
+pub mod usage;
 pub mod view;
 pub mod work;

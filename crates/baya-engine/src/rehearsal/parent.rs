@@ -26,6 +26,9 @@ const LOSSES_MAX: usize = 2;
 /// Wall time per CPU time: the machine may be busy with other things.
 const WALL_PER_CPU: u32 = 20;
 
+/// Who is paid for an agent with these options; none: nobody.
+pub type PayeeOf = Arc<dyn Fn(&AgentOptions) -> Option<Payee> + Send + Sync>;
+
 /// Where rehearsals take place, and what they may read of the world.
 #[derive(Clone)]
 pub struct Rehearsals {
@@ -37,7 +40,7 @@ pub struct Rehearsals {
     pub folder: PathBuf,
     pub git: Git,
     /// Who is paid for an agent with these options.
-    pub payee: Arc<dyn Fn(&AgentOptions) -> Option<Payee> + Send + Sync>,
+    pub payee: PayeeOf,
 }
 
 /// Why there is no report.

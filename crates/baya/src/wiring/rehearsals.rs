@@ -19,7 +19,7 @@ use baya_core::money::PriceTable;
 use baya_core::simulate::Rules;
 use baya_engine::driver::WorkflowSource;
 use baya_engine::history::{self, Bounds, Wanted};
-use baya_engine::rehearsal::{Fixtures, Given, Job, Payee, Purpose, Rehearsals};
+use baya_engine::rehearsal::{Fixtures, Given, Job, Payee, PayeeOf, Purpose, Rehearsals};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ const FIXTURES: &str = "flow.fixtures.json";
 pub struct Cast {
     pub surroundings: Surroundings,
     pub prices: PriceTable,
-    payee: Arc<dyn Fn(&AgentOptions) -> Option<Payee> + Send + Sync>,
+    payee: PayeeOf,
     /// Nobody can work here yet, and prices are those of this provider.
     pub assumed: Option<&'static str>,
 }

@@ -84,12 +84,8 @@ impl<'a> Walk<'_, 'a> {
             AstKind::ParenthesizedExpression(_)
             | AstKind::ChainExpression(_)
             | AstKind::AwaitExpression(_)
-            | AstKind::ObjectProperty(_)
-            | AstKind::SequenceExpression(_) => {
-                if !matches!(parent.kind(), AstKind::ObjectProperty(_)) {
-                    on(self, used);
-                }
-            }
+            | AstKind::SequenceExpression(_) => on(self, used),
+            AstKind::ObjectProperty(_) => {}
             AstKind::SpreadElement(_) => {
                 if matches!(nodes.parent_kind(parent.id()), AstKind::ArrayExpression(_)) {
                     used.element.get_or_insert_default();
