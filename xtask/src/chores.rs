@@ -57,6 +57,14 @@ pub fn sim(seed: &str) -> Result<(), String> {
     shell::run(command)
 }
 
+/// Plans against reality, in full size; CI does a few of them.
+pub fn estimate() -> Result<(), String> {
+    let words = ["test", "-p", "baya-engine", "--test", "it", "estimate", "--", "--nocapture"];
+    let mut command = cargo(&words);
+    command.env("BAYA_ESTIMATE_TRIALS", "100");
+    shell::run(command)
+}
+
 /// The last words: skipped suites, then the counts alone on a line.
 fn finish(counts: &Counts, skips: &Skips, good: bool) -> Result<(), String> {
     for line in skips.lines().chain(counts.ignored_lines()) {

@@ -1,4 +1,4 @@
-//! The house's own chores: `cargo xtask ci | test | agents | tidy | sim SEED | bench |
+//! The house's own chores: `cargo xtask ci | test | agents | tidy | sim SEED | estimate | bench |
 //! proofs worktrees | proofs rehearsal | live`.
 //!
 //! Knows nothing of the house's crates: it runs cargo, reads sources as text, and drives the built
@@ -22,6 +22,7 @@ usage: cargo xtask CHORE
   agents       installs the pinned agents that tests drive (npm); `ci` and `test` do it by themselves
   tidy         the rules that need no compiler: crate edges, licences, sizes, dead files, contract ids
   sim SEED     one seed of the crash simulator, with its whole story
+  estimate     100 plans for each example, held against what the next run costs
   bench        the numbers of docs/benchmarks.md, measured here (--quick: a tenth of the agents)
   proofs worktrees
                the proofs of worktrees and landings at full size; some minutes
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         ["agents"] => agents::report(),
         ["tidy"] => tidy::run(),
         ["sim", seed] => chores::sim(seed),
+        ["estimate"] => chores::estimate(),
         ["bench"] => bench::bench(bench::Size::Full),
         ["bench", "--quick"] => bench::bench(bench::Size::Quick),
         ["proofs", proofs::WORKTREES] => proofs::worktrees(),

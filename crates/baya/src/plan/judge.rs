@@ -127,15 +127,16 @@ impl Plan {
         let cost = Reason::Cost { expected: self.cost(), threshold: cost };
         [(too_many, agents), (too_dear, cost)].into_iter().filter(|(is, _)| *is).map(|(_, why)| why).collect()
     }
+}
 
-    /// What keeps it from running where nobody can be asked.
-    pub fn stops(&self, thresholds: &Thresholds, agreed: Option<&Consent>) -> Vec<Reason> {
-        let stops = |reason: &Reason| match reason {
+impl Reason {
+    /// It keeps a script from running where nobody can be asked.
+    pub fn stops(&self) -> bool {
+        match self {
             Reason::Agents { .. } | Reason::Cost { .. } => true,
             Reason::Fails(failing) => failing.is_likely(),
             Reason::New | Reason::Steps(_) | Reason::FullAccess | Reason::Unknown(_) => false,
-        };
-        self.reasons(thresholds, agreed).into_iter().filter(stops).collect()
+        }
     }
 }
 
