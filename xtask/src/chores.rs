@@ -57,14 +57,6 @@ pub fn sim(seed: &str) -> Result<(), String> {
     shell::run(command)
 }
 
-/// The long proof of caps; the suite plays a hundred of each.
-pub fn fleets() -> Result<(), String> {
-    let words = ["test", "-p", "baya-core", "--test", "it", "budget::fleet", "--", "--nocapture"];
-    let mut command = cargo(&words);
-    command.env("BAYA_FLEET_SEEDS", "2000");
-    shell::run(command)
-}
-
 /// The last words: skipped suites, then the counts alone on a line.
 fn finish(counts: &Counts, skips: &Skips, good: bool) -> Result<(), String> {
     for line in skips.lines().chain(counts.ignored_lines()) {

@@ -1,4 +1,4 @@
-//! `cargo xtask proofs`: the proofs of worktrees and landings, and of rehearsals, in full size.
+//! `cargo xtask proofs`: the proofs of worktrees and landings, rehearsals, caps and estimates, in full size.
 //!
 //! The tests are those of the test suite, which runs them at middle size; here they are given their full
 //! size by a variable, one after the other, and the figures they leave are printed as a table. No timing
@@ -12,6 +12,8 @@ use std::process::Command;
 /// What a user asks for.
 pub const WORKTREES: &str = "worktrees";
 pub const REHEARSAL: &str = "rehearsal";
+pub const CAPS: &str = "caps";
+pub const ESTIMATE: &str = "estimate";
 
 /// The tests, by the beginnings of their names.
 const TESTS: [&str; 2] = ["migrate::a_migration", "crowd::"];
@@ -35,6 +37,22 @@ pub fn rehearsal() -> Result<(), String> {
     let mut command = cargo(&["test", "--release", "-p", "baya-engine", "--test", "it", "--"]);
     command.arg("rehearsal::faults");
     prove(command)
+}
+
+/// The long proof of caps; the suite plays a hundred of each.
+pub fn caps() -> Result<(), String> {
+    let words = ["test", "-p", "baya-core", "--test", "it", "budget::fleet", "--", "--nocapture"];
+    let mut command = cargo(&words);
+    command.env("BAYA_FLEET_SEEDS", "2000");
+    shell::run(command)
+}
+
+/// Plans against reality, in full size; CI does a few of them.
+pub fn estimate() -> Result<(), String> {
+    let words = ["test", "-p", "baya-engine", "--test", "it", "estimate", "--", "--nocapture"];
+    let mut command = cargo(&words);
+    command.env("BAYA_ESTIMATE_TRIALS", "100");
+    shell::run(command)
 }
 
 /// Runs tests one after the other at full size, and prints the figures they leave.

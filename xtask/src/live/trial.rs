@@ -72,7 +72,7 @@ impl Trial {
         let since = Instant::now();
         let mut command = Command::new(baya);
         command.arg("run").arg(examples().join(format!("{}.js", self.name))).current_dir(work);
-        command.args(["--backend", &outcome.backend, "--budget", BUDGET, "--json"]);
+        command.args(["--backend", &outcome.backend, "--budget", BUDGET, "--json", "--yes"]);
         command.args(model.iter().flat_map(|model| ["--model", model]));
         let ended = last_line(&mut command)?;
         outcome.time = since.elapsed();

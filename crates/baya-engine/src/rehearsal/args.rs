@@ -1,7 +1,7 @@
 //! The arguments of a rehearsal: what the user gave, else what is written beside the script, else what
 //! `meta.args` describes, else what its text reads.
 
-use super::job::{Given, Job};
+use super::job::{Given, Job, Purpose};
 use baya_core::event::ScriptRecord;
 use baya_core::rehearsal::Case;
 use baya_core::schema::Schema;
@@ -14,6 +14,10 @@ pub(super) fn drawn(job: &Job, case: &Case, schema: Option<&Value>) -> Option<Va
         return cassette.args.clone();
     }
     let given = |given: &Option<Given>| given.as_ref().map(|Given(value)| value.clone());
+    // A plan is of the run as it would begin: what is not given is not there.
+    if job.purpose == Purpose::Forecast {
+        return given(&job.args);
+    }
     given(&job.args)
         .or_else(|| case.args.clone())
         .or_else(|| given(&job.fixtures.args))

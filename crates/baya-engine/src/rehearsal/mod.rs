@@ -32,7 +32,7 @@ pub use forecast::Kept;
 pub use job::{
     BackendModels, CPU_MS, Fixtures, FixturesError, Given, Job, Known, Models, Payee, Purpose, StepFixture,
 };
-pub use parent::{Enough, RehearsalError, Rehearsals, PayeeOf};
+pub use parent::{Enough, PayeeOf, RehearsalError, Rehearsals};
 pub use played::{Ending, Played, PlayedAgent, PlayedLine, PlayedRefusal, PlayedStep, Totals};
 pub use reads::Reads;
 pub use recorded::NOT_RECORDED;

@@ -1,6 +1,7 @@
 //! Tests of the engine, by feature.
 
 mod driver;
+mod estimate;
 mod history;
 mod journal;
 mod landing;

@@ -22,7 +22,7 @@ pub fn spawn(args: &Args) -> Result<Exit, Failure> {
         .stderr(Stdio::piped())
         .spawn()
         .map_err(cannot)?;
-    match first_line(&mut child) {
+    match read_id(&mut child) {
         Some(run) => {
             tell(&run, args.drive.json);
             Ok(Exit::Done)
@@ -31,11 +31,16 @@ pub fn spawn(args: &Args) -> Result<Exit, Failure> {
     }
 }
 
-/// The id of the run; `None`: the process ended without one.
-fn first_line(child: &mut Child) -> Option<RunId> {
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut()?).read_line(&mut line).ok()?;
-    RunId::parse(line.trim_end()).ok()
+/// The id of the run; `None`: the process ended without one. What comes before it is for the person.
+fn read_id(child: &mut Child) -> Option<RunId> {
+    for line in BufReader::new(child.stdout.as_mut()?).lines() {
+        let line = line.ok()?;
+        match RunId::parse(&line) {
+            Ok(run) => return Some(run),
+            Err(_) => output::talk(&line),
+        }
+    }
+    None
 }
 
 fn tell(run: &RunId, json: bool) {
@@ -53,6 +58,7 @@ fn refusal(mut child: Child) -> Failure {
     }
     let exit = match child.wait().ok().and_then(|status| status.code()) {
         Some(6) => Exit::NoBackend,
+        Some(5) => Exit::NeedsPerson,
         Some(2) => Exit::Usage,
         _ => Exit::ScriptFailed,
     };

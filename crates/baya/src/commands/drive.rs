@@ -6,6 +6,7 @@ use crate::exit::{Exit, Strictness};
 use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::output;
+use crate::plan;
 use crate::settings::Settings;
 use crate::trust::{self, Asking, Trust};
 use crate::views::json::Ended;
@@ -49,7 +50,7 @@ pub struct DriveFlags {
     /// One JSON line per event on stdout; the last is always `run_ended`
     #[arg(long)]
     pub json: bool,
-    /// Ask nothing: what the policy would ask is denied
+    /// Say yes to the plan, and ask nothing else: what the policy would ask is denied
     #[arg(long, short)]
     pub yes: bool,
     /// Trust this folder with what it wants to run: servers of tools, commands, hooks
@@ -66,6 +67,20 @@ pub struct DriveFlags {
 impl DriveFlags {
     pub fn questions(&self) -> Questions {
         if self.yes { Questions::Denied } else { Questions::Put }
+    }
+
+    /// Whether anybody would look at a plan, or be asked about it.
+    pub fn has_use_for_a_plan(&self) -> bool {
+        !(self.yes && self.json)
+    }
+
+    /// How the plan of a run is agreed to.
+    pub fn asking(&self, background: bool) -> plan::Asking {
+        match self.yes {
+            true => plan::Asking::Granted,
+            false if self.json || background => plan::Asking::Nobody,
+            false => plan::Asking::Person,
+        }
     }
 }
 

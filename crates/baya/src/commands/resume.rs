@@ -7,6 +7,7 @@ use crate::exit::{Exit, Strictness};
 use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::output;
+use crate::plan;
 use crate::script_args::{self, Given};
 use crate::settings::Settings;
 use crate::trust::Trust;
@@ -15,22 +16,27 @@ use crate::wiring::caps;
 use crate::wiring::confines::Confines;
 use crate::wiring::host::Bounds;
 use crate::wiring::pool::LocalPool;
+use crate::wiring::rehearsals::Cast;
 use crate::wiring::scripts::Workflows;
 use crate::wiring::{bench, gates, host, outside, reuse};
 use baya_agents::admission::Admission;
 use baya_agents::mcp::end_left;
-use baya_core::event::{ScriptRecord, Surroundings};
+use baya_agents::sandbox::Profile;
+use baya_core::event::{Event, Recorded, ScriptRecord, Surroundings};
 use baya_core::ids::{AgentNumber, RunId};
 use baya_core::limits::Limits;
 use baya_core::run::{Resumption, Run};
 use baya_core::script::Options;
 use baya_core::view::{AgentState, RunView};
-use baya_engine::driver::Begin;
-use baya_engine::journal::Journal;
+use baya_engine::driver::{Begin, WorkflowSource};
+use baya_engine::journal::{Journal, RENEW_EVERY_MS};
 use baya_engine::runs::RunStore;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+const RENEW_EVERY: Duration = Duration::from_millis(RENEW_EVERY_MS);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -100,6 +106,11 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
     check_caps(args, script.as_deref(), limits.clone(), &events)?;
     let meta = script.as_deref().or(last_script(&events)).map(|script| &script.meta);
     caps::check(&backends, limits.as_ref().unwrap_or(&view.limits), meta.unwrap_or(&Value::Null))?;
+    let rest = Rest { args, view: &view, events: &events, script: script.as_deref() };
+    let workflows: Arc<dyn WorkflowSource> = Arc::new(workflows);
+    let cast = Cast::of(&backends, folders);
+    let settled = rest.settle(script_args.as_ref(), &cast, workflows.clone(), folders, settings);
+    keeping(&journal, settled).await?;
     let run_id = run.clone();
     let watching = drive::watching(args.drive.json);
     let gates = gates::build(settings, folders, watching, args.drive.questions());
@@ -125,7 +136,7 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
                 .with_gates(gates)
                 .with_admission(Admission::new(settings.agent_memory())),
         ),
-        workflows: Arc::new(workflows),
+        workflows,
         begin: Begin::Resume {
             past: Some(events),
             script,
@@ -138,6 +149,65 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
         strictness: if strict { Strictness::Strict } else { Strictness::Lenient },
     };
     drive.go().await
+}
+
+/// Gives signs of life for the run while a person thinks.
+async fn keeping<T>(journal: &dyn Journal, work: impl Future<Output = T>) -> T {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            // One that was taken away is told by the first append.
+            () = tokio::time::sleep(RENEW_EVERY) => drop(journal.renew_lease()),
+        }
+    }
+}
+
+/// What is about to go on.
+struct Rest<'a> {
+    args: &'a Args,
+    view: &'a RunView,
+    events: &'a [Recorded],
+    /// An edited one.
+    script: Option<&'a ScriptRecord>,
+}
+
+impl Rest<'_> {
+    /// Asks if what is left is more than runs without a word.
+    async fn settle(
+        &self,
+        script_args: Option<&Value>,
+        cast: &Cast,
+        workflows: Arc<dyn WorkflowSource>,
+        folders: &Folders,
+        settings: &Settings,
+    ) -> Result<(), Failure> {
+        let Rest { args, view, events, script } = self;
+        let nothing_is_left =
+            view.is_over() && script.is_none() && script_args.is_none() && !args.retry_failed;
+        let Some(script) = script.or_else(|| last_script(events)) else { return Ok(()) };
+        if nothing_is_left || !args.drive.has_use_for_a_plan() || !plan::is_needed(script, &cast.surroundings)
+        {
+            return Ok(());
+        }
+        let script_args = script_args.or_else(|| last_args(events));
+        let limits = &args.limits.over(view.limits.clone());
+        // What was agreed to of host steps and rights was asked before the run began.
+        let profile = Profile::default();
+        let subject = plan::Subject { script, steps: &[], args: script_args, limits, profile };
+        let done = view.agents.values().filter(|agent| agent.state == AgentState::Answered);
+        let extent = plan::Extent::Rest { agents: done.count() as u64, cost: view.usage.cost };
+        let around = plan::Around {
+            folders,
+            thresholds: settings.plan,
+            script,
+            target: &args.run,
+            asking: args.drive.asking(false),
+            extent,
+            background: false,
+        };
+        plan::settle(&plan::forecast(&subject, cast, workflows, folders).await?, &around).await
+    }
 }
 
 /// Its end is in the journal, and with it what it left.
@@ -156,7 +226,7 @@ fn edited(workflows: &Workflows, path: &str) -> Result<Box<ScriptRecord>, Failur
 fn new_args(
     args: &Args,
     script: Option<&ScriptRecord>,
-    events: &[baya_core::event::Recorded],
+    events: &[Recorded],
 ) -> Result<Option<Value>, Failure> {
     let schema = match script {
         Some(script) => script.meta.get("args").cloned(),
@@ -175,8 +245,14 @@ fn never_began(run: &RunId) -> Failure {
         .hint("start it again with `baya run`")
 }
 
-fn last_script(events: &[baya_core::event::Recorded]) -> Option<&ScriptRecord> {
-    use baya_core::event::Event;
+fn last_args(events: &[Recorded]) -> Option<&Value> {
+    events.iter().rev().find_map(|recorded| match &recorded.event {
+        Event::RunStarted { args, .. } | Event::RunResumed { args, .. } => args.as_ref(),
+        _ => None,
+    })
+}
+
+fn last_script(events: &[Recorded]) -> Option<&ScriptRecord> {
     events.iter().rev().find_map(|recorded| match &recorded.event {
         Event::RunStarted { script, .. } | Event::RunResumed { script: Some(script), .. } => Some(script),
         _ => None,

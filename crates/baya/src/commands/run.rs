@@ -7,21 +7,25 @@ use crate::exit::{Exit, Strictness};
 use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::output;
+use crate::plan::{self, Plan};
 use crate::quantity;
 use crate::script_args::{self, Given};
 use crate::settings::Settings;
 use crate::views::watch::Watching;
 use crate::wiring::confines::Confines;
 use crate::wiring::host::{self, Bounds};
+use crate::wiring::rehearsals::Cast;
 use crate::wiring::reuse;
 use crate::wiring::scripts::{self, Workflows};
 use crate::wiring::{backends, caps, gates, pool::LocalPool, randomness};
 use baya_agents::admission::Admission;
+use baya_agents::sandbox::Profile;
 use baya_core::event::Surroundings;
 use baya_core::ids::RunId;
+use baya_core::limits::Limits;
 use baya_core::script::{Checked, Options};
 use baya_core::view::RunView;
-use baya_engine::driver::Begin;
+use baya_engine::driver::{Begin, WorkflowSource};
 use baya_engine::runs::RunStore;
 use serde_json::Value;
 use std::sync::Arc;
@@ -45,6 +49,9 @@ pub struct Args {
     /// Worktrees of agents start with what is not committed yet, too; nothing of yours is changed
     #[arg(long)]
     pub snapshot_dirty: bool,
+    /// Print what the run would take, and stop
+    #[arg(long)]
+    pub plan: bool,
     /// Run in the background: print the run's id and return
     #[arg(long)]
     pub detach: bool,
@@ -66,7 +73,7 @@ pub struct Args {
 
 pub fn execute(args: Args) -> Result<Exit, Failure> {
     let Some(target) = args.target.clone() else { return without_target(&args) };
-    if args.detach && !args.help {
+    if args.detach && !args.help && !args.plan {
         return detach::spawn(&args);
     }
     if args.detached {
@@ -87,6 +94,12 @@ pub fn execute(args: Args) -> Result<Exit, Failure> {
     let trust = drive::settle_trust(&args.drive, &folders, &mut settings, args.detached)?;
     let choice = backends::Choice { trust, ..backends::Choice::of_flags(&args.drive, &settings) };
     let runtime = drive::runtime()?;
+    if args.plan {
+        let limits = args.limits.over(settings.limits());
+        let ahead =
+            Ahead { args: &args, checked: &checked, script_args: script_args.as_ref(), limits: &limits };
+        return runtime.block_on(ahead.tell(choice, workflows, &folders, &settings));
+    }
     let driven =
         runtime.block_on(begin(&args, choice, checked, script_args, workflows, &folders, &settings))?;
     drop(runtime);
@@ -114,6 +127,14 @@ async fn begin(
     let backends = backends::build(choice, folders, settings, &confines).await?;
     let limits = args.limits.over(settings.limits());
     caps::check(&backends, &limits, &checked.script.meta)?;
+    let workflows: Arc<dyn WorkflowSource> = Arc::new(workflows);
+    let ahead = Ahead { args, checked: &checked, script_args: script_args.as_ref(), limits: &limits };
+    let cast = Cast::of(&backends, folders);
+    if args.drive.has_use_for_a_plan() && plan::is_needed(&checked.script, &cast.surroundings) {
+        let profile = backends.profile();
+        let forecast = ahead.forecast(&cast, profile, workflows.clone(), folders).await?;
+        plan::settle(&forecast, &ahead.around(folders, settings)).await?;
+    }
     let run = RunId::from_random(randomness::bits());
     let base = base(args, &checked, &backends.surroundings(folders), folders, &run).await?;
     let journal = RunStore::new(&folders.state).create(&run).map_err(|error| of_journal(&error))?;
@@ -139,13 +160,69 @@ async fn begin(
                 .with_gates(gates)
                 .with_admission(Admission::new(settings.agent_memory())),
         ),
-        workflows: Arc::new(workflows),
+        workflows,
         begin: Begin::Fresh { run, script: Box::new(checked.script), args: script_args, seed, limits },
         view: RunView::default(),
         watching,
         strictness: if strict { Strictness::Strict } else { Strictness::Lenient },
     };
     drive.go().await
+}
+
+/// What is about to run.
+struct Ahead<'a> {
+    args: &'a Args,
+    checked: &'a Checked,
+    script_args: Option<&'a Value>,
+    limits: &'a Limits,
+}
+
+impl Ahead<'_> {
+    async fn forecast(
+        &self,
+        cast: &Cast,
+        profile: Profile,
+        workflows: Arc<dyn WorkflowSource>,
+        folders: &Folders,
+    ) -> Result<Plan, Failure> {
+        let Ahead { checked, script_args, limits, .. } = self;
+        let (script, steps) = (&checked.script, checked.steps.as_slice());
+        let subject = plan::Subject { script, steps, args: *script_args, limits, profile };
+        plan::forecast(&subject, cast, workflows, folders).await
+    }
+
+    fn around<'a>(&'a self, folders: &'a Folders, settings: &Settings) -> plan::Around<'a> {
+        let Ahead { args, checked, .. } = self;
+        plan::Around {
+            folders,
+            thresholds: settings.plan,
+            script: &checked.script,
+            target: args.target.as_deref().unwrap_or_default(),
+            asking: args.drive.asking(args.detached),
+            extent: plan::Extent::Whole,
+            background: args.detached,
+        }
+    }
+
+    /// The plan alone, where nobody can work yet, too.
+    async fn tell(
+        &self,
+        choice: backends::Choice,
+        workflows: Workflows,
+        folders: &Folders,
+        settings: &Settings,
+    ) -> Result<Exit, Failure> {
+        let profile = choice.sandbox.unwrap_or_default();
+        let cast = Cast::find(choice, folders, settings).await?;
+        if let Some(provider) = cast.assumed {
+            output::talk(&format!(
+                "note: no backend is usable here yet; the prices are those of `{provider}`"
+            ));
+        }
+        let forecast = self.forecast(&cast, profile, Arc::new(workflows), folders).await?;
+        plan::print(&forecast, &self.around(folders, settings), self.args.drive.json);
+        Ok(Exit::Done)
+    }
 }
 
 /// Where worktrees start: at the commit that is checked out, or with all that is not committed yet.

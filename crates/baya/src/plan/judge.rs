@@ -30,7 +30,7 @@ pub enum Reason {
     Cost { expected: NanoUsd, threshold: NanoUsd },
     Steps(Vec<String>),
     FullAccess,
-    Fails(Failing),
+    Fails(Box<Failing>),
     Unknown(String),
 }
 
@@ -112,7 +112,7 @@ impl Plan {
         reasons.extend((!steps.is_empty()).then_some(Reason::Steps(steps)));
         reasons.extend((self.full_access && !agreed.full_access).then_some(Reason::FullAccess));
         let failing = self.failing().into_iter().filter(|failing| !agreed.failing.contains(&failing.name()));
-        reasons.extend(failing.map(Reason::Fails));
+        reasons.extend(failing.map(|failing| Reason::Fails(Box::new(failing))));
         let unknown = self.trouble.clone().filter(|_| !agreed.unknown);
         reasons.extend(unknown.map(Reason::Unknown));
         reasons
@@ -127,15 +127,16 @@ impl Plan {
         let cost = Reason::Cost { expected: self.cost(), threshold: cost };
         [(too_many, agents), (too_dear, cost)].into_iter().filter(|(is, _)| *is).map(|(_, why)| why).collect()
     }
+}
 
-    /// What keeps it from running where nobody can be asked.
-    pub fn stops(&self, thresholds: &Thresholds, agreed: Option<&Consent>) -> Vec<Reason> {
-        let stops = |reason: &Reason| match reason {
+impl Reason {
+    /// It keeps a script from running where nobody can be asked.
+    pub fn stops(&self) -> bool {
+        match self {
             Reason::Agents { .. } | Reason::Cost { .. } => true,
             Reason::Fails(failing) => failing.is_likely(),
             Reason::New | Reason::Steps(_) | Reason::FullAccess | Reason::Unknown(_) => false,
-        };
-        self.reasons(thresholds, agreed).into_iter().filter(stops).collect()
+        }
     }
 }
 

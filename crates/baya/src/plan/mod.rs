@@ -7,10 +7,12 @@
 
 mod ask;
 mod consent;
+mod forecast;
 mod judge;
 mod words;
 
 pub use consent::{Agreed, Consent};
+pub use forecast::{Subject, forecast, is_needed};
 pub use judge::{Failing, Plan, Reason};
 pub use words::{line, reason};
 
@@ -24,6 +26,7 @@ use crate::views::palette::Palette;
 use crate::views::sanitise;
 use ask::Answer;
 use baya_core::event::ScriptRecord;
+use baya_core::money::NanoUsd;
 use baya_engine::driver::now_ms;
 
 /// How a plan may be agreed to.
@@ -45,27 +48,43 @@ pub struct Around<'a> {
     /// As it was named on the command line.
     pub target: &'a str,
     pub asking: Asking,
+    pub extent: Extent,
+    /// We are in the background: the process that started us passes on what we print before the run's id.
+    pub background: bool,
+}
+
+/// How much of a script is ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    Whole,
+    /// So much of it was done before.
+    Rest {
+        agents: u64,
+        cost: NanoUsd,
+    },
 }
 
 /// Shows the plan and asks about it; an error if it shall not run.
 pub async fn settle(plan: &Plan, around: &Around<'_>) -> Result<(), Failure> {
-    tell(&words::line(plan));
-    let Around { folders, thresholds, script, asking, .. } = around;
+    if around.extent == Extent::Whole {
+        around.tell(&words::line(plan));
+    }
+    let Around { folders, script, asking, .. } = around;
     let place = trust::place(folders);
     let agreed = Agreed::load(&folders.state, place);
     let agreed = agreed.to(&script.hash);
-    let reasons = plan.reasons(thresholds, agreed);
+    let reasons = around.reasons(plan, agreed);
     match asking {
         _ if reasons.is_empty() => return Ok(()),
         Asking::Granted => {}
         Asking::Person if ask::is_person_there() => {
-            tell_all(plan, &reasons, around);
-            match ask::ask("Run it? Nothing was spent so far. [y/N]").await {
+            lines(plan, &reasons, around).iter().for_each(|line| around.tell(line));
+            match ask::ask(around.question()).await {
                 Answer::Yes => {}
-                Answer::No => return Err(declined(script)),
+                Answer::No => return Err(around.declined()),
             }
         }
-        Asking::Person | Asking::Nobody => return without_a_person(plan, agreed, &reasons, around),
+        Asking::Person | Asking::Nobody => return around.without_a_person(&reasons),
     }
     let consent = agreed.cloned().unwrap_or_default().and(plan, now_ms());
     Agreed::remember(&folders.state, place, &script.hash, consent)
@@ -74,7 +93,7 @@ pub async fn settle(plan: &Plan, around: &Around<'_>) -> Result<(), Failure> {
 /// The plan alone: on stdout, for a person or a program.
 pub fn print(plan: &Plan, around: &Around<'_>, json: bool) {
     let agreed = Agreed::load(&around.folders.state, trust::place(around.folders));
-    let reasons = plan.reasons(&around.thresholds, agreed.to(&around.script.hash));
+    let reasons = around.reasons(plan, agreed.to(&around.script.hash));
     if json {
         let line = words::json(plan, &reasons, &around.thresholds).to_string();
         return output::data(&sanitise::json(&line));
@@ -83,19 +102,6 @@ pub fn print(plan: &Plan, around: &Around<'_>, json: bool) {
     for line in lines(plan, &reasons, around) {
         output::data(&sanitise::line(&line));
     }
-}
-
-fn tell(line: &str) {
-    let line = sanitise::line(line);
-    let palette = Palette::of_stderr();
-    output::talk(&match line.strip_prefix("plan:") {
-        Some(rest) => format!("{}{rest}", palette.bold("plan:")),
-        None => line,
-    });
-}
-
-fn tell_all(plan: &Plan, reasons: &[Reason], around: &Around<'_>) {
-    lines(plan, reasons, around).iter().for_each(|line| tell(line));
 }
 
 /// Phases, reasons and what to look at.
@@ -115,43 +121,63 @@ fn replay(reason: &Reason, around: &Around<'_>) -> Option<String> {
     Some(format!("baya rehearse {} --case '{}'", around.target, case.replace('\'', "'\\''")))
 }
 
-fn declined(script: &ScriptRecord) -> Failure {
-    Failure::usage(format!("`{}` was not run, and nothing was spent", script.name))
-        .hint("`--plan` shows the plan alone; `--yes` runs without the question")
-}
-
-/// Where nobody can be asked, what is above the thresholds does not run.
-fn without_a_person(
-    plan: &Plan,
-    agreed: Option<&Consent>,
-    reasons: &[Reason],
-    around: &Around<'_>,
-) -> Result<(), Failure> {
-    let stops = plan.stops(&around.thresholds, agreed);
-    if stops.is_empty() {
-        let notes = reasons.iter().filter(|reason| matches!(reason, Reason::Fails(_)));
-        let notes: Vec<Reason> = notes.cloned().collect();
-        for line in lines(&Plan::default(), &notes, around) {
-            tell(&format!("note: {}", line.trim_start()));
+impl Around<'_> {
+    /// What a person is asked about, given what was agreed to before.
+    fn reasons(&self, plan: &Plan, agreed: Option<&Consent>) -> Vec<Reason> {
+        match self.extent {
+            Extent::Whole => plan.reasons(&self.thresholds, agreed),
+            Extent::Rest { agents, cost } => {
+                let none = Consent::default();
+                plan.clone().after(agents, cost).excess(&self.thresholds, agreed.unwrap_or(&none))
+            }
         }
-        return Ok(());
     }
-    let why: Vec<String> = stops.iter().map(words::reason).collect();
-    let message = format!("`{}` needs a yes before it runs: {}", around.script.name, why.join("; "));
-    let mut failure = Failure::new(Exit::NeedsPerson, message);
-    for stop in &stops {
-        failure = failure.hint_if_some(replay(stop, around).map(|command| format!("see it: {command}")));
-        failure = failure.hint_if_some(match stop {
-            Reason::Agents { threshold, .. } => {
-                Some(format!("`--max-agents {threshold}` caps the agents, and it runs"))
-            }
-            Reason::Cost { threshold, .. } => {
-                Some(format!("`--budget-usd {}` caps the dollars, and it runs", threshold.to_dollars()))
-            }
-            Reason::New | Reason::Steps(_) | Reason::FullAccess | Reason::Fails(_) | Reason::Unknown(_) => {
-                None
-            }
+
+    fn tell(&self, line: &str) {
+        let line = sanitise::line(line);
+        if self.background {
+            return output::data(&line);
+        }
+        let palette = Palette::of_stderr();
+        output::talk(&match line.strip_prefix("plan:") {
+            Some(rest) => format!("{}{rest}", palette.bold("plan:")),
+            None => line,
         });
     }
-    Err(failure.hint("`--yes` says yes; `[plan]` in your settings has the thresholds"))
+
+    fn question(&self) -> &'static str {
+        match self.extent {
+            Extent::Whole => "Run it? Nothing was spent so far. [y/N]",
+            Extent::Rest { .. } => "Go on with it? Nothing was spent since it stopped. [y/N]",
+        }
+    }
+
+    fn declined(&self) -> Failure {
+        let name = &self.script.name;
+        match self.extent {
+            Extent::Whole => Failure::usage(format!("`{name}` was not run, and nothing was spent"))
+                .hint("`--plan` shows the plan alone; `--yes` runs without the question"),
+            Extent::Rest { .. } => Failure::usage(format!("`{name}` does not go on, and nothing was spent"))
+                .hint("`--yes` goes on without the question"),
+        }
+    }
+
+    /// Where nobody can be asked, what is above the thresholds does not run.
+    fn without_a_person(&self, reasons: &[Reason]) -> Result<(), Failure> {
+        let (stops, others): (Vec<_>, Vec<_>) = reasons.iter().partition(|reason| reason.stops());
+        if stops.is_empty() {
+            for reason in others.iter().filter(|reason| matches!(reason, Reason::Fails(_))) {
+                self.tell(&format!("note: {}", words::reason(reason)));
+                replay(reason, self).iter().for_each(|command| self.tell(&format!("  see it: {command}")));
+            }
+            return Ok(());
+        }
+        let why: Vec<String> = stops.iter().map(|reason| words::reason(reason)).collect();
+        let message = format!("`{}` needs a yes before it runs: {}", self.script.name, why.join("; "));
+        let failure = stops.iter().fold(Failure::new(Exit::NeedsPerson, message), |failure, stop| {
+            let see = replay(stop, self).map(|command| format!("see it: {command}"));
+            failure.hint_if_some(see).hint_if_some(words::remedy(stop))
+        });
+        Err(failure.hint("`--yes` says yes; `[plan]` in your settings has the thresholds"))
+    }
 }

@@ -22,9 +22,7 @@ pub fn line(plan: &Plan) -> String {
     if report.total.agents.worst == 0 {
         return "plan: no agents, so nothing to pay".to_owned();
     }
-    let agents = range(&report.total.agents, |count| count.to_string());
-    let noun = if report.total.agents.p90 == 1 { "agent" } else { "agents" };
-    let parts = [format!("{agents} {noun}"), price(plan, report), about(&report.total.wall_ms)];
+    let parts = [agents(&report.total.agents), price(plan, report), about(&report.total.wall_ms)];
     format!("plan: {} ({})", parts.join(" · "), source(report))
 }
 
@@ -47,19 +45,26 @@ fn price(plan: &Plan, report: &Report) -> String {
         _ => Some(format!("unpriced: {}", near::listed(names.iter().copied(), MODELS_MAX))),
     };
     let cost = &report.total.cost;
-    let dollars = || {
-        let range = range(cost, |nano| NanoUsd(nano).to_string());
-        // One sign for both.
-        match range.split_once('–') {
-            Some((low, high)) => format!("{low}–{}", high.trim_start_matches('$')),
-            None => range,
-        }
-    };
     match unpriced {
         Some(unpriced) if cost.worst == 0 => unpriced,
-        Some(unpriced) => format!("{}, and more {unpriced}", dollars()),
-        None => dollars(),
+        Some(unpriced) => format!("{}, and more {unpriced}", dollars(cost)),
+        None => dollars(cost),
     }
+}
+
+/// `$0.40–1.20`
+fn dollars(cost: &Spread) -> String {
+    let range = range(cost, |nano| NanoUsd(nano).to_string());
+    match range.split_once('–') {
+        Some((low, high)) => format!("{low}–{}", high.trim_start_matches('$')),
+        None => range,
+    }
+}
+
+/// `1 agent`, `12–30 agents`
+fn agents(count: &Spread) -> String {
+    let noun = if count.p90 == 1 { "agent" } else { "agents" };
+    format!("{} {noun}", range(count, |count| count.to_string()))
 }
 
 /// `about 4 min`, `about 2–4 min`, `about 20 s`
@@ -104,6 +109,19 @@ pub fn reason(reason: &Reason) -> String {
             format!("it failed in {} of {} rehearsals: {place}{message}", finding.seen, failing.of)
         }
         Reason::Unknown(why) => format!("nobody knows what it would take: {why}"),
+    }
+}
+
+/// The flag with which it runs all the same.
+pub fn remedy(reason: &Reason) -> Option<String> {
+    match reason {
+        Reason::Agents { threshold, .. } => {
+            Some(format!("`--max-agents {threshold}` caps the agents, and it runs"))
+        }
+        Reason::Cost { threshold, .. } => {
+            Some(format!("`--budget-usd {}` caps the dollars, and it runs", threshold.to_dollars()))
+        }
+        Reason::New | Reason::Steps(_) | Reason::FullAccess | Reason::Fails(_) | Reason::Unknown(_) => None,
     }
 }
 

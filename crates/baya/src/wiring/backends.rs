@@ -36,6 +36,7 @@ use baya_core::money::PriceTable;
 use baya_core::run::options::only_looks;
 use baya_core::simulate::Rules;
 use baya_core::taint::TaintUse;
+use baya_engine::rehearsal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -386,6 +387,16 @@ impl Backends {
     pub fn is_metered(&self, options: &AgentOptions) -> bool {
         let backend = self.by_name.get(options.backend.as_ref().unwrap_or(&self.default));
         backend.is_none_or(|backend| backend.is_metered(options))
+    }
+
+    /// The same for rehearsals, which outlive nothing of ours.
+    pub fn payees(&self) -> rehearsal::PayeeOf {
+        let (by_name, default) = (self.by_name.clone(), self.default.clone());
+        Arc::new(move |options| {
+            let backend = by_name.get(options.backend.as_ref().unwrap_or(&default))?;
+            let Payee { provider, model } = (!backend.is_simulated()).then(|| backend.payee(options))?;
+            Some(rehearsal::Payee { provider, model, has_tools: true })
+        })
     }
 
     /// What models cost.

@@ -3,7 +3,6 @@
 use super::backends::{self, Backends, find_types};
 use super::host;
 use super::prices;
-use super::scripts::Workflows;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::folders::Folders;
@@ -38,15 +37,10 @@ pub struct Cast {
 
 impl Cast {
     /// The backends of a run.
-    pub fn of(backends: Arc<Backends>, folders: &Folders) -> Cast {
+    pub fn of(backends: &Backends, folders: &Folders) -> Cast {
         let surroundings = backends.surroundings(folders);
         let prices = (**backends.prices()).clone();
-        let payee = move |options: &AgentOptions| {
-            let has_tools = true;
-            let paid = backends.payee(options)?;
-            Some(Payee { provider: paid.provider, model: paid.model, has_tools })
-        };
-        Cast { surroundings, prices, payee: Arc::new(payee), assumed: None }
+        Cast { surroundings, prices, payee: backends.payees(), assumed: None }
     }
 
     /// The backends that flags and settings name; without any, models of Anthropic at their price.
@@ -57,7 +51,7 @@ impl Cast {
     ) -> Result<Cast, Failure> {
         let confines = Confines::new(folders, settings, &backends::environment()).await?;
         match backends::build(choice.clone(), folders, settings, &confines).await {
-            Ok(backends) => Ok(Cast::of(Arc::new(backends), folders)),
+            Ok(backends) => Ok(Cast::of(&backends, folders)),
             Err(failure) if failure.exit == Exit::NoBackend => Cast::assumed(choice.model, folders, settings),
             Err(failure) => Err(failure),
         }
@@ -94,10 +88,13 @@ impl Cast {
     }
 
     /// The process that plays.
-    pub fn rehearsals(&self, workflows: Arc<Workflows>, folders: &Folders) -> Result<Rehearsals, Failure> {
+    pub fn rehearsals(
+        &self,
+        workflows: Arc<dyn WorkflowSource>,
+        folders: &Folders,
+    ) -> Result<Rehearsals, Failure> {
         let program = std::env::current_exe()
             .map_err(|error| Failure::outside("cannot find our own program", error))?;
-        let workflows: Arc<dyn WorkflowSource> = workflows;
         Ok(Rehearsals {
             program,
             args: vec![crate::REHEARSE_WORD.to_owned()],

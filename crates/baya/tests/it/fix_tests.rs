@@ -88,7 +88,7 @@ fn the_built_in_agent_fixes_three_failing_tests() {
     assert_eq!(failing(&baya), 3);
     let model = FakeModel::start(&rules());
     let script = example("fix-tests.js").display().to_string();
-    let output = model.serves(baya.args(["run", &script, "--json"])).run().exits(0);
+    let output = model.serves(baya.args(["run", &script, "--json", "--yes"])).run().exits(0);
     check_fixed(&baya, &output);
     let told: Vec<String> = output
         .json_lines()

@@ -109,7 +109,7 @@ impl Play {
     /// Starts or resumes the run.
     fn go_on(&self) -> Driver {
         let line = match self.journal() {
-            None => "run x.js --seed 5".to_owned(),
+            None => "run x.js --seed 5 --yes".to_owned(),
             Some((run, _)) => format!("resume {run}"),
         };
         Driver::start(&self.model.serves(self.baya.line(&line)))

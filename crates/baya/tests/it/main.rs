@@ -27,6 +27,7 @@ mod land_agents;
 mod lease;
 mod migrate;
 mod migration;
+mod plan;
 mod plan_rules;
 mod policy;
 mod pool;

@@ -125,7 +125,7 @@ const RULES: &str = r#"{"rules": [{"usage": {"input": 1000, "output": 200, "cach
 fn charged(baya: &Baya, model: &str) -> Value {
     let fake = FakeModel::start(&serde_json::from_str(RULES).expect("rules"));
     baya.write("asks.js", ASKS);
-    fake.serves(baya.args(["run", "asks.js", "--model", model])).run().exits(0);
+    fake.serves(baya.args(["run", "asks.js", "--yes", "--model", model])).run().exits(0);
     usage_of(&baya.line("show last --events --json").run().exits(0))
 }
 

@@ -32,7 +32,7 @@ fn faulty(rule: &str, body: &str, flags: &str) -> (Baya, Output) {
     let rule = format!(r#"{{"when": {{"prompt": "bad|usable result|What is wrong"}}, {rule}}}"#);
     let rule: Value = serde_json::from_str(&rule).expect("a rule");
     let model = FakeModel::start(&json!({"rules": [rule]}));
-    let output = at(baya.line(&format!("run x.js {flags}")), model.url()).run();
+    let output = at(baya.line(&format!("run x.js --yes {flags}")), model.url()).run();
     (baya, output)
 }
 
@@ -133,7 +133,7 @@ fn parks(fault: &str, kind: &str, said: &[&str]) {
         "return (await parallel(Array.from({ length: 200 }, (_, i) => () => agent(`ask ${i}`)))).length";
     baya.write("x.js", &script(&format!("await agent('first')\n{many}")));
     let refusing = FakeModel::start(&json!({"rules": [{"when": {"prompt": "ask"}, "fault": fault}]}));
-    let output = at(baya.line("run x.js --json"), refusing.url()).run().exits(6);
+    let output = at(baya.line("run x.js --yes --json"), refusing.url()).run().exits(6);
     let ended = output.run_ended();
     assert_eq!((&ended["status"], &ended["result"]), (&json!("needs_person"), &Value::Null), "{fault}");
     let run = ended["run"].as_str().expect("an id").to_owned();
@@ -148,7 +148,7 @@ fn parks(fault: &str, kind: &str, said: &[&str]) {
     baya.line("runs").run().exits(0).prints_line("parked");
 
     let healed = FakeModel::start(&json!({}));
-    let resumed = at(baya.args(["resume", &run, "--json"]), healed.url()).run().exits(0).run_ended();
+    let resumed = at(baya.args(["resume", &run, "--json", "--yes"]), healed.url()).run().exits(0).run_ended();
     assert_eq!((&resumed["result"], &resumed["failures"]["failed"]), (&json!(200), &json!(0)), "{fault}");
     assert_eq!(healed.received().len(), 200, "{fault}: the finished one is not asked again");
 }
@@ -170,7 +170,7 @@ fn a_usage_limit_parks_the_run_and_says_for_how_long() {
     baya.write("x.js", &script("return await agent('hello')"));
     baya.write("baya.toml", "[requests]\nreset_wait = \"10m\"\n");
     let model = FakeModel::start(&json!({"rules": [{"fault": "429", "retry_after": 900}]}));
-    let output = at(baya.line("run x.js"), model.url()).run().exits(6);
+    let output = at(baya.line("run x.js --yes"), model.url()).run().exits(6);
     output.says("a usage limit of `anthropic` is reached").says("hint: the limit is reset in 15 minutes");
     assert_eq!(model.received().len(), 1);
 }
@@ -184,12 +184,12 @@ fn an_unknown_model_parks_the_run() {
 fn a_provider_that_is_down_parks_the_run() {
     let baya = Baya::new();
     baya.write("x.js", &script("return await agent('hello', { retries: 0 })"));
-    let output = at(baya.line("run x.js --json"), NOBODY).run().exits(6);
+    let output = at(baya.line("run x.js --yes --json"), NOBODY).run().exits(6);
     assert_eq!(output.run_ended()["status"], "needs_person");
     let output = output.says("provider down").says("cannot be reached at http://127.0.0.1:1");
     output.says("hint: check the address and the network").says("baya resume wf_");
     let model = FakeModel::start(&json!({}));
-    let output = at(baya.line("resume last"), model.url()).run().exits(0);
+    let output = at(baya.line("resume last --yes"), model.url()).run().exits(0);
     assert!(output.stdout.contains("hello"), "{}", output.stdout);
 }
 
@@ -288,8 +288,9 @@ fn reviews(wire: &str, line: &str, variables: &[(&str, &str)]) {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/review.js");
     baya.write("review.js", &std::fs::read_to_string(example).expect("the example"));
     let model = FakeModel::start(&json!({}));
-    let call =
-        variables.iter().fold(baya.line(&format!("run review.js --json {line}")), |call, (name, value)| {
+    let call = variables
+        .iter()
+        .fold(baya.line(&format!("run review.js --yes --json {line}")), |call, (name, value)| {
             call.env(name, &value.replace("URL", model.url()))
         });
     let output = call.run().exits(0);

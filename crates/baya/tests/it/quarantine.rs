@@ -35,7 +35,7 @@ fn model() -> FakeModel {
 fn run(baya: &Baya, model: &FakeModel, settings: &str) -> Output {
     baya.write("w.js", SCRIPT).write("baya.toml", settings);
     baya.write(".env", "PASSWORD=heron\n").write("issue.md", ORDER);
-    model.serves(baya.line("run w.js --json --sandbox full")).run()
+    model.serves(baya.line("run w.js --json --yes --sandbox full")).run()
 }
 
 fn events<'l>(lines: &'l [Value], kind: &str) -> Vec<&'l Value> {

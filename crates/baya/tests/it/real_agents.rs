@@ -58,7 +58,7 @@ impl Agent {
     }
 
     fn run(&self, baya: &Baya, model: &FakeModel, script: &str) -> Output {
-        let words = ["run", script, "--backend", self.backend, "--model", MODEL, "--json"];
+        let words = ["run", script, "--backend", self.backend, "--model", MODEL, "--json", "--yes"];
         self.works(model, baya.args(words)).run()
     }
 }

@@ -44,7 +44,7 @@ impl Site {
     #[track_caller]
     fn ends(&self, body: &str) {
         self.write("x.js", body);
-        self.run("run x.js").exits(0);
+        self.run("run x.js --yes").exits(0);
     }
 
     /// What the model is asked while this happens: each prompt with its number.
@@ -63,7 +63,7 @@ impl Site {
     fn resumes(&self, flags: &str, result: &Value, prompts: &[&str]) {
         let mut ended = Value::Null;
         let asked = self.asked_during(|| {
-            ended = self.run(&format!("resume last --json {flags}")).exits(0).run_ended();
+            ended = self.run(&format!("resume last --json --yes {flags}")).exits(0).run_ended();
         });
         assert_eq!(&ended["result"], result, "{ended}");
         let wanted = prompts.iter().map(|prompt| ((*prompt).to_owned(), 1)).collect();
@@ -92,7 +92,7 @@ fn c61_a_parallel_killed_midway_buys_nothing_again() {
     let site = Site::new(&[slow_times("^late", 6)]);
     let thunks = "Array.from({ length: 12 }, (_, n) => () => agent(`${n % 2 ? 'late' : 'early'} ${n}`))";
     site.write("x.js", &format!("return (await parallel({thunks})).join()"));
-    let run = site.run_and_kill("run x.js", 6, 6);
+    let run = site.run_and_kill("run x.js --yes", 6, 6);
     assert_eq!(answered(&events(&site.baya, &run)).len(), 6);
     let late = ["late 1", "late 11", "late 3", "late 5", "late 7", "late 9"];
     let all: Vec<_> = (0..12).map(|n| format!("{} {n}", if n % 2 == 1 { "late" } else { "early" })).collect();
@@ -105,7 +105,7 @@ fn c61_a_pipeline_with_a_slow_first_item_buys_nothing_again() {
     let stages = (1..=4).map(|stage| format!("(_, item) => agent(`item ${{item}} stage {stage}`)"));
     let stages = stages.collect::<Vec<_>>().join(", ");
     site.write("x.js", &format!("return await pipeline([0, 1, 2, 3, 4, 5, 6, 7], {stages})"));
-    let run = site.run_and_kill("run x.js", 24, 2);
+    let run = site.run_and_kill("run x.js --yes", 24, 2);
     assert_eq!(answered(&events(&site.baya, &run)).len(), 24);
     let rest = (1..=4).flat_map(|stage| [0, 7].map(|item| format!("item {item} stage {stage}")));
     let rest: Vec<String> = rest.collect();

@@ -45,7 +45,7 @@ fn check(serves: for<'a> fn(&FakeModel, Call<'a>) -> Call<'a>) {
     let model = FakeModel::start(&rules());
     let baya = Baya::new();
     baya.write("review.js", SCRIPT);
-    let driver = Driver::start(&serves(&model, baya.line("run review.js")));
+    let driver = Driver::start(&serves(&model, baya.line("run review.js --yes")));
     let run = wait_for_answers(&baya, AGENTS - KILLED - 1);
     wait_for("the skeptics", || model.prompts().len() == AGENTS - 1);
     driver.kill();

@@ -4,7 +4,7 @@ use crate::fake::FakeModel;
 use crate::harness::{Baya, Call, Output};
 use serde_json::json;
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 const SCRIPT: &str = "export const meta = { name: 't', description: 'd' }\nreturn await agent('say it')\n";
 const SERVERS: &str = r#"{"mcpServers": {"docs": {"command": "serve-docs", "args": ["--all"]}}}"#;
@@ -16,18 +16,23 @@ fn home(servers: &str) -> (Baya, FakeModel) {
 }
 
 /// The same call at a terminal of its own, with what the person types.
-fn at_a_terminal(call: &Call<'_>, typed: &str) -> Output {
+pub fn at_a_terminal(call: &Call<'_>, typed: &str) -> Output {
+    let mut child = start_at_a_terminal(call);
+    child.stdin.as_mut().expect("a pipe").write_all(typed.as_bytes()).expect("somebody reads");
+    Output::of(child)
+}
+
+/// The same, for tests that type by and by.
+pub fn start_at_a_terminal(call: &Call<'_>) -> Child {
     let command = call.command();
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let line: Vec<String> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
     let mut terminal = Command::new("script");
-    terminal.args(["-qec", &line.join(" "), "/dev/null"]).env_clear();
+    terminal.args(["-qec", &format!("exec {}", line.join(" ")), "/dev/null"]).env_clear();
     terminal.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     terminal.env("TERM", "dumb").current_dir(command.get_current_dir().expect("a folder"));
     terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = terminal.spawn().expect("a terminal");
-    child.stdin.as_mut().expect("a pipe").write_all(typed.as_bytes()).expect("somebody reads");
-    Output::of(child)
+    terminal.spawn().expect("a terminal")
 }
 
 #[test]
@@ -68,7 +73,8 @@ fn at_a_terminal_it_is_shown_and_asked_once() {
     let (baya, model) = home(SERVERS);
     let call = model.serves(baya.line("run t.js"));
     for answer in ["n\n", "y\n"] {
-        let asked = at_a_terminal(&call, answer).exits(0);
+        // The plan of a script that is new here is the second question.
+        let asked = at_a_terminal(&call, &format!("{answer}y\n")).exits(0);
         for shown in ["server docs: serve-docs --all", "Is this trusted", "done"] {
             assert!(asked.stdout.contains(shown), "{answer:?} lacks {shown:?}:\n{}", asked.stdout);
         }

@@ -23,7 +23,7 @@ use world::{Fleet, World};
 /// Fleets in the suite.
 const SEEDS: u64 = 100;
 
-/// `BAYA_FLEET_SEEDS=2000` is the long proof (`cargo xtask fleets`).
+/// `BAYA_FLEET_SEEDS=2000` is the long proof (`cargo xtask proofs caps`).
 pub fn seeds(in_suite: u64) -> u64 {
     std::env::var("BAYA_FLEET_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(in_suite)
 }
