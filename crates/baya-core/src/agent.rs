@@ -117,6 +117,8 @@ pub enum CacheUse {
     #[default]
     Run,
     Never,
+    /// Equal calls that are made while one of them is at work are one agent.
+    Shared,
 }
 
 /// What an agent gave back.

@@ -279,6 +279,12 @@ pub enum Event {
         phase: Option<String>,
         label: String,
     },
+    /// The call waits for an agent that another call asked for, and hears what that one hears.
+    AgentShared {
+        agent: AgentNumber,
+        call: CallId,
+        frame: FrameId,
+    },
     AgentStarted {
         agent: AgentNumber,
         attempt: u32,

@@ -57,6 +57,7 @@ impl State {
             Event::CallRefused { call, thrown } => self.apply_refusal(*call, thrown),
             Event::AgentQueued { .. }
             | Event::AgentReused { .. }
+            | Event::AgentShared { .. }
             | Event::AgentStarted { .. }
             | Event::AgentProcessStarted { .. }
             | Event::AgentTurn { .. }
@@ -147,11 +148,17 @@ impl State {
         self.refused.clear();
         self.queue.clear();
         self.pool.clear();
+        self.sharers.clear();
+        self.sharing.clear();
+        self.shared_before.clear();
         for agent in &mut self.agents {
             agent.call = None;
             agent.turns = Vec::new();
             match agent.state {
                 AgentState::Finished(Outcome::Answered(_)) => {
+                    if agent.options.cache == CacheUse::Shared {
+                        self.shared_before.insert(agent.key.clone(), agent.number);
+                    }
                     if agent.options.cache != CacheUse::Never && agent.errand.is_none() {
                         self.pool.entry(agent.key.clone()).or_default().insert(agent.number);
                     }
@@ -214,6 +221,11 @@ impl State {
         match &recorded.event {
             Event::AgentQueued { .. } => self.apply_queued(&recorded.event),
             Event::AgentReused { .. } => self.apply_reused(&recorded.event),
+            Event::AgentShared { agent, call, .. } => {
+                self.calls.insert(*call, CallFate::Shares(*agent));
+                self.agent_of_call.insert(*call, *agent);
+                self.sharers.entry(*agent).or_default().push(*call);
+            }
             Event::AgentStarted { agent, attempt } => {
                 if self.queue.front() == Some(agent) {
                     self.queue.pop_front();
@@ -328,6 +340,9 @@ impl State {
             self.agent_of_call.insert(*call, *agent);
             self.queue.push_back(*agent);
         }
+        if options.cache == CacheUse::Shared {
+            self.sharing.insert(key.clone(), *agent);
+        }
         self.agents.push(Agent {
             number: *agent,
             generation: self.generation,
@@ -413,6 +428,7 @@ fn call_of(event: &Event) -> Option<CallId> {
         | Event::ChildRequested { call, .. }
         | Event::CallRefused { call, .. }
         | Event::AgentQueued { call, .. }
+        | Event::AgentShared { call, .. }
         | Event::AgentReused { call, .. } => Some(*call),
         Event::Logged { call, .. } => *call,
         Event::ChildEnded { end_call, .. } => Some(*end_call),

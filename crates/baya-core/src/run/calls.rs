@@ -1,8 +1,9 @@
 //! What the script asks for, and what the run makes of it.
 
-use super::state::CallFate;
+use super::state::{AgentState, CallFate};
 use super::taint::Asked;
 use super::{Effect, Life, Run, call_key, options};
+use crate::agent::CacheUse;
 use crate::call::{
     Call, CallKind, LogLevel, Payload, Site, Step, StepState, ThrowKind, Thrown, WorkflowTarget,
 };
@@ -121,6 +122,17 @@ impl Run {
             self.redeliveries.insert((self.first_heard(agent), id));
             return Ok(());
         }
+        if parsed.options.cache == CacheUse::Shared {
+            if let Some(agent) = self.shared(&key) {
+                self.record(Event::AgentShared { agent, call: id, frame });
+                return Ok(());
+            }
+            if let Some(agent) = self.state.shared_before.get(&key).copied() {
+                self.record(Event::AgentReused { agent, call: id, frame, key, occurrence, phase, label });
+                self.redeliveries.insert((self.first_heard(agent), id));
+                return Ok(());
+            }
+        }
         let offer = self.offer(&key, &parsed.options);
         if offer.is_none() {
             self.check_budget(phase.as_deref())?;
@@ -151,6 +163,16 @@ impl Run {
             self.borrow(agent, offer);
         }
         Ok(())
+    }
+
+    /// The agent that works on the same question for another call, or will.
+    fn shared(&self, key: &str) -> Option<AgentNumber> {
+        let number = *self.state.sharing.get(key)?;
+        let is_open = match self.state.agent(number)?.state {
+            AgentState::Queued | AgentState::Running { .. } => true,
+            AgentState::Finished(_) | AgentState::Dropped => false,
+        };
+        (is_open && !self.waiting_for(number).is_empty()).then_some(number)
     }
 
     pub(super) fn warn_once(&mut self, about: String, text: String) {

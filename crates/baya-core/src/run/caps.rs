@@ -210,10 +210,14 @@ impl Run {
             .filter_map(|number| self.state.agent(*number))
             .map(|agent| (agent.number, agent.call, agent.phase.clone()))
             .collect();
-        for (_, call, phase) in queued {
+        for (number, call, phase) in queued {
             let Some(used_up) = self.used_up(phase.as_deref()) else { continue };
             match (self.state.limits.on_budget, call) {
-                (OnBudget::Stop, Some(call)) => self.refuse(call, used_up.thrown()),
+                (OnBudget::Stop, Some(_)) => {
+                    for call in self.waiting_for(number).into_iter().rev() {
+                        self.refuse(call, used_up.thrown());
+                    }
+                }
                 (OnBudget::Stop, None) => {}
                 (OnBudget::Pause | OnBudget::Ask, _) => return self.park_for(used_up.cause()),
             }

@@ -181,14 +181,22 @@ impl Run {
 
     /// Hands the outcome to the call that waits for it, if one does.
     pub(super) fn deliver_outcome(&mut self, agent: AgentNumber) {
-        let Some(call) = self.state.agent(agent).and_then(|agent| agent.call) else { return };
-        if self.state.calls.get(&call) != Some(&CallFate::Agent(agent)) {
-            return;
-        }
-        if !self.is_out_of_budget(agent) {
+        let waiting = self.waiting_for(agent);
+        if !waiting.is_empty() && !self.is_out_of_budget(agent) {
             self.log_null(agent);
         }
-        self.deliver(call, Delivered::Agent(agent));
+        for call in waiting {
+            self.deliver(call, Delivered::Agent(agent));
+        }
+    }
+
+    /// Calls that wait for the agent: the one that asked for it first.
+    pub(super) fn waiting_for(&self, number: AgentNumber) -> Vec<CallId> {
+        let own = self.state.agent(number).and_then(|agent| agent.call);
+        let own = own.filter(|call| self.state.calls.get(call) == Some(&CallFate::Agent(number)));
+        let sharers = self.state.sharers.get(&number).into_iter().flatten().copied();
+        let waits = |call: &CallId| self.state.calls.get(call) == Some(&CallFate::Shares(number));
+        own.into_iter().chain(sharers.filter(waits)).collect()
     }
 
     /// Its call throws; where that makes a null, one line counts all of them (C43).
@@ -434,7 +442,7 @@ fn stopped() -> Payload {
 
 fn is_open(fate: &CallFate) -> bool {
     match fate {
-        CallFate::Agent(_) | CallFate::Reuses(_) | CallFate::Timer { .. } => true,
+        CallFate::Agent(_) | CallFate::Reuses(_) | CallFate::Shares(_) | CallFate::Timer { .. } => true,
         CallFate::Workflow { .. } | CallFate::Step(_) | CallFate::ReusesStep(_) => true,
         CallFate::Refused | CallFate::Settled => false,
     }

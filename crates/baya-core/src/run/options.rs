@@ -304,9 +304,7 @@ fn effort(value: &Value) -> Option<Effort> {
 fn cache(value: &Value) -> Result<CacheUse, Thrown> {
     match value.as_str() {
         Some("never") => Ok(CacheUse::Never),
-        Some("shared") => {
-            Err(wrong("the option `cache: 'shared'` of agent() is not in this version".to_owned()))
-        }
+        Some("shared") => Ok(CacheUse::Shared),
         _ => Err(wrong(format!("the option `cache` of agent() is 'never' or 'shared', not `{value}`"))),
     }
 }

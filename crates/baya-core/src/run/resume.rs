@@ -184,7 +184,7 @@ impl Run {
                         self.state.agent(agent).and_then(|agent| agent.heard).map_or(u64::MAX, |h| h.seq);
                     self.redeliveries.insert((seq, call));
                 }
-                CallFate::Agent(_) | CallFate::Refused | CallFate::Settled => {}
+                CallFate::Agent(_) | CallFate::Shares(_) | CallFate::Refused | CallFate::Settled => {}
             }
         }
     }
@@ -205,6 +205,7 @@ impl Run {
                 CallFate::Step(number) => self.tell_ended_step(*number),
                 CallFate::Agent(_)
                 | CallFate::Reuses(_)
+                | CallFate::Shares(_)
                 | CallFate::ReusesStep(_)
                 | CallFate::Timer { .. }
                 | CallFate::Settled => {}
@@ -217,8 +218,7 @@ impl Run {
     /// Agents that finished while the script was not told any more, in the order they were asked for.
     fn finished_unheard(&self) -> Vec<AgentNumber> {
         let unheard = self.state.agents.iter().filter(|agent| {
-            let waits = agent.call.and_then(|call| self.state.calls.get(&call));
-            matches!(agent.state, AgentState::Finished(_)) && waits == Some(&CallFate::Agent(agent.number))
+            matches!(agent.state, AgentState::Finished(_)) && !self.waiting_for(agent.number).is_empty()
         });
         unheard.map(|agent| agent.number).collect()
     }

@@ -116,6 +116,8 @@ pub enum CallFate {
     Agent(AgentNumber),
     /// Will be given the finished result of this agent of an earlier generation.
     Reuses(AgentNumber),
+    /// Waits for this agent, which another call asked for.
+    Shares(AgentNumber),
     Timer {
         due_ms: i64,
     },
@@ -217,6 +219,11 @@ pub struct State {
     /// Calls for agents that were refused, by the reason's words.
     pub refused: BTreeMap<&'static str, u32>,
     pub queue: VecDeque<AgentNumber>,
+    /// Calls of this generation that wait for another's agent.
+    pub sharers: BTreeMap<AgentNumber, Vec<CallId>>,
+    /// The last agents that may be shared, by key: of this generation, and those that answered before it.
+    pub sharing: BTreeMap<String, AgentNumber>,
+    pub shared_before: BTreeMap<String, AgentNumber>,
     /// Finished results that no call of this generation has taken, by key.
     pub pool: BTreeMap<String, BTreeSet<AgentNumber>>,
 }
@@ -271,6 +278,9 @@ impl Default for State {
             asked: Vec::new(),
             refused: BTreeMap::new(),
             queue: VecDeque::new(),
+            sharers: BTreeMap::new(),
+            sharing: BTreeMap::new(),
+            shared_before: BTreeMap::new(),
             pool: BTreeMap::new(),
         }
     }

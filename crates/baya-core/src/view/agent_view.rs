@@ -26,6 +26,9 @@ pub struct AgentView {
     pub generation: u32,
     /// Its result was taken over by a later generation of the script.
     pub reused: bool,
+    /// Further calls that wait for it, or were given its result.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub shared_by: u32,
     /// Its answer is that of an earlier run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub borrowed: Option<Box<Borrowed>>,
@@ -61,6 +64,10 @@ pub struct AgentView {
     pub errand: Option<ErrandOf>,
 }
 
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AgentState {
@@ -80,6 +87,7 @@ impl AgentView {
             state: AgentState::Queued,
             generation: 1,
             reused: false,
+            shared_by: 0,
             borrowed: None,
             attempts: 0,
             started_ms: None,

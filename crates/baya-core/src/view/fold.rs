@@ -40,6 +40,7 @@ impl RunView {
             | Event::Delivered { .. } => self.apply_to_script(recorded),
             Event::AgentQueued { .. }
             | Event::AgentReused { .. }
+            | Event::AgentShared { .. }
             | Event::AgentStarted { .. }
             | Event::AgentProcessStarted { .. }
             | Event::AgentTurn { .. }
@@ -143,6 +144,7 @@ impl RunView {
                 shown.reused = true;
                 self.claim(*agent);
             }
+            Event::AgentShared { agent, .. } => self.agent(*agent).shared_by += 1,
             Event::AgentStarted { agent, attempt } => {
                 let shown = self.agent(*agent);
                 shown.state = AgentState::Running;

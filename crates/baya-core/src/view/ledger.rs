@@ -110,6 +110,8 @@ struct Account {
     holding: Option<(u32, Usage)>,
     is_answered: bool,
     is_over: bool,
+    /// Calls that take its answer without an agent of their own.
+    shared_by: u32,
 }
 
 /// One thing that was used.
@@ -172,6 +174,7 @@ impl Ledger {
                 let saved = self.account(*agent).kept;
                 self.save(*agent, at_ms, &saved);
             }
+            Event::AgentShared { agent, .. } => self.account(*agent).shared_by += 1,
             Event::AgentTurn { agent, attempt, turn } => self.turn(*agent, *attempt, turn, at_ms),
             Event::AttemptEnded { .. } => self.end_attempt(&recorded.event, at_ms),
             Event::AgentFinished { .. } => self.finish(&recorded.event, at_ms),
@@ -258,6 +261,8 @@ impl Ledger {
                 for (_, usage) in std::mem::take(&mut account.open) {
                     account.kept.add(&usage);
                 }
+                let (sharers, saved) = (account.shared_by, account.kept);
+                (0..sharers).for_each(|_| self.save(*agent, at_ms, &saved));
             }
             Outcome::Failed(_) => self.waste_open(*agent),
         }

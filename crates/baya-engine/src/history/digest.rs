@@ -109,6 +109,7 @@ impl Fold {
             | Event::ChildEnded { .. }
             | Event::CallRefused { .. }
             | Event::AgentReused { .. }
+            | Event::AgentShared { .. }
             | Event::AgentStarted { .. }
             | Event::AgentProcessStarted { .. }
             | Event::AgentSkipRequested { .. }

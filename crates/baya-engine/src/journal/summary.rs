@@ -100,7 +100,8 @@ impl Summary {
                 let is_answer = matches!(outcome, Outcome::Answered(_));
                 *(if is_answer { &mut self.answered } else { &mut self.failed }) += 1;
             }
-            Event::LimitsChanged { .. }
+            Event::AgentShared { .. }
+            | Event::LimitsChanged { .. }
             | Event::StopRequested { .. }
             | Event::PhaseEntered { .. }
             | Event::Logged { .. }

@@ -70,6 +70,7 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
         | Event::CallRefused { .. }
         | Event::AgentQueued { errand: None, .. }
         | Event::AgentReused { .. }
+        | Event::AgentShared { .. }
         | Event::AgentStarted { .. }
         | Event::AgentProcessStarted { .. }
         | Event::AgentTurn { .. }

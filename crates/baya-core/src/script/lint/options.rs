@@ -1,4 +1,4 @@
-//! `unknown-option`, `not-in-this-version` and `quarantine-without-schema`: what `agent()` is told and does
+//! `unknown-option` and `quarantine-without-schema`: what `agent()` is told and does
 //! not know, or will not take (C23, C24, C29).
 
 use super::calls::{View, text_of};
@@ -37,7 +37,7 @@ pub(super) const OURS: [&str; 13] = [
     "cache",
     "onFailure",
 ];
-/// Options with a fixed set of values; the last value of `cache` is planned.
+/// Options with a fixed set of values.
 const VALUES: [(&str, &[&str]); 4] = [
     ("effort", &["low", "medium", "high", "xhigh", "max"]),
     ("isolation", &["worktree"]),
@@ -107,15 +107,7 @@ fn option(property: &ObjectProperty<'_>, key: &str, findings: &mut Findings<'_>)
 fn option_value(property: &ObjectProperty<'_>, key: &str, value: &str, findings: &mut Findings<'_>) {
     let Some((_, allowed)) = VALUES.iter().find(|(name, _)| *name == key) else { return };
     let place = range(property.value.span());
-    if key == "cache" && value == "shared" {
-        let message = "`cache: 'shared'` is not in this version: `agent()` will refuse it";
-        findings.warn(
-            "not-in-this-version",
-            place,
-            message,
-            Some("take it out, or write `cache: 'never'`".to_owned()),
-        );
-    } else if !allowed.contains(&value) {
+    if !allowed.contains(&value) {
         let message = format!("`{key}` cannot be `{value}`");
         let hint = format!("write `{}`", allowed.join("`, `"));
         findings.warn("unknown-option", place, message, Some(hint));

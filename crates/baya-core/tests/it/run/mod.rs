@@ -11,6 +11,7 @@ mod options;
 mod parked;
 mod resume;
 mod reuse;
+mod shared;
 mod stop;
 mod taint;
 mod turns;

@@ -85,15 +85,6 @@ fn c72_work_and_base_go_with_a_worktree() {
 }
 
 #[test]
-fn c29_what_later_versions_bring_is_refused_at_the_call() {
-    let refused = thrown(json!({"cache": "shared"}));
-    assert_eq!(refused.kind, ThrowKind::Option);
-    assert!(refused.message.contains("is not in this version"), "{}", refused.message);
-    assert!(thrown(json!({"backend": "other"})).message.contains("there are: simulated, mine"));
-    assert!(thrown(json!({"timeoutMs": "soon"})).message.contains("`timeoutMs`"));
-}
-
-#[test]
 fn c29_a_folder_is_below_the_working_folder_and_part_of_what_is_asked() {
     let mut hand = Hand::new();
     let given = ["docs", "docs/../docs/./", "/p/docs", "", ".", "/p"];
@@ -159,4 +150,11 @@ fn c29_tools_narrow_what_an_agent_has_and_are_part_of_what_is_asked() {
     });
     assert_eq!(keys.collect::<std::collections::BTreeSet<_>>().len(), 3);
     assert_eq!(thrown(json!({"tools": ["read"], "backend": "mine"})).kind, ThrowKind::Option);
+}
+
+#[test]
+fn c29_values_that_options_cannot_have_are_refused_at_the_call() {
+    assert_eq!(thrown(json!({"cache": "always"})).kind, ThrowKind::Option);
+    assert!(thrown(json!({"backend": "other"})).message.contains("there are: simulated, mine"));
+    assert!(thrown(json!({"timeoutMs": "soon"})).message.contains("`timeoutMs`"));
 }
