@@ -87,7 +87,12 @@ pub(super) fn play(
     world.commit(batch);
     let end = world.run_to_end();
     let World { recorder, now_ms, .. } = world;
-    recorder.finish(case, args, end, now_ms)
+    let mut played = recorder.finish(case, args, end, now_ms);
+    // A program that chooses its model itself is called by its own name.
+    if played.unpriced.remove("") {
+        played.unpriced.insert(job.surroundings.backend.clone());
+    }
+    played
 }
 
 struct World<'a> {

@@ -38,8 +38,7 @@ fn price(plan: &Plan, report: &Report) -> String {
     if plan.is_free {
         return "nothing to pay".to_owned();
     }
-    let names: Vec<&str> =
-        report.unpriced.iter().map(|name| if name.is_empty() { "?" } else { name.as_str() }).collect();
+    let names: Vec<&str> = report.unpriced.iter().map(String::as_str).collect();
     let unpriced = match names.len() {
         0 => None,
         _ => Some(format!("unpriced: {}", near::listed(names.iter().copied(), MODELS_MAX))),
@@ -106,7 +105,7 @@ pub fn reason(reason: &Reason) -> String {
             let place = finding.site.as_ref();
             let place = place.map(|site| format!("{}:{}:{}: ", site.file, site.line, site.column));
             let (place, message) = (place.unwrap_or_default(), cut(&finding.message));
-            format!("it failed in {} of {} rehearsals: {place}{message}", finding.seen, failing.of)
+            format!("it does not hold in {} of {} rehearsals: {place}{message}", finding.seen, failing.of)
         }
         Reason::Unknown(why) => format!("nobody knows what it would take: {why}"),
     }

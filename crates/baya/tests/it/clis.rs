@@ -154,7 +154,7 @@ fn review_runs_on_codex_itself() {
     baya.write("review.js", include_str!("../../../../examples/review.js"));
     let model = FakeModel::start(&json!({"rules": []}));
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").expect("PATH"));
-    let call = baya.line("run review.js --backend codex --json").env("PATH", &path);
+    let call = baya.line("run review.js --backend codex --yes --json").env("PATH", &path);
     let url = format!("{}/v1", model.url());
     let output = call.env("OPENAI_API_KEY", "sk-of-the-test").env("OPENAI_BASE_URL", &url).run().exits(0);
     let ended = output.run_ended();

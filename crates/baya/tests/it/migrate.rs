@@ -114,7 +114,7 @@ fn a_migration_that_is_killed_again_and_again_ends_the_same_and_buys_nobody_twic
         kills += usize::from(killed_at(baya, &words, moment));
         let run = only_run(baya);
         bought.check(baya, &run);
-        words = ["resume", run.as_str(), "--json"].map(str::to_owned).to_vec();
+        words = ["resume", run.as_str(), "--yes", "--json"].map(str::to_owned).to_vec();
     }
     let result = baya.args(words).run().exits(0).run_ended()["result"].clone();
     figure("killed migration: SIGKILLs", kills);

@@ -190,7 +190,7 @@ try { await agent('no', { cwd: '../other' }) } catch (error) { return [error.kin
         ]},
         {"text": "done"},
     ]}));
-    let output = model.serves(baya.line("run w.js --json")).run().exits(0);
+    let output = model.serves(baya.line("run w.js --yes --json")).run().exits(0);
     assert!(baya.work().join("docs/out.txt").exists() && !baya.work().join("beside.txt").exists());
     let result = &output.run_ended()["result"];
     assert_eq!(result[0], "option");

@@ -52,7 +52,7 @@ pub fn run(baya: &Baya, body: &str) -> Output {
     baya.args(RUN).run()
 }
 
-pub const RUN: [&str; 5] = ["run", "w.js", "--backend", "mine", "--json"];
+pub const RUN: [&str; 6] = ["run", "w.js", "--backend", "mine", "--yes", "--json"];
 
 pub fn write_script(baya: &Baya, body: &str) {
     let meta = "export const meta = { name: 'w', description: 'works in worktrees' }\n";
