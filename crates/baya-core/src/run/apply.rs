@@ -221,11 +221,7 @@ impl State {
         match &recorded.event {
             Event::AgentQueued { .. } => self.apply_queued(&recorded.event),
             Event::AgentReused { .. } => self.apply_reused(&recorded.event),
-            Event::AgentShared { agent, call, .. } => {
-                self.calls.insert(*call, CallFate::Shares(*agent));
-                self.agent_of_call.insert(*call, *agent);
-                self.sharers.entry(*agent).or_default().push(*call);
-            }
+            Event::AgentShared { agent, call, .. } => self.apply_shared(*agent, *call),
             Event::AgentStarted { agent, attempt } => {
                 if self.queue.front() == Some(agent) {
                     self.queue.pop_front();
@@ -297,6 +293,12 @@ impl State {
         if agent.errand.is_none() {
             self.queue.push_back(number);
         }
+    }
+
+    fn apply_shared(&mut self, agent: AgentNumber, call: CallId) {
+        self.calls.insert(call, CallFate::Shares(agent));
+        self.agent_of_call.insert(call, agent);
+        self.sharers.entry(agent).or_default().push(call);
     }
 
     fn apply_reused(&mut self, event: &Event) {

@@ -45,7 +45,11 @@ const COMMANDS: &[(&str, &str)] = &[
     ("baya rehearse FILE [--runs N] [--json]", "baya rehearse examples/tour.js --runs 8 | grep agents"),
     ("baya cost [RUN] [--by …] [--since …]", "baya cost --by run --json | grep usage"),
     ("baya prices [MODEL…]", "baya prices claude-haiku-4-5 | grep claude-haiku-4-5"),
-    ("baya test [DIR] [--record RUN]", "baya test --record \"$RUN\" -o kept.test.json && baya test kept.test.json"),
+    (
+        "baya test [DIR] [--record RUN]",
+        "baya run examples/tour.js --backend simulated > /dev/null && baya test --record last -o kept.test.json \
+            && baya test kept.test.json",
+    ),
     ("baya run … --detach", "baya run examples/tour.js --backend simulated --detach | grep '^wf_'"),
     ("baya gc [--dry-run] [--yes]", "baya gc --dry-run 2>&1 | grep 'has landed'"),
     ("baya doctor [--online] [--json]", "baya doctor --online | grep 'a run could start'"),
