@@ -69,7 +69,8 @@ fn runs_at_once_and_a_person_at_work_do_not_get_into_each_others_way() {
         let script = SCRIPT.replace("AGENTS", &agents.to_string()).replace("RUN", &run.to_string());
         std::fs::write(baya.home().join(&name), script).expect("a script");
         let script = baya.home().join(&name).display().to_string();
-        let words = ["run", &script, "--backend", "mine", "--concurrency", &agents.to_string(), "--json"];
+        let agents = agents.to_string();
+        let words = ["run", &script, "--backend", "mine", "--concurrency", &agents, "--yes", "--json"];
         runs.0.push(baya.args(words).spawn());
     }
     let mut time = 0;
@@ -81,6 +82,8 @@ fn runs_at_once_and_a_person_at_work_do_not_get_into_each_others_way() {
     };
     wait_within(PATIENCE, "all agents in their worktrees", || {
         person();
+        let over = runs.0.iter_mut().filter_map(|run| run.try_wait().expect("a child")).count();
+        assert_eq!(over, 0, "a run ended before its agents were at work");
         noted(&baya, "begun").len() == all
     });
     let open = worktrees(&baya);
