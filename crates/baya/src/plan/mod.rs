@@ -14,7 +14,7 @@ mod words;
 pub use consent::{Agreed, Consent};
 pub use forecast::{Subject, forecast, is_needed};
 pub use judge::{Failing, Plan, Reason};
-pub use words::{line, reason};
+pub use words::{line, phases, reason};
 
 use crate::exit::Exit;
 use crate::failure::Failure;

@@ -173,11 +173,9 @@ pub fn phases(plan: &Plan) -> Vec<String> {
     };
     let line = |(title, forecast): &(String, baya_core::rehearsal::Forecast)| {
         let title = if title.is_empty() { "outside of phases" } else { title };
-        let agents = range(&forecast.agents, |count| count.to_string());
-        let cost = range(&forecast.cost, |nano| NanoUsd(nano).to_string());
-        let cost =
-            if plan.is_free || forecast.cost.worst == 0 { String::new() } else { format!(" · {cost}") };
-        format!("  {title}: {agents} agents{cost}")
+        let is_free = plan.is_free || forecast.cost.worst == 0;
+        let cost = if is_free { String::new() } else { format!(" · {}", dollars(&forecast.cost)) };
+        format!("  {title}: {}{cost}", agents(&forecast.agents))
     };
     report.phases.iter().filter(|(_, forecast)| forecast.agents.worst > 0).map(line).collect()
 }

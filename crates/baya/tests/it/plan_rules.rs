@@ -1,6 +1,6 @@
 //! What a plan says, what it is asked about, and what a yes covers: the rules, without a program.
 
-use baya::plan::{Agreed, Consent, Plan, Reason, line, reason};
+use baya::plan::{Agreed, Consent, Plan, Reason, line, phases as phases_of, reason};
 use baya::settings::{Settings, Thresholds};
 use baya_core::budget::Caps;
 use baya_core::limits::Limits;
@@ -87,6 +87,19 @@ fn a_plan_is_one_line() {
     for (plan, expected) in cases {
         assert_eq!(line(&plan), expected);
     }
+}
+
+#[test]
+fn phases_stand_below_it_a_line_each() {
+    let part = |agents, cents| plan(agents, cents, (1, 1)).report.expect("a report").total;
+    let of = |parts: &[(&str, Forecast)]| {
+        let phases = parts.iter().map(|(title, part)| ((*title).to_owned(), part.clone()));
+        phases_of(&with(plan((5, 9), (3, 9), (1, 1)), |report| report.phases = phases.collect()))
+    };
+    let (look, sum_up) = (("Look", part((3, 8), (40, 120))), ("Sum up", part((1, 1), (0, 0))));
+    let nobody = ("Rest", part((0, 0), (0, 0)));
+    assert_eq!(of(&[look.clone(), sum_up, nobody]), ["  Look: 3–8 agents · $0.40–1.20", "  Sum up: 1 agent"]);
+    assert_eq!(of(&[look]), [""; 0], "one phase is the whole");
 }
 
 #[test]
