@@ -25,6 +25,7 @@ mod source;
 
 use super::job::{Job, Purpose};
 use super::played::Played;
+use baya_core::event::ScriptRecord;
 use baya_core::rehearsal::{Case, Finding};
 use baya_core::script::Watched;
 use plays::Plays;
@@ -44,6 +45,8 @@ pub struct Scene<'a> {
     pub job: &'a Job,
     /// None: nothing was noted while it played.
     pub watched: Option<&'a Watched>,
+    /// The scripts it calls.
+    pub children: &'a [ScriptRecord],
 }
 
 /// Looks at one rehearsal; called for each, in the thread that played it.

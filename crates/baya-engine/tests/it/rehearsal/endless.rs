@@ -7,9 +7,9 @@ use baya_engine::rehearsal::{Job, Stage, Unwatched};
 
 fn found(body: &str) -> Vec<Finding> {
     let job = Job::of(super::script(body), 1, 1);
-    let played = Stage::new(&job).play(&Case::default(), &Unwatched, &job);
+    let played = Stage::new(&job, &job).play(&Case::default(), &Unwatched, &job);
     let watched = watch(&job.script.program);
-    look(Scene { job: &job, watched: watched.as_ref() }, &played).found
+    look(Scene { job: &job, watched: watched.as_ref(), children: &[] }, &played).found
 }
 
 /// The line of the loop, and where the script was last.
