@@ -15,6 +15,7 @@ use axum::body::Bytes;
 use baya_core::agent::{AgentTask, Cause, CauseKind, Usage, UsageSource};
 use baya_core::budget::{Ask, Caps};
 use baya_core::ids::AgentNumber;
+use baya_core::money::Price;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +28,8 @@ const PICTURE: u64 = 5_000;
 const CONTEXT: u64 = 1_000_000;
 /// What an answer can have at most that cannot be limited, where nothing is known of the model.
 const ANSWER: u64 = 128_000;
+/// How a request says that something is to be kept for an hour.
+const HOUR: &[u8] = b"\"1h\"";
 
 /// Who pays for what passes.
 #[derive(Clone)]
@@ -107,15 +110,17 @@ pub(super) async fn hold(
     let model = asked.model().or(admission.model.as_deref()).unwrap_or_default();
     // An answer that cannot be limited takes what the model can give.
     let untold = (cap == CapName::Untold).then(|| output_tokens(model).unwrap_or(ANSWER));
+    let sent = input_most(account, asked, model);
+    let price = payer.purse.price_up_to(provider, model, sent);
     let ask = Ask {
         agent: admission.agent.unwrap_or(AgentNumber(0)),
         phase: payer.phase.clone(),
         label: payer.label.clone(),
         caps: Caps::default(),
-        input_most: input_most(account, asked, model),
+        input_most: sent,
         output_wanted: untold.or(admission.answer_tokens_max),
         output_most: [output_tokens(model), asked.output_limit()].into_iter().flatten().min(),
-        price: payer.purse.price(provider, model),
+        price: if keeps_for_an_hour(&asked.body) { price } else { price.map(Price::without_hour) },
     };
     let _held = door.hold();
     let held = payer.purse.hold(ask, &|wait| door.tell(wait)).await.map_err(Refusal::OutOfBudget)?;
@@ -145,6 +150,11 @@ fn input_most(account: &Account, asked: &Asked, model: &str) -> u64 {
     known.into_iter().flatten().chain([all]).min().unwrap_or(all)
 }
 
+/// Whether it may have parts of it kept in the provider's cache for so long, which costs more.
+fn keeps_for_an_hour(body: &[u8]) -> bool {
+    body.windows(HOUR.len()).any(|word| word == HOUR)
+}
+
 fn pictures(value: &Value) -> u64 {
     match value {
         Value::Array(items) => items.iter().map(pictures).sum(),
@@ -157,18 +167,21 @@ fn pictures(value: &Value) -> u64 {
     }
 }
 
-/// What a request used at most, of which nobody said it all.
-pub(super) fn bounded(told: &Usage, most: &Usage, is_whole: bool) -> Usage {
-    match told.source {
-        UsageSource::Reported | UsageSource::Gateway => *told,
+/// What a request used at most, of which nobody said it all; `None`: no room was held for it. Who does not
+/// know its price leaves it to others.
+pub(super) fn bounded(told: &Usage, held: &Held, is_whole: bool) -> Option<Usage> {
+    let most = match told.source {
+        UsageSource::Reported | UsageSource::Gateway => return Some(*told),
+        // Estimates take four bytes for a token; one byte is the least.
         UsageSource::None | UsageSource::Simulated | UsageSource::Estimated if is_whole => {
-            // Estimates take four bytes for a token; one byte is the least.
-            Usage { output: most.output.min(told.output.saturating_mul(4)), ..uncharged(most) }
+            held.most_of(told.output.saturating_mul(4))
         }
-        UsageSource::None | UsageSource::Simulated | UsageSource::Estimated => uncharged(most),
-    }
+        UsageSource::None | UsageSource::Simulated | UsageSource::Estimated => held.most(),
+    }?;
+    Some(if most.unpriced > 0 { uncharged(&most) } else { most })
 }
 
-fn uncharged(most: &Usage) -> Usage {
-    Usage { cost: Default::default(), priced: 0, unpriced: 0, ..*most }
+/// As nobody has put a price on it.
+pub(super) fn uncharged(usage: &Usage) -> Usage {
+    Usage { cost: Default::default(), priced: 0, unpriced: 0, ..*usage }
 }
