@@ -198,8 +198,9 @@ impl Exchange {
             let said = ModelSaid { asked: model.as_deref(), served: bill.model_served.as_deref() };
             prices.charge(provider, said, &mut bill.usage);
         }
-        if held.is_out() {
-            held.settle(&bill.usage);
+        let cut = held.is_out().then(|| held.settle(&bill.usage)).flatten();
+        if let (Some(cause), Outcome::Fine) = (cut, &bill.outcome) {
+            bill.outcome = Outcome::Cut(cause);
         }
         self.settled(bill);
     }
