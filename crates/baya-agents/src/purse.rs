@@ -49,8 +49,7 @@ struct Open {
     room: Arc<Mutex<Room>>,
     opened: u64,
     hold: HoldId,
-    price: Option<Price>,
-    sent: u64,
+    ask: Ask,
     output_max: u64,
     is_out: bool,
 }
@@ -170,9 +169,8 @@ impl SharedPurse {
             Reply::Waits { .. } => None,
             Reply::Reached { cap, hint } => Some(Err(reached(&cap, ask, &room.purse.readings()).hint(hint))),
             Reply::Held { hold, output_max } => {
-                let (room, opened) = (self.room.clone(), room.opened);
-                let (price, sent) = (ask.price, ask.input_most);
-                let open = Open { room, opened, hold, price, sent, output_max, is_out: false };
+                let (shared, opened) = (self.room.clone(), room.opened);
+                let open = Open { room: shared, opened, hold, ask: ask.clone(), output_max, is_out: false };
                 Some(Ok(Held { output_max: Some(output_max), open: Some(open) }))
             }
         }
@@ -244,11 +242,18 @@ impl Held {
         }
     }
 
-    /// The request is over and used this much.
-    pub fn settle(mut self, used: &Usage) {
-        if let Some(open) = self.open.take() {
-            open.close(Some(*used));
-        }
+    /// The request is over and used this much. Gives why its answer is not whole, if the room that was held
+    /// for it cut it off.
+    pub fn settle(mut self, used: &Usage) -> Option<Cause> {
+        let open = self.open.take()?;
+        let (purse, ask, opened) = (open.purse(), open.ask.clone(), open.opened);
+        let is_cut = self.output_max.is_some_and(|room| cuts(room, &ask, used));
+        open.close(Some(*used));
+        is_cut.then(|| {
+            let room = purse.lock();
+            let less = (room.opened == opened).then(|| room.purse.leaves_less(&ask, used.output * 2));
+            cut(less.flatten(), used.output)
+        })
     }
 }
 
@@ -257,18 +262,22 @@ impl Open {
     /// price of the dearest class that it can be.
     fn most_of(&self, output: u64) -> Usage {
         let longest = if self.output_max == u64::MAX { UNLIMITED } else { self.output_max };
-        let (output, source) = (output.min(longest), UsageSource::Estimated);
-        let mut most = Usage { cache_write: self.sent, output, source, ..Usage::default() };
-        match &self.price {
+        let (sent, output, source) = (self.ask.input_most, output.min(longest), UsageSource::Estimated);
+        let mut most = Usage { cache_write: sent, output, source, ..Usage::default() };
+        match &self.ask.price {
             None => most.charge(None),
-            Some(price) => (most.cost, most.priced) = (price.most_of(self.sent, output), most.total()),
+            Some(price) => (most.cost, most.priced) = (price.most_of(sent, output), most.total()),
         }
         most
     }
 
+    fn purse(&self) -> SharedPurse {
+        SharedPurse { prices: Arc::default(), room: self.room.clone() }
+    }
+
     fn close(self, used: Option<Usage>) {
-        let Open { room, opened, hold, price, .. } = self;
-        let purse = SharedPurse { prices: Arc::default(), room };
+        let purse = self.purse();
+        let Open { opened, hold, ask, .. } = self;
         {
             let mut room = purse.lock();
             if room.opened != opened {
@@ -276,7 +285,7 @@ impl Open {
             }
             match used {
                 Some(mut used) => {
-                    used.charge(price.as_ref());
+                    used.charge(ask.price.as_ref());
                     room.purse.settle(hold, &used);
                 }
                 None => room.purse.release(hold),
@@ -291,6 +300,33 @@ impl Drop for Held {
         if let Some(open) = self.open.take() {
             let used = open.is_out.then(|| open.most_of(u64::MAX));
             open.close(used);
+        }
+    }
+}
+
+/// Whether an answer ended where its room did, and neither its call nor its model sets that limit.
+fn cuts(room: u64, ask: &Ask, used: &Usage) -> bool {
+    let own = [ask.output_wanted, ask.output_most].into_iter().flatten().min();
+    let is_counted = match used.source {
+        UsageSource::Reported | UsageSource::Gateway => true,
+        UsageSource::None | UsageSource::Simulated | UsageSource::Estimated => false,
+    };
+    is_counted && used.output >= room && own.is_none_or(|own| room < own)
+}
+
+/// Why an answer is not whole: no cap leaves it more, or only so much was held for it.
+fn cut(less: Option<(String, String)>, output: u64) -> Cause {
+    match less {
+        Some((cap, hint)) => {
+            let message =
+                format!("{cap} cut an answer off after {output} tokens, and has no room for all of it");
+            Cause::new(CauseKind::Budget, message).hint(hint)
+        }
+        None => {
+            let message =
+                format!("an answer was cut off after {output} tokens: under a cap, no more was held for it");
+            Cause::new(CauseKind::Limit, message)
+                .hint("`maxTokens` of the call holds room for longer answers")
         }
     }
 }

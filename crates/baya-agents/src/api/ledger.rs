@@ -90,7 +90,7 @@ impl Ledger {
     /// the most that it can have used.
     pub fn abandon(&mut self, prompt: &str, mut held: Held, may_be_billed: bool) {
         match held.most() {
-            Some(most) if may_be_billed => held.settle(&most),
+            Some(most) if may_be_billed => drop(held.settle(&most)),
             Some(_) => {
                 self.out = None;
                 held.came_back();

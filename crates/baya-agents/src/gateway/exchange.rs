@@ -202,8 +202,9 @@ impl Exchange {
             }
             (_, _) => bill.usage = uncharged(&bill.usage),
         }
-        if held.is_out() {
-            held.settle(&bill.usage);
+        let cut = held.is_out().then(|| held.settle(&bill.usage)).flatten();
+        if let (Some(cause), Outcome::Fine) = (cut, &bill.outcome) {
+            bill.outcome = Outcome::Cut(cause);
         }
         self.settled(bill);
     }

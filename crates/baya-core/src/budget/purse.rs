@@ -139,6 +139,14 @@ impl Purse {
         served
     }
 
+    /// The cap that leaves a request like this one less output, whatever others hold: in words, and how it
+    /// is raised.
+    pub fn leaves_less(&self, ask: &Ask, output: u64) -> Option<(String, String)> {
+        let (whose, fit) = self.least(&self.accounts_of(ask), ask, |_| Room::NothingHeld)?;
+        let is_less = fit.output < output;
+        is_less.then(|| (self.words(&whose, fit.currency, ask), self.hint(&whose, fit.currency, ask)))
+    }
+
     /// Who waited does so no longer.
     pub fn leave(&mut self, place: Place) {
         self.line.leave_place(place);

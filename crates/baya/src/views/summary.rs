@@ -282,8 +282,10 @@ fn next_steps(view: &RunView) -> Vec<String> {
         RunState::Interrupted { .. } => lines.push(format!("resume: baya resume {run}")),
         RunState::Ended { status: RunStatus::Budget } => {
             let said = view.error.as_ref().map(|error| larger(Some(&error.message)));
-            let larger = said.filter(|flag| !flag.is_empty()).unwrap_or(" --budget TOKENS".to_owned());
-            lines.push(format!("resume: baya resume {run}{larger}"));
+            lines.push(format!("resume: baya resume {run}{}", said.unwrap_or_default()));
+        }
+        RunState::Ended { .. } if is_at_agent_limit(view) => {
+            lines.push(format!("resume: baya resume {run} --max-agents N"));
         }
         RunState::Ended { .. } if view.failures().failed > 0 => {
             lines.push(format!("retry:  baya resume {run} --retry-failed"));
@@ -301,6 +303,12 @@ fn next_steps(view: &RunView) -> Vec<String> {
         | RunState::Stopping { .. } => {}
     }
     lines
+}
+
+/// The script ended because the run may have no more agents: asking those that failed again changes nothing.
+fn is_at_agent_limit(view: &RunView) -> bool {
+    let limit = view.error.as_ref().filter(|error| error.kind == ScriptErrorKind::Limit);
+    limit.is_some_and(|error| larger(Some(&error.message)).contains("--max-agents"))
 }
 
 /// The flag that raises the cap of which the text speaks, as it stands in a command.

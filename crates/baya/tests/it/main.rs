@@ -6,6 +6,7 @@ mod args_rules;
 mod at_work;
 mod bad_input;
 mod caps;
+mod caps_of_programs;
 mod clis;
 mod cost;
 mod crowd;

@@ -27,7 +27,7 @@ fn settings(baya: &Baya, text: &str) {
 }
 
 /// All that was written so far.
-fn reader(mut from: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+pub fn reader(mut from: impl Read + Send + 'static) -> Arc<Mutex<String>> {
     let text = Arc::new(Mutex::new(String::new()));
     let into = text.clone();
     std::thread::spawn(move || {
