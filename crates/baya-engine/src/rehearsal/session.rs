@@ -1,6 +1,7 @@
 //! The rehearsals of one job: who plays which, and what becomes of it.
 
 use super::args;
+use super::bound;
 use super::draw::{self, Drawing, Payees, Schemas};
 use super::evaluate::{Evaluator, Unwatched};
 use super::findings::{self, Scene, Seen};
@@ -206,7 +207,9 @@ impl<'j> Session<'j> {
             told(AGAIN, case);
             stage.play(case, evaluator, reads)
         };
-        report(stage, &kept, seen, &again)
+        let mut report = report(stage, &kept, seen, &again);
+        bound::bound(self.job, reads, &mut report);
+        report
     }
 }
 

@@ -13,7 +13,7 @@ const MODELS_MAX: usize = 3;
 /// Characters of a message that a line shows.
 const MESSAGE_CHARS: usize = 160;
 
-/// `plan: 12–30 agents · $0.40–1.20 · about 4 min (from 3 earlier runs)`
+/// `plan: 12–30 agents, at most 34 · $0.40–1.20 · about 4 min (from 3 earlier runs)`
 pub fn line(plan: &Plan) -> String {
     let Some(report) = &plan.report else {
         let why = plan.trouble.as_deref().unwrap_or("nobody asked");
@@ -60,10 +60,12 @@ fn dollars(cost: &Spread) -> String {
     }
 }
 
-/// `1 agent`, `12–30 agents`
+/// `1 agent`, `12–30 agents, at most 34`
 fn agents(count: &Spread) -> String {
     let noun = if count.p90 == 1 { "agent" } else { "agents" };
-    format!("{} {noun}", range(count, |count| count.to_string()))
+    let bound = count.bound.filter(|bound| *bound > count.p90);
+    let bound = bound.map(|bound| format!(", at most {bound}")).unwrap_or_default();
+    format!("{} {noun}{bound}", range(count, |count| count.to_string()))
 }
 
 /// `about 4 min`, `about 2–4 min`, `about 20 s`
