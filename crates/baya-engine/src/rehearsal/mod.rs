@@ -27,6 +27,7 @@ mod steps;
 mod world;
 
 pub use child::main as child_main;
+pub use draw::FIXTURES_FAIL;
 pub use evaluate::{Evaluator, Unwatched};
 pub use forecast::Kept;
 pub use job::{
