@@ -65,6 +65,9 @@ fn prompt_tokens(task: &AgentTask, shape: Option<&Shape>) -> u64 {
     (task.prompt.len() as u64 + shape.map_or(0, |shape| shape.bytes)).div_ceil(cost::TOKEN_BYTES)
 }
 
+/// Why an agent fails of which a rule says so.
+pub const FIXTURES_FAIL: &str = "the fixtures let it fail";
+
 /// Who is paid, by what a call says of it.
 #[derive(Default)]
 pub(super) struct Payees(RefCell<BTreeMap<Named, Option<Payee>>>);
@@ -341,7 +344,7 @@ fn thrown(task: &AgentTask) -> AttemptEnd {
 }
 
 fn end_of_fault(fault: Fault, task: &AgentTask) -> Option<AttemptEnd> {
-    let failed = |kind: CauseKind| Some(AttemptEnd::Failed(Cause::new(kind, "the fixtures let it fail")));
+    let failed = |kind: CauseKind| Some(AttemptEnd::Failed(Cause::new(kind, FIXTURES_FAIL)));
     match fault {
         Fault::Null | Fault::TooMany | Fault::ServerError | Fault::Overloaded | Fault::Html => {
             failed(CauseKind::Api)

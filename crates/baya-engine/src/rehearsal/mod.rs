@@ -29,6 +29,7 @@ mod world;
 
 pub use bound::bound;
 pub use child::main as child_main;
+pub use draw::FIXTURES_FAIL;
 pub use evaluate::{Evaluator, Unwatched};
 pub use forecast::Kept;
 pub use job::{
