@@ -43,6 +43,7 @@ mod readme;
 mod real_agents;
 mod real_requests;
 mod rehearse;
+mod rehearse_stopped;
 mod repository;
 mod requests;
 mod results;
