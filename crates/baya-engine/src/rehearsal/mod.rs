@@ -14,6 +14,7 @@ mod draw;
 mod evaluate;
 pub mod findings;
 mod forecast;
+mod ground;
 mod job;
 mod parent;
 mod plan;
