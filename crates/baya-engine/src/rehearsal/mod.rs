@@ -15,6 +15,7 @@ mod draw;
 mod evaluate;
 pub mod findings;
 mod forecast;
+mod ground;
 mod job;
 mod parent;
 mod plan;

@@ -34,7 +34,7 @@ pub fn line(plan: &Plan) -> String {
 
 fn source(report: &Report) -> String {
     match report.history_runs {
-        0 => "first run: lengths are made up".to_owned(),
+        0 => "first run: a guess, lengths are made up".to_owned(),
         runs => format!("from {}", plural(runs.into(), "earlier run", "earlier runs")),
     }
 }
