@@ -50,7 +50,7 @@ struct Open {
     opened: u64,
     hold: HoldId,
     ask: Ask,
-    most: Usage,
+    output_max: u64,
     is_out: bool,
 }
 
@@ -85,9 +85,9 @@ impl SharedPurse {
         drop(left);
     }
 
-    /// The most that this model costs, if anybody knows.
-    pub fn price(&self, provider: &str, model: &str) -> Option<Price> {
-        self.prices.price(provider, model)
+    /// The most that requests to this model cost which send no more than this, if anybody knows.
+    pub fn price_up_to(&self, provider: &str, model: &str, sent: u64) -> Option<Price> {
+        self.prices.price_up_to(provider, model, sent)
     }
 
     /// Puts the price on what one request used, where prices are known at all.
@@ -170,8 +170,7 @@ impl SharedPurse {
             Reply::Reached { cap, hint } => Some(Err(reached(&cap, ask, &room.purse.readings()).hint(hint))),
             Reply::Held { hold, output_max } => {
                 let (shared, opened) = (self.room.clone(), room.opened);
-                let most = most(ask, output_max);
-                let open = Open { room: shared, opened, hold, ask: ask.clone(), most, is_out: false };
+                let open = Open { room: shared, opened, hold, ask: ask.clone(), output_max, is_out: false };
                 Some(Ok(Held { output_max: Some(output_max), open: Some(open) }))
             }
         }
@@ -216,7 +215,12 @@ impl Drop for Leaving<'_> {
 impl Held {
     /// The most that the request can be billed; `None`: nobody counts.
     pub fn most(&self) -> Option<Usage> {
-        self.open.as_ref().map(|open| open.most)
+        self.most_of(u64::MAX)
+    }
+
+    /// The same, if the answer had no more than so many tokens.
+    pub fn most_of(&self, output: u64) -> Option<Usage> {
+        self.open.as_ref().map(|open| open.most_of(output))
     }
 
     /// It may be billed.
@@ -254,6 +258,19 @@ impl Held {
 }
 
 impl Open {
+    /// As if all that may be sent had been written to a cache, where each cap on tokens counts it, for the
+    /// price of the dearest class that it can be.
+    fn most_of(&self, output: u64) -> Usage {
+        let longest = if self.output_max == u64::MAX { UNLIMITED } else { self.output_max };
+        let (sent, output, source) = (self.ask.input_most, output.min(longest), UsageSource::Estimated);
+        let mut most = Usage { cache_write: sent, output, source, ..Usage::default() };
+        match &self.ask.price {
+            None => most.charge(None),
+            Some(price) => (most.cost, most.priced) = (price.most_of(sent, output), most.total()),
+        }
+        most
+    }
+
     fn purse(&self) -> SharedPurse {
         SharedPurse { prices: Arc::default(), room: self.room.clone() }
     }
@@ -281,7 +298,7 @@ impl Open {
 impl Drop for Held {
     fn drop(&mut self) {
         if let Some(open) = self.open.take() {
-            let used = open.is_out.then_some(open.most);
+            let used = open.is_out.then(|| open.most_of(u64::MAX));
             open.close(used);
         }
     }
@@ -314,19 +331,8 @@ fn cut(less: Option<(String, String)>, output: u64) -> Cause {
     }
 }
 
-/// All that was held, as if it had been used: what is sent counts as the dearest class that it can be, so
-/// that whoever puts the price on it later comes to no less.
-fn most(ask: &Ask, output_max: u64) -> Usage {
-    let sent = ask.input_most;
-    let price = ask.price.unwrap_or_default();
-    let (input, cache_write) = if price.input_most() > price.input { (0, sent) } else { (sent, 0) };
-    let cache_write_long = if price.cache_write_long > price.cache_write { cache_write } else { 0 };
-    let source = UsageSource::Estimated;
-    let mut most =
-        Usage { input, cache_write, cache_write_long, output: output_max, source, ..Usage::default() };
-    most.charge(ask.price.as_ref());
-    most
-}
+/// What an answer counts that nothing limited, should nobody say how long it was.
+const UNLIMITED: u64 = 128_000;
 
 /// How a cap in dollars is named for a model without a price.
 const UNPRICED: &str = ": its model has no known price";

@@ -10,6 +10,7 @@ mod governed;
 mod journal_lines;
 mod metering;
 mod process;
+mod rehearsals;
 mod scripts;
 mod stopwatch;
 mod table;
@@ -70,6 +71,7 @@ const CASES: [(&str, Case); 13] = [
     ("resume", cases::resume),
     ("bought again", again::all),
     ("metering", metering::all),
+    ("rehearsals", rehearsals::all),
     ("agents with tools", workers::turns),
     ("sandbox", workers::sandbox_start),
     ("stop", workers::stop),

@@ -71,9 +71,9 @@ impl Ledger {
     pub fn settle(&mut self, prompt: &str, turn: &Turn, held: Held) -> (Partial, Usage) {
         let partial = std::mem::take(&mut self.partial);
         self.out = None;
-        let guess = || match held.most() {
-            Some(most) => Usage { output: most.output.min(partial.bytes_written()), ..most },
-            None => Usage::estimate(prompt, &partial.written()),
+        let guess = || {
+            let most = held.most_of(partial.bytes_written());
+            most.unwrap_or_else(|| Usage::estimate(prompt, &partial.written()))
         };
         let mut used = turn.usage.unwrap_or_else(guess);
         self.charge(&mut used, turn.served.as_deref());

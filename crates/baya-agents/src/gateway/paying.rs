@@ -16,6 +16,7 @@ use axum::body::Bytes;
 use baya_core::agent::{AgentTask, Cause, CauseKind, Usage, UsageSource};
 use baya_core::budget::{Ask, Caps};
 use baya_core::ids::AgentNumber;
+use baya_core::money::Price;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +27,8 @@ const AROUND: u64 = 1_024;
 const CONTEXT: u64 = 1_000_000;
 /// What an answer can have at most that cannot be limited, where nothing is known of the model.
 const ANSWER: u64 = 128_000;
+/// How a request says that something is to be kept for an hour.
+const HOUR: &[u8] = b"\"1h\"";
 
 /// Who pays for what passes.
 #[derive(Clone)]
@@ -99,15 +102,20 @@ pub(super) async fn hold(
     let model = asked.model().or(admission.model.as_deref()).unwrap_or_default();
     // An answer that cannot be limited takes what the model can give.
     let untold = (cap == CapName::Untold).then(|| output_tokens(model).unwrap_or(ANSWER));
+    let bound = || {
+        let sent = input_most(account, asked, model);
+        (sent, price_up_to(&payer.purse, asked, provider, model, sent))
+    };
+    let (input_most, price) = bound();
     let mut ask = Ask {
         agent: admission.agent.unwrap_or(AgentNumber(0)),
         phase: payer.phase.clone(),
         label: payer.label.clone(),
         caps: Caps::default(),
-        input_most: input_most(account, asked, model),
+        input_most,
         output_wanted: untold.or(admission.answer_tokens_max),
         output_most: [output_tokens(model), asked.output_limit()].into_iter().flatten().min(),
-        price: payer.purse.price(provider, model),
+        price,
     };
     let _held = door.hold();
     let held = loop {
@@ -115,11 +123,11 @@ pub(super) async fn hold(
             Ok(held) => break held,
             Err(cause) => {
                 // While it waited, a request like it may have been counted.
-                let input_most = input_most(account, asked, model);
+                let (input_most, price) = bound();
                 if input_most >= ask.input_most {
                     return Err(Refusal::OutOfBudget(cause));
                 }
-                ask.input_most = input_most;
+                ask = Ask { input_most, price, ..ask };
             }
         }
     };
@@ -149,18 +157,29 @@ fn input_most(account: &Account, asked: &Asked, model: &str) -> u64 {
     known.into_iter().flatten().flatten().chain([all]).min().unwrap_or(all)
 }
 
-/// What a request used at most, of which nobody said it all.
-pub(super) fn bounded(told: &Usage, most: &Usage, is_whole: bool) -> Usage {
-    match told.source {
-        UsageSource::Reported | UsageSource::Gateway => *told,
-        UsageSource::None | UsageSource::Simulated | UsageSource::Estimated if is_whole => {
-            // Estimates take four bytes for a token; one byte is the least.
-            Usage { output: most.output.min(told.output.saturating_mul(4)), ..uncharged(most) }
-        }
-        UsageSource::None | UsageSource::Simulated | UsageSource::Estimated => uncharged(most),
-    }
+/// The dearest price of a request that sends no more than this; it costs more to keep parts of it in the
+/// provider's cache for an hour.
+fn price_up_to(purse: &SharedPurse, asked: &Asked, provider: &str, model: &str, sent: u64) -> Option<Price> {
+    let price = purse.price_up_to(provider, model, sent)?;
+    let may_keep = asked.body.windows(HOUR.len()).any(|word| word == HOUR);
+    Some(if may_keep { price } else { price.without_hour() })
 }
 
-fn uncharged(most: &Usage) -> Usage {
-    Usage { cost: Default::default(), priced: 0, unpriced: 0, ..*most }
+/// What a request used at most, of which nobody said it all; `None`: no room was held for it. Who does not
+/// know its price leaves it to others.
+pub(super) fn bounded(told: &Usage, held: &Held, is_whole: bool) -> Option<Usage> {
+    let most = match told.source {
+        UsageSource::Reported | UsageSource::Gateway => return Some(*told),
+        // Estimates take four bytes for a token; one byte is the least.
+        UsageSource::None | UsageSource::Simulated | UsageSource::Estimated if is_whole => {
+            held.most_of(told.output.saturating_mul(4))
+        }
+        UsageSource::None | UsageSource::Simulated | UsageSource::Estimated => held.most(),
+    }?;
+    Some(if most.unpriced > 0 { uncharged(&most) } else { most })
+}
+
+/// As nobody has put a price on it.
+pub(super) fn uncharged(usage: &Usage) -> Usage {
+    Usage { cost: Default::default(), priced: 0, unpriced: 0, ..*usage }
 }
