@@ -62,6 +62,7 @@ pub fn bench(size: Size) -> Result<(), String> {
 
 const CASES: [(&str, Case); 13] = [
     ("start", cases::start),
+    ("start with a plan", cases::start_with_a_plan),
     ("trivial agents", cases::trivial_agents),
     ("makespan, 2 at once", cases::makespan_narrow),
     ("makespan, 16 at once", cases::makespan_wide),
