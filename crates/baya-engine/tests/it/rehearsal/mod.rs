@@ -4,6 +4,7 @@ mod recorded;
 mod world;
 
 mod bounds;
+mod endless;
 mod faults;
 mod figures;
 
