@@ -53,7 +53,7 @@ pub struct Spread {
     pub p10: u64,
     pub p50: u64,
     pub p90: u64,
-    /// The most that was seen.
+    /// The most that was seen, or `p90` if that is more.
     pub worst: u64,
     /// The most that can be, where the text of the script says so, or a cap.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -408,7 +408,7 @@ impl Run {
             AgentState::Finished(Outcome::Answered(answer)) => Payload::Value(answer.to_value()),
             AgentState::Finished(Outcome::Failed(cause)) => match throw_of(agent.options.on_failure, cause) {
                 Some(kind) => {
-                    let message = format!("agent {number} `{}`: {}", agent.label, cause.message);
+                    let message = format!("agent {number} `{}`: {}", agent.label, with_way_out(cause));
                     Payload::Throw(Thrown { kind, message })
                 }
                 None => Payload::Value(serde_json::Value::Null),
@@ -445,6 +445,14 @@ fn is_open(fate: &CallFate) -> bool {
         CallFate::Agent(_) | CallFate::Reuses(_) | CallFate::Shares(_) | CallFate::Timer { .. } => true,
         CallFate::Workflow { .. } | CallFate::Step(_) | CallFate::ReusesStep(_) => true,
         CallFate::Refused | CallFate::Settled => false,
+    }
+}
+
+/// What a cap that is reached is raised by stands in its message, as with calls that no agent came of.
+fn with_way_out(cause: &Cause) -> String {
+    match cause.hint.as_ref().filter(|_| cause.kind == CauseKind::Budget) {
+        Some(hint) => format!("{}; {hint}", cause.message),
+        None => cause.message.clone(),
     }
 }
 

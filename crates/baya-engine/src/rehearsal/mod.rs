@@ -15,6 +15,7 @@ mod draw;
 mod evaluate;
 pub mod findings;
 mod forecast;
+mod ground;
 mod job;
 mod parent;
 mod plan;
@@ -29,6 +30,7 @@ mod world;
 
 pub use bound::bound;
 pub use child::main as child_main;
+pub use draw::FIXTURES_FAIL;
 pub use evaluate::{Evaluator, Unwatched};
 pub use forecast::Kept;
 pub use job::{

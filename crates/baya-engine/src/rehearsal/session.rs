@@ -283,10 +283,10 @@ fn report(
         runs: kept.len() as u32,
         seed: job.seed,
         history_runs: job.history.runs,
-        total: forecast::total(kept),
+        total: forecast::total(kept, job.history.runs),
         phases: titles(job, kept)
             .into_iter()
-            .map(|title| (title.clone(), forecast::of_phase(kept, &title)))
+            .map(|title| (title.clone(), forecast::of_phase(kept, job.history.runs, &title)))
             .collect(),
         findings: findings::sum_up(stage.scene(), seen, play),
         host_steps: host_steps.into_iter().collect(),

@@ -15,6 +15,8 @@ pub struct Plan {
     pub trouble: Option<String>,
     /// Host steps that stand in the text or were rehearsed, as `baya.exec`.
     pub steps: BTreeSet<String>,
+    /// Its text speaks of agents or workflows: it may start some although no rehearsal did.
+    pub names_agents: bool,
     /// Agents and host steps do as the user may.
     pub full_access: bool,
     /// Nobody is paid.
@@ -91,7 +93,9 @@ impl Plan {
 
     /// Whether anything would be done that is paid for, or that a person wants to know of.
     pub fn does_anything(&self) -> bool {
-        self.agents() > 0 || !self.steps.is_empty() || self.report.is_none()
+        // One that starts agents seldom, or on another day, is no less new.
+        let agents = self.report.as_ref().map(|report| report.total.agents.worst);
+        agents != Some(0) || self.names_agents || !self.steps.is_empty()
     }
 
     /// Errors of the script that rehearsals came upon.

@@ -20,7 +20,13 @@ pub fn line(plan: &Plan) -> String {
         return format!("plan: not known, for the rehearsal could not be made: {why}");
     };
     if report.total.agents.worst == 0 {
-        return "plan: no agents, so nothing to pay".to_owned();
+        return match plan.names_agents {
+            false => "plan: no agents, so nothing to pay".to_owned(),
+            true => {
+                let runs = plural(report.runs.into(), "rehearsal", "rehearsals");
+                format!("plan: no agents in {runs}, so nothing to pay if it goes as they did")
+            }
+        };
     }
     let parts = [agents(&report.total.agents), price(plan, report), about(&report.total.wall_ms)];
     format!("plan: {} ({})", parts.join(" · "), source(report))
@@ -28,7 +34,7 @@ pub fn line(plan: &Plan) -> String {
 
 fn source(report: &Report) -> String {
     match report.history_runs {
-        0 => "first run: lengths are made up".to_owned(),
+        0 => "first run: a guess, lengths are made up".to_owned(),
         runs => format!("from {}", plural(runs.into(), "earlier run", "earlier runs")),
     }
 }

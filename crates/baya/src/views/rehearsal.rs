@@ -178,11 +178,11 @@ fn finding_lines(shown: &Shown<'_>, finding: &Finding, palette: Palette) -> Vec<
     };
     let mut lines = vec![format!("{word}[{}]: {}", finding.kind, sanitise::line(&finding.message))];
     lines.extend(excerpt(shown.script, finding));
-    lines.push(format!(
-        "  seen in {} of {}",
-        finding.seen,
-        plural(shown.report.runs.into(), "rehearsal", "rehearsals")
-    ));
+    // What is read from the text, or never happened, was not seen.
+    if finding.seen > 0 {
+        let runs = plural(shown.report.runs.into(), "rehearsal", "rehearsals");
+        lines.push(format!("  seen in {} of {runs}", finding.seen));
+    }
     lines.extend(finding.hint.as_deref().map(|hint| sanitise::line(&format!("  hint: {hint}"))));
     lines.extend(finding.case.as_ref().map(|case| format!("  see it: {}", replay(shown.target, case))));
     lines

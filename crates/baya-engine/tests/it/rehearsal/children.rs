@@ -58,7 +58,8 @@ fn steps_of_both_scripts_are_told_apart() {
 /// A script that is never called is not unreached line by line.
 #[test]
 fn what_is_never_called_is_told_where_it_would_be() {
-    let own = "const seen = await agent('look')\nif (seen === 'x y z') {\n  await workflow({scriptPath: 'part.js'})\n}\n\
+    let own = "const seen = await agent('look')\nif (seen === 'x y z') {\n  \
+               await workflow({scriptPath: 'part.js'})\n}\n\
                return seen ?? 'nobody'";
     let report = rehearsed(own, "log('one')\nlog('two')");
     assert_eq!(found(&report, "part.js"), BTreeSet::new());
