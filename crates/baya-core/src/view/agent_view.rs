@@ -244,7 +244,7 @@ impl AgentStory {
         let mut generation = 1;
         for recorded in events {
             if let Event::RunResumed { generation: next, .. } = &recorded.event {
-                generation = *next;
+                generation = next + 1;
             }
             match &mut story {
                 None => story = AgentStory::begin(&recorded.event, agent),

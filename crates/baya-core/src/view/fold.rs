@@ -66,7 +66,7 @@ impl RunView {
             }
             Event::RunResumed { generation, script, .. } => {
                 self.bill_holdings();
-                self.begin_generation(*generation, script.as_ref())
+                self.begin_generation(generation + 1, script.as_ref())
             }
             Event::DriverStarted { pid, surroundings, .. } => {
                 self.pid = Some(*pid);
