@@ -10,6 +10,7 @@ mod governed;
 mod journal_lines;
 mod metering;
 mod process;
+mod rehearsals;
 mod scripts;
 mod stopwatch;
 mod table;
@@ -59,7 +60,7 @@ pub fn bench(size: Size) -> Result<(), String> {
     Ok(())
 }
 
-const CASES: [(&str, Case); 12] = [
+const CASES: [(&str, Case); 13] = [
     ("start", cases::start),
     ("trivial agents", cases::trivial_agents),
     ("makespan, 2 at once", cases::makespan_narrow),
@@ -69,6 +70,7 @@ const CASES: [(&str, Case); 12] = [
     ("resume", cases::resume),
     ("bought again", again::all),
     ("metering", metering::all),
+    ("rehearsals", rehearsals::all),
     ("agents with tools", workers::turns),
     ("sandbox", workers::sandbox_start),
     ("stop", workers::stop),

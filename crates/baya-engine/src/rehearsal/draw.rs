@@ -16,8 +16,9 @@ use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-/// Agents of a hundred that fail where history says nothing.
-const FAILURES_OF_100: usize = 2;
+/// What is taken for known of any agents: half a failure among so many.
+const FAILURES_BEFORE: f64 = 0.5;
+const AGENTS_BEFORE: f64 = 25.0;
 /// How much longer an agent takes that is slow.
 const SLOWNESS: u32 = 20;
 /// The silence after which an agent without a sign of life is given up.
@@ -27,6 +28,8 @@ const STALL_MS: u64 = 180_000;
 pub(super) struct Fate {
     pub(super) report: AttemptReport,
     pub(super) duration_ms: i64,
+    /// What it takes is made up: no agent like it was ever seen at work.
+    pub(super) is_guess: bool,
 }
 
 /// Draws for one rehearsal.
@@ -137,7 +140,7 @@ impl<'a> Drawing<'a> {
         let place = self.kinds.entry(kind.clone()).or_insert(0);
         *place += 1;
         let place = *place - 1;
-        let history = self.job.history.labels.get(&kind);
+        let history = self.job.history.of_label(&task.label);
         let number = task.agent.0;
         let mut noise = Noise::new(self.case.seed, &["agent", &number.to_string()]);
         let way = self.way(number, &kind, history, &mut noise);
@@ -153,6 +156,7 @@ impl<'a> Drawing<'a> {
         let prompt_tokens = prompt_tokens(task, shape.as_ref());
         let agent = cost::Agent { case: self.case, task, history, place, prompt_tokens };
         let mut spent = agent.spends(&end, payee.as_ref(), &mut noise);
+        let is_guess = said.usage.is_none() && history.is_none_or(|history| history.samples.is_empty());
         if let Some(usage) = said.usage {
             spent.usage.input = usage.input;
             spent.usage.output = usage.output;
@@ -181,7 +185,7 @@ impl<'a> Drawing<'a> {
         if task.options.worktree {
             report.work = Some(Box::new(self.work(task, &report.end)));
         }
-        Fate { report, duration_ms: i64::try_from(duration_ms).unwrap_or(i64::MAX / 4) }
+        Fate { report, duration_ms: i64::try_from(duration_ms).unwrap_or(i64::MAX / 4), is_guess }
     }
 
     fn way(&self, number: u32, kind: &str, history: Option<&LabelHistory>, noise: &mut Noise) -> Way {
@@ -200,7 +204,7 @@ impl<'a> Drawing<'a> {
             Mood::KindNull(meant) if meant == kind => Way::Null,
             Mood::KindError(meant) if meant == kind => Way::Throws,
             Mood::KindNull(_) | Mood::KindError(_) => Way::Answers(Mood::Plain),
-            Mood::Typical => match noise.below(1_000) < failures_of_1000(history) {
+            Mood::Typical => match noise.fraction() < failure_rate(history) {
                 true => Way::Null,
                 false => Way::Answers(Mood::Typical),
             },
@@ -305,11 +309,11 @@ struct Said {
     latency_ms: u64,
 }
 
-fn failures_of_1000(history: Option<&LabelHistory>) -> usize {
-    match history {
-        Some(history) if history.agents > 0 => (history.failed as usize * 1_000) / history.agents as usize,
-        Some(_) | None => FAILURES_OF_100 * 10,
-    }
+/// One failure among three agents does not mean that every third one fails: what earlier runs counted is
+/// added to what is known of any agents (the mean of a beta distribution).
+fn failure_rate(history: Option<&LabelHistory>) -> f64 {
+    let (failed, agents) = history.map_or((0, 0), |history| (history.failed, history.agents));
+    (f64::from(failed) + FAILURES_BEFORE) / (f64::from(agents) + AGENTS_BEFORE)
 }
 
 /// Mostly what may well happen, and some of each trouble.

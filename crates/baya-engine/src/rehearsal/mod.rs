@@ -8,12 +8,14 @@
 //! say of a rehearsal; forecasts count only what may well happen, findings and the worst count all.
 
 mod args;
+mod bound;
 mod child;
 pub mod cost;
 mod draw;
 mod evaluate;
 pub mod findings;
 mod forecast;
+mod ground;
 mod job;
 mod parent;
 mod plan;
@@ -26,6 +28,7 @@ mod session;
 mod steps;
 mod world;
 
+pub use bound::bound;
 pub use child::main as child_main;
 pub use draw::FIXTURES_FAIL;
 pub use evaluate::{Evaluator, Unwatched};

@@ -1,6 +1,7 @@
 //! The rehearsals of one job: who plays which, and what becomes of it.
 
 use super::args;
+use super::bound;
 use super::draw::{self, Drawing, Payees, Schemas};
 use super::evaluate::{Evaluator, Unwatched};
 use super::findings::{self, Scene, Seen};
@@ -206,7 +207,9 @@ impl<'j> Session<'j> {
             told(AGAIN, case);
             stage.play(case, evaluator, reads)
         };
-        report(stage, &kept, seen, &again)
+        let mut report = report(stage, &kept, seen, &again);
+        bound::bound(self.job, reads, &mut report);
+        report
     }
 }
 
@@ -248,10 +251,10 @@ fn report(
         runs: kept.len() as u32,
         seed: job.seed,
         history_runs: job.history.runs,
-        total: forecast::total(kept),
+        total: forecast::total(kept, job.history.runs),
         phases: titles(job, kept)
             .into_iter()
-            .map(|title| (title.clone(), forecast::of_phase(kept, &title)))
+            .map(|title| (title.clone(), forecast::of_phase(kept, job.history.runs, &title)))
             .collect(),
         findings: findings::sum_up(stage.scene(), seen, play),
         host_steps: host_steps.into_iter().collect(),

@@ -231,8 +231,11 @@ impl World<'_> {
     }
 
     fn start_agent(&mut self, task: &AgentTask) {
-        let Fate { report, duration_ms } = self.drawing.agent(task);
+        let Fate { report, duration_ms, is_guess } = self.drawing.agent(task);
         let (agent, attempt) = (task.agent, task.attempt);
+        if is_guess {
+            self.recorder.guess(agent);
+        }
         self.at(duration_ms.max(1), Due::Agent { agent, attempt, report: Box::new(report) });
     }
 

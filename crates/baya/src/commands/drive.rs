@@ -166,7 +166,10 @@ impl Drive {
             Ok(end) => {
                 let exit = tell_end(&view, &end, watching, self.strictness);
                 let is_watched = matches!(watching, Watching::Live | Watching::Lines);
-                let larger = is_watched.then(|| larger_cap::ask(&view, end.parked.as_ref())).flatten();
+                let larger = match is_watched {
+                    true => larger_cap::ask(&view, end.parked.as_ref()).await,
+                    false => None,
+                };
                 Ok(Driven { exit, run: self.run, larger })
             }
             Err(error) => {

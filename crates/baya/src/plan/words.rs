@@ -13,7 +13,7 @@ const MODELS_MAX: usize = 3;
 /// Characters of a message that a line shows.
 const MESSAGE_CHARS: usize = 160;
 
-/// `plan: 12–30 agents · $0.40–1.20 · about 4 min (from 3 earlier runs)`
+/// `plan: 12–30 agents, at most 34 · $0.40–1.20 · about 4 min (from 3 earlier runs)`
 pub fn line(plan: &Plan) -> String {
     let Some(report) = &plan.report else {
         let why = plan.trouble.as_deref().unwrap_or("nobody asked");
@@ -34,7 +34,7 @@ pub fn line(plan: &Plan) -> String {
 
 fn source(report: &Report) -> String {
     match report.history_runs {
-        0 => "first run: lengths are made up".to_owned(),
+        0 => "first run: a guess, lengths are made up".to_owned(),
         runs => format!("from {}", plural(runs.into(), "earlier run", "earlier runs")),
     }
 }
@@ -66,10 +66,12 @@ fn dollars(cost: &Spread) -> String {
     }
 }
 
-/// `1 agent`, `12–30 agents`
+/// `1 agent`, `12–30 agents, at most 34`
 fn agents(count: &Spread) -> String {
     let noun = if count.p90 == 1 { "agent" } else { "agents" };
-    format!("{} {noun}", range(count, |count| count.to_string()))
+    let bound = count.bound.filter(|bound| *bound > count.p90);
+    let bound = bound.map(|bound| format!(", at most {bound}")).unwrap_or_default();
+    format!("{} {noun}{bound}", range(count, |count| count.to_string()))
 }
 
 /// `about 4 min`, `about 2–4 min`, `about 20 s`

@@ -288,7 +288,8 @@ fn next_steps(view: &RunView) -> Vec<String> {
             lines.push(format!("resume: baya resume {run} --max-agents N"));
         }
         RunState::Ended { .. } if view.failures().failed > 0 => {
-            lines.push(format!("retry:  baya resume {run} --retry-failed{}", larger_for_failed(view)));
+            let how = larger_for_agents(view).unwrap_or(" --retry-failed".to_owned());
+            lines.push(format!("retry:  baya resume {run}{how}"));
         }
         RunState::Ended { status: RunStatus::Failed } => {
             // A script whose process was lost need not be at fault.
@@ -305,6 +306,13 @@ fn next_steps(view: &RunView) -> Vec<String> {
     lines
 }
 
+/// The flag with which agents that a cap kept from working can; to ask them again is no more than that.
+fn larger_for_agents(view: &RunView) -> Option<String> {
+    let causes = view.present_agents().filter_map(|agent| agent.cause.as_ref());
+    let mut capped = causes.filter(|cause| cause.kind == CauseKind::Budget);
+    capped.find_map(|cause| Some(larger(cause.hint.as_deref())).filter(|flag| !flag.is_empty()))
+}
+
 /// The script ended because the run may have no more agents: asking those that failed again changes nothing.
 fn is_at_agent_limit(view: &RunView) -> bool {
     let limit = view.error.as_ref().filter(|error| error.kind == ScriptErrorKind::Limit);
@@ -316,13 +324,6 @@ fn way_on(cause: &Cause) -> String {
     let flag = larger(cause.hint.as_deref());
     let is_of_script = cause.hint.as_ref().is_some_and(|hint| hint.contains("meta.phases"));
     if flag.is_empty() && is_of_script { " --script EDITED_FILE".to_owned() } else { flag }
-}
-
-/// The flag that gives room to agents that had none left.
-fn larger_for_failed(view: &RunView) -> String {
-    let causes = view.agents.values().filter_map(|agent| agent.cause.as_ref());
-    let reached = causes.filter(|cause| cause.kind == CauseKind::Budget);
-    reached.map(way_on).find(|flag| !flag.is_empty()).unwrap_or_default()
 }
 
 /// The flag that raises the cap of which the text speaks, as it stands in a command.

@@ -27,7 +27,7 @@ fn settings(baya: &Baya, text: &str) {
 }
 
 /// All that was written so far.
-fn reader(mut from: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+pub fn reader(mut from: impl Read + Send + 'static) -> Arc<Mutex<String>> {
     let text = Arc::new(Mutex::new(String::new()));
     let into = text.clone();
     std::thread::spawn(move || {
@@ -57,7 +57,7 @@ fn a_new_script_shows_plan_price_and_a_question_before_it_spends_anything() {
     let call = model.serves(baya.line("run x.js"));
     let untouched = |shown: &str| {
         assert!(shown.contains("plan: 1 agent · $0."), "{shown}");
-        assert!(shown.contains("(first run: lengths are made up)"), "{shown}");
+        assert!(shown.contains("(first run: a guess, lengths are made up)"), "{shown}");
         assert!(shown.contains("it has not run here before"), "{shown}");
         assert_eq!(model.log(), [] as [serde_json::Value; 0], "nothing was asked yet");
         assert_eq!(runs(&baya.home()), [] as [String; 0], "nothing is on the disk yet");
@@ -204,7 +204,7 @@ fn runs_of_another_script_of_the_same_name_say_nothing() {
     let run = |folder: &str| model.serves(baya.line("run x.js")).in_folder(folder).run().exits(0);
     run(".").says("first run");
     run(".").says("(from 1 earlier run)");
-    run("other").says("(first run: lengths are made up)");
+    run("other").says("(first run: a guess, lengths are made up)");
     run("other").says("(from 1 earlier run)");
 }
 

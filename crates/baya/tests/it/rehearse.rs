@@ -66,12 +66,17 @@ fn the_same_seed_gives_the_same_report() {
 fn an_error_is_told_with_its_place_and_seen_again_by_its_command() {
     let baya = home();
     let output = baya.line("rehearse null.js --runs 25").run().exits(1);
-    for text in
-        ["error[", "--> null.js:4:", "4 | return a.bugs.length", "see it: baya rehearse null.js --case '"]
-    {
+    for text in [
+        "most: the agents there can be at most",
+        "error[",
+        "--> null.js:4:",
+        "4 | return a.bugs.length",
+        "see it: baya rehearse null.js --case '",
+    ] {
         assert!(output.stdout.contains(text), "no {text:?} in:\n{}", output.stdout);
     }
     let json = report(&baya.line("rehearse null.js --runs 25 --json").run().exits(1));
+    assert_eq!(json["total"]["agents"]["bound"], 1);
     let case = json["findings"][0]["case"].to_string();
     let story = baya.args(["rehearse", "null.js", "--case", &case]).run().exits(1);
     for text in

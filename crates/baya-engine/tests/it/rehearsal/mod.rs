@@ -3,6 +3,7 @@
 mod recorded;
 mod world;
 
+mod bounds;
 mod faults;
 mod figures;
 
