@@ -29,14 +29,21 @@ impl<'a> Reader<'_, 'a> {
         self.calls.borrow_mut().insert(node, None);
         let places = match self.own_name(callable) {
             Some(symbol) => self.calls_of_name(symbol),
+            None if self.knows_itself(callable) => None,
             None => self.calls_of_value(node),
         };
         self.calls.borrow_mut().insert(node, Some(places.clone()));
         places
     }
 
-    /// A function that is declared has its name alone; one that is an expression has it for itself, and
-    /// does not use it.
+    /// An expression of a function that uses its own name.
+    fn knows_itself(&self, callable: Callable<'a>) -> bool {
+        let Callable::Function(it) = callable else { return false };
+        let symbol = it.id.as_ref().and_then(|name| name.symbol_id.get());
+        symbol.is_some_and(|symbol| self.semantic.symbol_references(symbol).next().is_some())
+    }
+
+    /// A function that is declared has its name alone; one that is an expression has it for itself.
     fn own_name(&self, callable: Callable<'a>) -> Option<SymbolId> {
         match callable {
             Callable::Function(it) if it.is_declaration() => it.id.as_ref()?.symbol_id.get(),
@@ -242,6 +249,7 @@ impl<'a> Reader<'_, 'a> {
         let mut uses = Vec::new();
         match self.own_name(callable) {
             Some(symbol) => self.uses_of_name(symbol, &mut uses)?,
+            None if self.knows_itself(callable) => return None,
             None => self.uses_of_value(callable.node(), &mut uses)?,
         }
         Some(uses)

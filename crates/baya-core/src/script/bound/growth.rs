@@ -5,9 +5,9 @@
 
 use super::reader::{Callable, Reader, method_call};
 use oxc_ast::AstKind;
-use oxc_ast::ast::{AssignmentTarget, CallExpression, Expression, SimpleAssignmentTarget};
+use oxc_ast::ast::{AssignmentTarget, CallExpression, Expression, SimpleAssignmentTarget, UnaryOperator};
 use oxc_semantic::{NodeId, SymbolId};
-use oxc_span::GetSpan;
+use oxc_span::{GetSpan, Span};
 use std::collections::BTreeSet;
 
 #[derive(Default)]
@@ -18,6 +18,8 @@ pub(super) struct Growth {
     some_list: bool,
     /// A member is written of an object that may be any.
     some_member: bool,
+    /// Places of any list or object are written in a way that is not followed.
+    all: bool,
     args: bool,
 }
 
@@ -89,14 +91,12 @@ impl Growth {
                 AstKind::AssignmentExpression(it) => growth.target(reader, &it.left),
                 AstKind::UpdateExpression(it) => growth.simple(reader, &it.argument),
                 // A list taken apart into members, or a loop over them.
-                AstKind::ArrayAssignmentTarget(_) | AstKind::ObjectAssignmentTarget(_) => {
-                    (growth.some_list, growth.some_member) = (true, true);
-                }
-                AstKind::ForOfStatement(it) if it.left.as_assignment_target().is_some() => {
-                    growth.some_list = true;
-                }
-                AstKind::ForInStatement(it) if it.left.as_assignment_target().is_some() => {
-                    growth.some_list = true;
+                AstKind::ArrayAssignmentTarget(it) => growth.all |= has_members(reader, it.span),
+                AstKind::ObjectAssignmentTarget(it) => growth.all |= has_members(reader, it.span),
+                AstKind::ForOfStatement(it) => growth.all |= it.left.as_assignment_target().is_some(),
+                AstKind::ForInStatement(it) => growth.all |= it.left.as_assignment_target().is_some(),
+                AstKind::UnaryExpression(it) if it.operator == UnaryOperator::Delete => {
+                    growth.all = true;
                 }
                 AstKind::CallExpression(it) if reader.is_static_call(it, "Object", &["assign"]) => {
                     match it.arguments.first().and_then(|it| it.as_expression()) {
@@ -163,12 +163,12 @@ impl Growth {
 
     /// `args` and what is in it stay as they were given.
     pub(super) fn trusts_args(&self) -> bool {
-        !self.args && !self.some_list && !self.some_member
+        !self.args && !self.all && !self.some_list && !self.some_member
     }
 
     /// What a constant was made as is what it stays.
     pub(super) fn trusts(&self, reader: &Reader<'_, '_>, symbol: SymbolId, is_record: bool) -> Trust {
-        if self.grown.contains(&symbol) {
+        if self.all || self.grown.contains(&symbol) {
             return Trust::None;
         }
         let may_differ = self.some_list || (is_record && self.some_member);
@@ -184,8 +184,14 @@ impl Growth {
 
     /// What is known of a list that has no name.
     pub(super) fn trusts_parts(&self) -> bool {
-        !self.some_list && !self.some_member
+        !self.all && !self.some_list && !self.some_member
     }
+}
+
+/// More than names stands in a pattern that is assigned to.
+fn has_members(reader: &Reader<'_, '_>, pattern: Span) -> bool {
+    let text = &reader.semantic.source_text()[pattern.start as usize..pattern.end as usize];
+    text[1..].contains(['.', '['])
 }
 
 /// How far what is known of a constant holds.

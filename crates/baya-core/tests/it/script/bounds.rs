@@ -113,6 +113,9 @@ fn loops_with_a_count_multiply() {
     check("let round = 0\nwhile (round < 4) { if (x) round += 1; await agent('a') }", None);
     check("let round = 0\nwhile (round < 4) { round += 1; await agent('a'); if (x) round = 0 }", None);
     check("async function again() { await agent('a'); await again() }\nawait again()", None);
+    check("const again = async function own() { await agent('a'); await own() }\nawait again()", None);
+    check("const tick = () => { agent('a'); setTimeout(tick, 5) }\ntick()", None);
+    check("let at = 0\nwhile (at < 3) { at += n; await agent('a') }", None);
 }
 
 /// A list that grows is as long as it gets.
@@ -140,6 +143,21 @@ fn what_changes_is_not_known() {
         "const [first] = [list]; first.push('b')",
     ] {
         check(&format!("const list = ['a']\n{change}\n{fan}"), None);
+    }
+    let rounds = "for (let i = 0; i < (limits.rounds ?? 9); i++) await agent('a')";
+    check(&format!("const limits = {{rounds: 2}}\n{rounds}"), Some(2));
+    for change in [
+        "[limits.rounds] = [100]",
+        "({a: limits.rounds} = {a: 100})",
+        "for (limits.rounds of [1, 100]);",
+        "delete limits.rounds",
+        "limits.rounds++",
+        "limits['rounds'] = 100",
+        "limits[x] = 100",
+        "const other = limits; other.rounds = 100",
+        "Object.assign(limits, {rounds: 100})",
+    ] {
+        check(&format!("const limits = {{rounds: 2}}\n{change}\n{rounds}"), None);
     }
     // Other lists may grow.
     check(&format!("const list = ['a'], out = []\nout.push('b')\n{fan}"), Some(1));
