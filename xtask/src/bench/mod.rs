@@ -60,8 +60,9 @@ pub fn bench(size: Size) -> Result<(), String> {
     Ok(())
 }
 
-const CASES: [(&str, Case); 13] = [
+const CASES: [(&str, Case); 14] = [
     ("start", cases::start),
+    ("start with a plan", cases::start_with_a_plan),
     ("trivial agents", cases::trivial_agents),
     ("makespan, 2 at once", cases::makespan_narrow),
     ("makespan, 16 at once", cases::makespan_wide),

@@ -39,7 +39,8 @@ pub fn pipeline(items: usize, stages: usize) -> String {
 /// All but one look side by side, and the last one gets what they found.
 pub fn gathered(agents: usize) -> String {
     script(&format!(
-        "const BUGS = {{ type: 'object', properties: {{ bugs: {{ type: 'array', items: {{ type: 'string' }} }} }}, required: ['bugs'] }}\n\
+        "const BUGS = {{ type: 'object', required: ['bugs'], properties: {{\n  \
+           bugs: {{ type: 'array', items: {{ type: 'string' }} }} }} }}\n\
          const looks = await parallel(Array.from({{ length: {} }}, (_, at) => () =>\n  \
            agent(`look at part ${{at}}.`, {{ label: `look ${{at}}`, schema: BUGS }})))\n\
          const found = looks.filter((look) => look !== null)\nlog(`${{looks.length - found.length}} failed`)\n\

@@ -58,6 +58,7 @@ mod servers;
 mod settings;
 mod signals;
 mod slots;
+mod streams;
 mod testing;
 mod trust;
 mod usage;

@@ -4,6 +4,8 @@ mod recorded;
 mod world;
 
 mod bounds;
+mod children;
+mod endless;
 mod faults;
 mod figures;
 
