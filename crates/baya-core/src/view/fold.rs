@@ -17,6 +17,7 @@ impl RunView {
     pub fn apply(&mut self, recorded: &Recorded) {
         self.events += 1;
         self.ledger.apply(recorded);
+        self.at_work.tick(recorded);
         self.last_ms = recorded.at_ms;
         match &recorded.event {
             Event::RunStarted { .. }
