@@ -45,6 +45,20 @@ pub struct Sample {
     pub model: Option<String>,
 }
 
+impl History {
+    /// What is known of agents with this label: of its kind, else of the kind that begins most like it. A label
+    /// that names what a model found, in words without a mark of a name, is of no kind that was seen before.
+    pub fn of_label(&self, label: &str) -> Option<&LabelHistory> {
+        let kind = label_kind(label);
+        if let Some(known) = self.labels.get(&kind) {
+            return Some(known);
+        }
+        let alike = |other: &str| other.split(' ').zip(kind.split(' ')).take_while(|(a, b)| a == b).count();
+        let begins_so = self.labels.iter().filter(|(other, _)| alike(other) > 0);
+        begins_so.max_by_key(|(other, known)| (alike(other), known.agents)).map(|(_, known)| known)
+    }
+}
+
 /// What labels of agents that do the same have in common: `review src/a.rs` and `review src/b.rs`, `fix #12`
 /// and `fix #7` are one kind. Its first words up to the first that holds a digit, a dot or a slash.
 pub fn label_kind(label: &str) -> String {

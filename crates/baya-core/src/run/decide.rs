@@ -127,16 +127,16 @@ impl Run {
     /// No value reaches the script that did not pass its schema, whatever the backend claims (C33).
     fn check_answer(&mut self, number: AgentNumber, end: AttemptEnd) -> AttemptEnd {
         let AttemptEnd::Answered(answer) = &end else { return end };
-        let Some(schema) = self.state.agent(number).and_then(|agent| agent.options.schema.clone()) else {
+        let Some(schema) = self.state.agent(number).and_then(|agent| agent.options.schema.as_ref()) else {
             return match answer {
                 Answer::Text(_) => end,
                 Answer::Json(value) => AttemptEnd::Answered(Answer::Text(value.to_string())),
             };
         };
-        let checked = match (self.schema(&schema), answer) {
+        let checked = match (&self.schemas.of(schema).schema, answer) {
             (Ok(schema), Answer::Json(value)) => schema.validate(value),
             (Ok(_), Answer::Text(_)) => Err("the answer is text, not an object".to_owned()),
-            (Err(error), _) => Err(error),
+            (Err(error), _) => Err(error.clone()),
         };
         match checked {
             Ok(()) => end,

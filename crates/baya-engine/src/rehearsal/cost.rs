@@ -24,10 +24,6 @@ pub const TOOL_CALL_TOKENS: u64 = 120;
 /// An answer in free text: the middle, and how far answers spread around it.
 pub const TEXT_TOKENS: f64 = 300.0;
 const SPREAD: f64 = 0.6;
-/// How far runs are from one another as a whole, and how far agents of a kind are; held against made-up
-/// models of many kinds by the tests `estimate`.
-const DAY_SPREAD: f64 = 0.3;
-const KIND_SPREAD: f64 = 0.8;
 /// How long a request takes before the first word of its answer.
 pub const REQUEST_MS: u64 = 1_500;
 /// How fast words come.
@@ -57,21 +53,9 @@ impl Agent<'_> {
         let order = dealt(self.case, &label_kind(&self.task.label), "samples", samples.len());
         let index = order.get(self.place % samples.len().max(1));
         match index.and_then(|index| samples.get(*index)) {
-            Some(sample) => sampled(sample, self.task, self.luck(samples.len())),
+            Some(sample) => sampled(sample, self.task),
             None => self.made_up(end, payee, noise),
         }
-    }
-
-    /// How far the agents of this rehearsal are from what earlier runs say of them: each run has a day of its
-    /// own, and few samples say little of their kind (the error of a mean falls with the root of the count).
-    fn luck(&self, samples: usize) -> f64 {
-        if self.case.mood.is_plain() {
-            return 1.0;
-        }
-        let kind = label_kind(&self.task.label);
-        let day = bell(&mut Noise::new(self.case.seed, &["day"])) * DAY_SPREAD;
-        let few = bell(&mut Noise::new(self.case.seed, &["few", &kind])) * KIND_SPREAD;
-        (day + few / (samples as f64).sqrt()).exp()
     }
 
     fn made_up(&self, end: &AttemptEnd, payee: Option<&Payee>, noise: &mut Noise) -> Spent {
@@ -100,8 +84,7 @@ impl Agent<'_> {
 }
 
 /// As an agent of an earlier run, with this prompt in place of its own.
-fn sampled(sample: &Sample, task: &AgentTask, luck: f64) -> Spent {
-    let times = |number: u64| (number as f64 * luck).round() as u64;
+fn sampled(sample: &Sample, task: &AgentTask) -> Spent {
     let requests = u64::from(sample.requests.max(1));
     let (own, theirs) = (task.prompt.len() as u64, sample.prompt_bytes);
     let more = own.saturating_sub(theirs) / TOKEN_BYTES * requests;
@@ -109,14 +92,14 @@ fn sampled(sample: &Sample, task: &AgentTask, luck: f64) -> Spent {
     let least = own / TOKEN_BYTES;
     let input = (sample.input + more).saturating_sub(less).max(least.saturating_sub(sample.cache_read));
     let usage = Usage {
-        input: times(input),
-        output: times(sample.output),
-        cache_read: times(sample.cache_read),
-        cache_write: times(sample.cache_write),
+        input,
+        output: sample.output,
+        cache_read: sample.cache_read,
+        cache_write: sample.cache_write,
         source: UsageSource::Estimated,
         ..Usage::default()
     };
-    Spent { usage, requests: sample.requests.max(1), duration_ms: times(sample.duration_ms) }
+    Spent { usage, requests: sample.requests.max(1), duration_ms: sample.duration_ms }
 }
 
 fn answer_bytes(end: &AttemptEnd) -> u64 {
@@ -150,14 +133,11 @@ pub(super) fn charge(prices: &PriceTable, payee: Option<&Payee>, usage: &mut Usa
     }
 }
 
-/// Around 1, as often above as below, twice as much about one time in eight.
+/// Around 1, as often above as below, twice as much about one time in eight: twelve draws make a bell (Irwin
+/// and Hall).
 fn factor(noise: &mut Noise) -> f64 {
-    (bell(noise) * SPREAD).exp()
-}
-
-/// Around 0, two times in three less than 1 away: twelve draws make a bell (Irwin and Hall).
-fn bell(noise: &mut Noise) -> f64 {
-    (0..12).map(|_| noise.fraction()).sum::<f64>() - 6.0
+    let bell = (0..12).map(|_| noise.fraction()).sum::<f64>() - 6.0;
+    (bell * SPREAD).exp()
 }
 
 const FILLER: &str = "The second look found nothing that the first had missed.\n- one point was left open\n\

@@ -8,7 +8,7 @@ use super::{args, cost, steps};
 use baya_core::agent::{AgentOptions, AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind};
 use baya_core::history::{LabelHistory, label_kind};
 use baya_core::rehearsal::{Case, Draw, Mood};
-use baya_core::schema::Schema;
+use baya_core::schema::{Compiled, Schema, Schemas};
 use baya_core::simulate::{self, Counters, Fault, Noise, Request, Rules, vary};
 use baya_core::step::{StepOrder, StepOutcome};
 use baya_core::work::{FileWork, Work};
@@ -16,8 +16,9 @@ use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-/// Agents of a hundred that fail where history says nothing.
-const FAILURES_OF_100: usize = 2;
+/// What is taken for known of any agents: half a failure among so many.
+const FAILURES_BEFORE: f64 = 0.5;
+const AGENTS_BEFORE: f64 = 25.0;
 /// How much longer an agent takes that is slow.
 const SLOWNESS: u32 = 20;
 /// The silence after which an agent without a sign of life is given up.
@@ -27,6 +28,8 @@ const STALL_MS: u64 = 180_000;
 pub(super) struct Fate {
     pub(super) report: AttemptReport,
     pub(super) duration_ms: i64,
+    /// What it takes is made up: no agent like it was ever seen at work.
+    pub(super) is_guess: bool,
 }
 
 /// Draws for one rehearsal.
@@ -41,29 +44,12 @@ pub(super) struct Drawing<'a> {
     recording: Option<Recording>,
 }
 
-/// Schemas that were compiled before: the same ones come again in every rehearsal.
-#[derive(Default)]
-pub(super) struct Schemas(RefCell<BTreeMap<String, Option<Schema>>>);
-
-/// The schema of a call.
-struct Shape {
-    compiled: Option<Schema>,
-    bytes: u64,
+fn prompt_tokens(task: &AgentTask, schema: Option<&Compiled>) -> u64 {
+    (task.prompt.len() as u64 + schema.map_or(0, |schema| schema.bytes)).div_ceil(cost::TOKEN_BYTES)
 }
 
-impl Schemas {
-    fn of(&self, schema: &Value) -> Shape {
-        let text = schema.to_string();
-        let bytes = text.len() as u64;
-        let mut known = self.0.borrow_mut();
-        let compiled = known.entry(text).or_insert_with(|| Schema::compile(schema).ok()).clone();
-        Shape { compiled, bytes }
-    }
-}
-
-fn prompt_tokens(task: &AgentTask, shape: Option<&Shape>) -> u64 {
-    (task.prompt.len() as u64 + shape.map_or(0, |shape| shape.bytes)).div_ceil(cost::TOKEN_BYTES)
-}
+/// Why an agent fails of which a rule says so.
+pub const FIXTURES_FAIL: &str = "the fixtures let it fail";
 
 /// Who is paid, by what a call says of it.
 #[derive(Default)]
@@ -83,7 +69,7 @@ impl Payees {
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     pub(super) rules: &'a Rules,
-    pub(super) schemas: &'a Schemas,
+    pub(super) schemas: &'a RefCell<Schemas>,
     pub(super) payees: &'a Payees,
     pub(super) args_schema: Option<&'a Value>,
     pub(super) reads: &'a dyn Reads,
@@ -134,7 +120,7 @@ impl<'a> Drawing<'a> {
         let place = self.kinds.entry(kind.clone()).or_insert(0);
         *place += 1;
         let place = *place - 1;
-        let history = self.job.history.labels.get(&kind);
+        let history = self.job.history.of_label(&task.label);
         let number = task.agent.0;
         let mut noise = Noise::new(self.case.seed, &["agent", &number.to_string()]);
         let way = self.way(number, &kind, history, &mut noise);
@@ -142,14 +128,16 @@ impl<'a> Drawing<'a> {
             Way::Slow(times) => times,
             Way::Answers(_) | Way::Says(_) | Way::Null | Way::Throws => 1,
         };
-        let shape = task.options.schema.as_ref().map(|schema| self.known.schemas.of(schema));
-        let compiled = shape.as_ref().and_then(|shape| shape.compiled.as_ref());
+        let schema = task.options.schema.as_ref();
+        let schema = schema.map(|schema| self.known.schemas.borrow_mut().of(schema).clone());
+        let compiled = schema.as_ref().and_then(|schema| schema.schema.as_ref().ok());
         let asked = Asked { task, compiled, history, place };
         let (end, said) = self.end(&asked, way, &mut noise);
         let payee = self.known.payees.of(&task.options, self.known.reads);
-        let prompt_tokens = prompt_tokens(task, shape.as_ref());
+        let prompt_tokens = prompt_tokens(task, schema.as_ref());
         let agent = cost::Agent { case: self.case, task, history, place, prompt_tokens };
         let mut spent = agent.spends(&end, payee.as_ref(), &mut noise);
+        let is_guess = said.usage.is_none() && history.is_none_or(|history| history.samples.is_empty());
         if let Some(usage) = said.usage {
             spent.usage.input = usage.input;
             spent.usage.output = usage.output;
@@ -178,7 +166,7 @@ impl<'a> Drawing<'a> {
         if task.options.worktree {
             report.work = Some(Box::new(self.work(task, &report.end)));
         }
-        Fate { report, duration_ms: i64::try_from(duration_ms).unwrap_or(i64::MAX / 4) }
+        Fate { report, duration_ms: i64::try_from(duration_ms).unwrap_or(i64::MAX / 4), is_guess }
     }
 
     fn way(&self, number: u32, kind: &str, history: Option<&LabelHistory>, noise: &mut Noise) -> Way {
@@ -197,7 +185,7 @@ impl<'a> Drawing<'a> {
             Mood::KindNull(meant) if meant == kind => Way::Null,
             Mood::KindError(meant) if meant == kind => Way::Throws,
             Mood::KindNull(_) | Mood::KindError(_) => Way::Answers(Mood::Plain),
-            Mood::Typical => match noise.below(1_000) < failures_of_1000(history) {
+            Mood::Typical => match noise.fraction() < failure_rate(history) {
                 true => Way::Null,
                 false => Way::Answers(Mood::Typical),
             },
@@ -302,11 +290,11 @@ struct Said {
     latency_ms: u64,
 }
 
-fn failures_of_1000(history: Option<&LabelHistory>) -> usize {
-    match history {
-        Some(history) if history.agents > 0 => (history.failed as usize * 1_000) / history.agents as usize,
-        Some(_) | None => FAILURES_OF_100 * 10,
-    }
+/// One failure among three agents does not mean that every third one fails: what earlier runs counted is
+/// added to what is known of any agents (the mean of a beta distribution).
+fn failure_rate(history: Option<&LabelHistory>) -> f64 {
+    let (failed, agents) = history.map_or((0, 0), |history| (history.failed, history.agents));
+    (f64::from(failed) + FAILURES_BEFORE) / (f64::from(agents) + AGENTS_BEFORE)
 }
 
 /// Mostly what may well happen, and some of each trouble.
@@ -341,7 +329,7 @@ fn thrown(task: &AgentTask) -> AttemptEnd {
 }
 
 fn end_of_fault(fault: Fault, task: &AgentTask) -> Option<AttemptEnd> {
-    let failed = |kind: CauseKind| Some(AttemptEnd::Failed(Cause::new(kind, "the fixtures let it fail")));
+    let failed = |kind: CauseKind| Some(AttemptEnd::Failed(Cause::new(kind, FIXTURES_FAIL)));
     match fault {
         Fault::Null | Fault::TooMany | Fault::ServerError | Fault::Overloaded | Fault::Html => {
             failed(CauseKind::Api)

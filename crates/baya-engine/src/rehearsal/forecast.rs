@@ -1,5 +1,6 @@
 //! Adds rehearsals up: what it would take, from those that may well happen; the worst, from all.
 
+use super::ground::Ground;
 use super::played::{Played, Totals};
 use baya_core::rehearsal::{Forecast, Spread};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,15 +42,17 @@ impl Kept {
     }
 }
 
-pub(super) fn total(all: &[Kept]) -> Forecast {
-    forecast(all, |kept| kept.total)
+/// `runs` earlier ones were drawn from.
+pub(super) fn total(all: &[Kept], runs: u32) -> Forecast {
+    forecast(all, runs, |kept| kept.total)
 }
 
-pub(super) fn of_phase(all: &[Kept], title: &str) -> Forecast {
-    forecast(all, |kept| kept.by_phase.get(title).copied().unwrap_or_default())
+pub(super) fn of_phase(all: &[Kept], runs: u32, title: &str) -> Forecast {
+    forecast(all, runs, |kept| kept.by_phase.get(title).copied().unwrap_or_default())
 }
 
-fn forecast(all: &[Kept], totals: impl Fn(&Kept) -> Totals) -> Forecast {
+fn forecast(all: &[Kept], runs: u32, totals: impl Fn(&Kept) -> Totals) -> Forecast {
+    let ground = Ground::of(runs, all.iter().filter(|kept| kept.is_realistic).map(&totals));
     let spread = |number: fn(&Totals) -> u64| {
         let mut realistic: Vec<u64> =
             all.iter().filter(|kept| kept.is_realistic).map(|kept| number(&totals(kept))).collect();
@@ -63,13 +66,19 @@ fn forecast(all: &[Kept], totals: impl Fn(&Kept) -> Totals) -> Forecast {
             bound: None,
         }
     };
+    // Agents are counted by the script; what each of them takes is another matter.
+    let widened = |number: fn(&Totals) -> u64| {
+        let mut spread = spread(number);
+        ground.widen(&mut spread);
+        spread
+    };
     Forecast {
         agents: spread(|totals| totals.agents),
         depth: spread(|totals| totals.depth),
-        tokens_in: spread(|totals| totals.tokens_in),
-        tokens_out: spread(|totals| totals.tokens_out),
-        cost: spread(|totals| totals.cost),
-        wall_ms: spread(|totals| totals.wall_ms),
+        tokens_in: widened(|totals| totals.tokens_in),
+        tokens_out: widened(|totals| totals.tokens_out),
+        cost: widened(|totals| totals.cost),
+        wall_ms: widened(|totals| totals.wall_ms),
     }
 }
 

@@ -8,12 +8,14 @@
 //! say of a rehearsal; forecasts count only what may well happen, findings and the worst count all.
 
 mod args;
+mod bound;
 mod child;
 pub mod cost;
 mod draw;
 mod evaluate;
 pub mod findings;
 mod forecast;
+mod ground;
 mod job;
 mod parent;
 mod plan;
@@ -26,7 +28,9 @@ mod session;
 mod steps;
 mod world;
 
+pub use bound::bound;
 pub use child::main as child_main;
+pub use draw::FIXTURES_FAIL;
 pub use evaluate::{Evaluator, Unwatched};
 pub use forecast::Kept;
 pub use job::{
@@ -43,7 +47,7 @@ use baya_core::rehearsal::{Case, Report};
 
 /// One rehearsal, in the calling thread.
 pub fn play(job: &Job, case: &Case) -> Played {
-    Stage::new(job).play(case, &Unwatched, job)
+    Stage::new(job, job).play(case, &Unwatched, job)
 }
 
 /// All rehearsals of a job, in threads of this process: for scripts one trusts, and for tests.

@@ -120,4 +120,7 @@ pub struct Totals {
     /// In nano-dollars.
     pub cost: u64,
     pub wall_ms: u64,
+    /// Of those in and out, the tokens of agents whose like nobody has seen at work.
+    #[serde(default)]
+    pub tokens_guessed: u64,
 }

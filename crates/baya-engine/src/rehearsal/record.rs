@@ -29,12 +29,19 @@ pub(super) struct Recorder {
     phases: Vec<String>,
     unpriced: BTreeSet<String>,
     pub(super) sights: Vec<Sight>,
+    /// Agents whose tokens are made up.
+    guessed: BTreeSet<AgentNumber>,
 }
 
 impl Recorder {
     /// For a rehearsal that begins then.
     pub(super) fn at(started_ms: i64) -> Recorder {
         Recorder { started_ms, ..Recorder::default() }
+    }
+
+    /// What this agent takes is a guess.
+    pub(super) fn guess(&mut self, agent: AgentNumber) {
+        self.guessed.insert(agent);
     }
 
     fn since_start(&self, at_ms: i64) -> u64 {
@@ -139,8 +146,9 @@ impl Recorder {
         let mut times: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for agent in &agents {
             let phase = agent.phase.as_deref().unwrap_or_default();
-            count(&mut total, agent);
-            count(by_phase.entry(phase.to_owned()).or_default(), agent);
+            let is_guessed = self.guessed.contains(&agent.number);
+            count(&mut total, agent, is_guessed);
+            count(by_phase.entry(phase.to_owned()).or_default(), agent, is_guessed);
             let ended_ms = agent.ended_ms.unwrap_or(total.wall_ms);
             let (from, to) = times.entry(phase).or_insert((agent.asked_ms, ended_ms));
             *from = agent.asked_ms.min(*from);
@@ -166,11 +174,13 @@ impl Recorder {
     }
 }
 
-fn count(totals: &mut Totals, agent: &PlayedAgent) {
+fn count(totals: &mut Totals, agent: &PlayedAgent, is_guessed: bool) {
     let usage = &agent.usage;
+    let tokens_in = usage.input + usage.cache_read + usage.cache_write;
     totals.agents += 1;
     totals.depth = totals.depth.max(u64::from(agent.depth));
-    totals.tokens_in += usage.input + usage.cache_read + usage.cache_write;
+    totals.tokens_in += tokens_in;
     totals.tokens_out += usage.output;
+    totals.tokens_guessed += if is_guessed { tokens_in + usage.output } else { 0 };
     totals.cost += usage.cost.0;
 }

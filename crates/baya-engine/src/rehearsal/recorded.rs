@@ -38,7 +38,11 @@ impl Recording {
             Some(call) => again(call),
             None => {
                 let cause = Cause::new(CauseKind::Api, format!("{NOT_RECORDED} agent"));
-                Fate { report: AttemptReport::new(AttemptEnd::Failed(cause)), duration_ms: 1 }
+                Fate {
+                    report: AttemptReport::new(AttemptEnd::Failed(cause)),
+                    duration_ms: 1,
+                    is_guess: false,
+                }
             }
         }
     }
@@ -61,5 +65,6 @@ fn again(call: &RecordedCall) -> Fate {
     report.requests = 1;
     report.model_served.clone_from(&call.model);
     report.work.clone_from(&call.work);
-    Fate { report, duration_ms: i64::try_from(call.duration_ms).unwrap_or(i64::MAX / 4) }
+    let duration_ms = i64::try_from(call.duration_ms).unwrap_or(i64::MAX / 4);
+    Fate { report, duration_ms, is_guess: false }
 }

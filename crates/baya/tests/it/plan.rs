@@ -57,7 +57,7 @@ fn a_new_script_shows_plan_price_and_a_question_before_it_spends_anything() {
     let call = model.serves(baya.line("run x.js"));
     let untouched = |shown: &str| {
         assert!(shown.contains("plan: 1 agent · $0."), "{shown}");
-        assert!(shown.contains("(first run: lengths are made up)"), "{shown}");
+        assert!(shown.contains("(first run: a guess, lengths are made up)"), "{shown}");
         assert!(shown.contains("it has not run here before"), "{shown}");
         assert_eq!(model.log(), [] as [serde_json::Value; 0], "nothing was asked yet");
         assert_eq!(runs(&baya.home()), [] as [String; 0], "nothing is on the disk yet");
@@ -162,10 +162,24 @@ fn a_script_without_agents_is_not_asked_about() {
     let shown = at_a_terminal(&model.serves(baya.line("run x.js")), "").exits(0).stdout;
     assert!(shown.contains("plan: no agents, so nothing to pay"), "{shown}");
     assert!(!shown.contains("Run it?") && shown.contains("42"), "{shown}");
+}
+
+#[test]
+fn a_new_script_that_may_start_agents_is_asked_about_although_no_rehearsal_did() {
+    let late = "if (new Date().getUTCFullYear() > 2000) return 'not yet'\nreturn await agent('a')";
+    let (baya, model) = home(&format!("export const meta = {{ name: 'late', description: 'd' }}\n{late}\n"));
+    let call = model.serves(baya.line("run x.js"));
+    let look = |shown: &str| {
+        assert!(shown.contains("plan: no agents in "), "{shown}");
+        assert!(shown.contains("it has not run here before"), "{shown}");
+    };
+    asked(&call, look, "n\n").exits(2);
     // What is not given is not made up either.
     baya.write("x.js", MANY);
-    let shown = at_a_terminal(&model.serves(baya.line("run x.js")), "").exits(0).stdout;
-    assert!(shown.contains("plan: no agents") && !shown.contains("Run it?"), "{shown}");
+    let look = |shown: &str| assert!(shown.contains("plan: no agents in "), "{shown}");
+    asked(&model.serves(baya.line("run x.js")), look, "y\n").exits(0);
+    let again = at_a_terminal(&model.serves(baya.line("run x.js")), "").exits(0).stdout;
+    assert!(again.contains("plan: no agents") && !again.contains("Run it?"), "{again}");
 }
 
 #[test]
@@ -190,7 +204,7 @@ fn runs_of_another_script_of_the_same_name_say_nothing() {
     let run = |folder: &str| model.serves(baya.line("run x.js")).in_folder(folder).run().exits(0);
     run(".").says("first run");
     run(".").says("(from 1 earlier run)");
-    run("other").says("(first run: lengths are made up)");
+    run("other").says("(first run: a guess, lengths are made up)");
     run("other").says("(from 1 earlier run)");
 }
 

@@ -60,24 +60,35 @@ fn a_plan_is_one_line() {
             with(usual(), |report| report.history_runs = 1),
             "plan: 12–30 agents · $0.40–1.20 · about 2–4 min (from 1 earlier run)",
         ),
-        (plan((1, 1), (0, 0), (0, 0)), "plan: 1 agent · $0 · about 1 s (first run: lengths are made up)"),
+        (
+            plan((1, 1), (0, 0), (0, 0)),
+            "plan: 1 agent · $0 · about 1 s (first run: a guess, lengths are made up)",
+        ),
         (
             plan((3, 3), (120, 120), (9_000, 9_000)),
-            "plan: 3 agents · $1.20 · about 3 h (first run: lengths are made up)",
+            "plan: 3 agents · $1.20 · about 3 h (first run: a guess, lengths are made up)",
         ),
         (
             with(plan((2, 4), (0, 0), (30, 40)), |report| report.unpriced = vec!["acme/large".to_owned()]),
-            "plan: 2–4 agents · unpriced: `acme/large` · about 30–40 s (first run: lengths are made up)",
+            "plan: 2–4 agents · unpriced: `acme/large` · about 30–40 s (first run: a guess, lengths are made up)",
         ),
         (
             with(plan((2, 4), (1, 2), (30, 40)), |report| report.unpriced = vec!["acme/large".to_owned()]),
-            "plan: 2–4 agents · $0.0100–0.0200, and more unpriced: `acme/large` · about 30–40 s (first run: \
-             lengths are made up)",
+            "plan: 2–4 agents · $0.0100–0.0200, and more unpriced: `acme/large` · about 30–40 s (first run: a \
+             guess, lengths are made up)",
+        ),
+        (
+            with(usual(), |report| report.total.agents.bound = Some(34)),
+            "plan: 12–30 agents, at most 34 · $0.40–1.20 · about 2–4 min (first run: lengths are made up)",
+        ),
+        (
+            with(plan((3, 3), (0, 0), (1, 1)), |report| report.total.agents.bound = Some(3)),
+            "plan: 3 agents · $0 · about 1 s (first run: lengths are made up)",
         ),
         (plan((0, 0), (0, 0), (0, 0)), "plan: no agents, so nothing to pay"),
         (
             Plan { is_free: true, ..plan((2, 4), (0, 0), (30, 40)) },
-            "plan: 2–4 agents · nothing to pay · about 30–40 s (first run: lengths are made up)",
+            "plan: 2–4 agents · nothing to pay · about 30–40 s (first run: a guess, lengths are made up)",
         ),
         (
             Plan { trouble: Some("it took too long".to_owned()), ..Plan::default() },

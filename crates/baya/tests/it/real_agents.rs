@@ -147,7 +147,7 @@ fn check_stop(agent: &Agent, signal: Signal) {
 }
 
 /// Processes that work in the folder.
-fn processes_below(folder: &str) -> Vec<String> {
+pub fn processes_below(folder: &str) -> Vec<String> {
     let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let below = all.filter(|entry| {
         let cwd = std::fs::read_link(entry.path().join("cwd")).unwrap_or_default();

@@ -171,7 +171,8 @@ impl Growth {
         if self.grown.contains(&symbol) {
             return Trust::None;
         }
-        if !self.some_list && !(is_record && self.some_member) {
+        let may_differ = self.some_list || (is_record && self.some_member);
+        if !may_differ {
             // What lies in it may have a member written that is a list itself.
             return if self.some_member { Trust::Itself } else { Trust::All };
         }

@@ -154,8 +154,12 @@ impl<'a> Reader<'_, 'a> {
         }
     }
 
+    /// A global object, as `Math`; `args` is a value.
     pub(super) fn is_of_global(&self, target: &Expression<'a>) -> bool {
-        matches!(target.get_inner_expression(), Expression::Identifier(name) if self.is_global(name) && name.name != "args")
+        match target.get_inner_expression() {
+            Expression::Identifier(name) => self.is_global(name) && name.name != "args",
+            _ => false,
+        }
     }
 }
 

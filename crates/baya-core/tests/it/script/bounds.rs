@@ -161,17 +161,20 @@ fn what_changes_is_not_known() {
 
 #[test]
 fn functions_know_what_they_are_given() {
-    let chunks = "const chunks = (list, size) => Array.from({length: Math.ceil(list.length / size)}, (_, at) => list.slice(at * size, (at + 1) * size))";
+    let chunks = "const chunks = (list, size) => Array.from({length: Math.ceil(list.length / size)}, (_, at) => \
+        list.slice(at * size, (at + 1) * size))";
     check(
         &format!("{chunks}\nawait parallel(chunks(['a', 'b', 'c'], 2).map((it) => () => agent(it)))"),
         Some(2),
     );
     check(
-        "const clamp = (n, least, most) => Math.min(Math.max(n, least), most)\nfor (let i = 0; i < clamp(x, 1, 6); i++) await agent('a')",
+        "const clamp = (n, least, most) => Math.min(Math.max(n, least), most)\n\
+            for (let i = 0; i < clamp(x, 1, 6); i++) await agent('a')",
         Some(6),
     );
     check(
-        "async function rounds(n = 3) { for (let i = 0; i < n; i++) await agent('a') }\nawait rounds()\nawait rounds(5)",
+        "async function rounds(n = 3) { for (let i = 0; i < n; i++) await agent('a') }\nawait rounds()\n\
+            await rounds(5)",
         Some(10),
     );
     check(
@@ -191,7 +194,8 @@ fn arguments_at_hand_are_known() {
     with_args(many, json!({}), Some(3));
     assert_eq!(bounds(&program(many), ArgsKnown::Absent).own(), Some(3));
     check(many, None);
-    let either = "const given = typeof args === 'string' ? [args] : args.texts\nawait parallel(given.map((it) => () => agent(it)))";
+    let either = "const given = typeof args === 'string' ? [args] : args.texts\n\
+        await parallel(given.map((it) => () => agent(it)))";
     with_args(either, json!("look"), Some(1));
     with_args(either, json!({"texts": [1, 2, 3, 4]}), Some(4));
     with_args(&format!("args.files.push('x')\n{fan}"), json!({"files": ["a"]}), None);
@@ -210,17 +214,20 @@ fn phases_have_bounds_of_their_own() {
     let two =
         "phase('A')\nawait parallel(['a', 'b'].map((it) => () => agent(it)))\nphase('B')\nawait agent('c')";
     phases(two, &[("", Some(0)), ("A", Some(2)), ("B", Some(1)), ("C", Some(0))]);
-    let named = "const T = 'A'\nawait agent('a', {phase: T})\nawait agent('b', {phase: 'B', label: x})\nawait agent('c', {...more})";
+    let named = "const T = 'A'\nawait agent('a', {phase: T})\nawait agent('b', {phase: 'B', label: x})\n\
+        await agent('c', {...more})";
     phases(named, &[("A", Some(2)), ("B", Some(2)), ("", Some(1))]);
     // One that has no bound takes none from the others.
     let open = "phase('A')\nawait agent('a')\nwhile (x) await agent('b', {phase: 'B'})";
     phases(open, &[("A", Some(1)), ("B", None)]);
     // Nobody waits: it may be later.
-    let late = "phase('A')\nconst all = parallel(['a', 'b'].map((it) => async () => { await agent(it); return agent(it) }))\nphase('B')\nawait all";
+    let late = "phase('A')\nconst all = parallel(['a', 'b'].map((it) => async () => { await agent(it); return \
+        agent(it) }))\nphase('B')\nawait all";
     phases(late, &[("A", Some(4)), ("B", Some(4)), ("", Some(0))]);
     let raced = "phase('A')\nawait Promise.race([agent('a'), agent('b')])\nphase('B')\nawait agent('c')";
     phases(raced, &[("A", Some(2)), ("B", Some(3))]);
-    let helper = "const ask = async (p) => { await agent(p) }\nphase('A')\nawait ask('a')\nphase('B')\nawait ask('b')\nask('c')\nphase('C')";
+    let helper = "const ask = async (p) => { await agent(p) }\nphase('A')\nawait ask('a')\nphase('B')\n\
+        await ask('b')\nask('c')\nphase('C')";
     phases(helper, &[("A", Some(1)), ("B", Some(2)), ("C", Some(1))]);
     let perhaps = "phase('A')\nif (x) { phase('B'); await agent('b') }\nawait agent('c')";
     phases(perhaps, &[("A", Some(1)), ("B", Some(2)), ("", Some(0))]);

@@ -7,7 +7,7 @@ use super::plays::Plays;
 use baya_core::agent::Answer;
 use baya_core::history::label_kind;
 use baya_core::rehearsal::{Case, Draw, Finding, Mood, Weight};
-use baya_core::schema::Schema;
+use baya_core::schema::Schemas;
 use baya_core::simulate::{Noise, vary};
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ fn lost(plays: &Plays<'_>, plain: &Played, kind: &str) -> Option<Finding> {
         let case = plays.in_mood(mood);
         let played = plays.play(&case)?;
         let failed = outcome(&played)?;
-        if counts_none(&played, kind) {
+        if counts_none(&played, kind) || failed.says_so() {
             return None;
         }
         let (_, words) = honest.iter().find(|(known, _)| *known == failed)?;
@@ -56,16 +56,16 @@ fn lost(plays: &Plays<'_>, plain: &Played, kind: &str) -> Option<Finding> {
 
 /// The plain case with honest answers of one kind of agents bent; none if that changes nothing.
 fn honest(plays: &Plays<'_>, plain: &Played, kind: &str, moods: &[Mood]) -> Option<Case> {
-    let mut case = plays.plain_case();
+    let (mut case, mut schemas) = (plays.plain_case(), Schemas::default());
     for agent in plain.agents.iter().filter(|agent| label_kind(&agent.label) == kind) {
         let (Some(Ok(Answer::Json(answer))), Some(schema)) = (&agent.outcome, &agent.options.schema) else {
             continue;
         };
-        let compiled = Schema::compile(schema).ok();
+        let compiled = schemas.of(schema).schema.as_ref().ok();
         let mut noise = Noise::new(case.seed, &["honest"]);
-        let bent = moods.iter().fold(answer.clone(), |answer, mood| {
-            vary(Some(schema), compiled.as_ref(), answer, mood, &mut noise)
-        });
+        let bent = moods
+            .iter()
+            .fold(answer.clone(), |answer, mood| vary(Some(schema), compiled, answer, mood, &mut noise));
         if bent != *answer {
             case.draws.insert(agent.number.0, Draw::Answer(bent));
         }
@@ -88,6 +88,24 @@ fn counts_none(played: &Played, kind: &str) -> bool {
 struct Outcome {
     result: Option<Value>,
     log: Vec<String>,
+}
+
+/// Members of a result that tell of a failure, if there is anything in them.
+const TELLING: [&str; 7] = ["error", "errors", "failed", "failure", "failures", "incomplete", "aborted"];
+
+impl Outcome {
+    /// The result calls itself a failure: finding nothing is one for this script, and it hides neither.
+    fn says_so(&self) -> bool {
+        let is_there = |value: &Value| match value {
+            Value::Null => false,
+            Value::Bool(is) => *is,
+            Value::Number(number) => number.as_f64() != Some(0.0),
+            Value::String(text) => !text.is_empty(),
+            Value::Array(list) => !list.is_empty(),
+            Value::Object(members) => !members.is_empty(),
+        };
+        TELLING.iter().any(|name| self.result.as_ref().and_then(|it| it.get(name)).is_some_and(is_there))
+    }
 }
 
 fn outcome(played: &Played) -> Option<Outcome> {

@@ -3,6 +3,9 @@
 mod recorded;
 mod world;
 
+mod bounds;
+mod children;
+mod endless;
 mod faults;
 mod figures;
 

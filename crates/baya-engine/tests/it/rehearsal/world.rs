@@ -5,7 +5,9 @@ use baya_core::event::ScriptRecord;
 use baya_core::history::{LabelHistory, Sample};
 use baya_core::money::{Price, PriceTable};
 use baya_core::rehearsal::{Case, Draw, Mood};
-use baya_engine::rehearsal::{BackendModels, Ending, Fixtures, Given, Job, Played, Purpose, play, rehearse};
+use baya_engine::rehearsal::{
+    BackendModels, Ending, Fixtures, Given, Job, Models, Played, Purpose, play, rehearse,
+};
 use serde_json::{Value, json};
 
 fn job(body: &str) -> Job {
@@ -93,7 +95,7 @@ fn forecasts_count_what_may_well_happen_and_the_worst_counts_all() {
     assert_eq!((agents.p50, agents.worst), (1, 31));
 }
 
-fn with_samples(kind: &str, answers: Vec<Value>) -> LabelHistory {
+fn with_samples(answers: Vec<Value>) -> LabelHistory {
     let sample = Sample {
         prompt_bytes: 8,
         input: 1_000,
@@ -102,31 +104,84 @@ fn with_samples(kind: &str, answers: Vec<Value>) -> LabelHistory {
         duration_ms: 5_000,
         ..Sample::default()
     };
-    let _ = kind;
     LabelHistory { agents: 10, failed: 0, samples: vec![sample], answers }
+}
+
+fn of_model() -> Models {
+    let models =
+        BackendModels { provider: "p".to_owned(), model: Some("m".to_owned()), ..Default::default() };
+    Models { backends: [(String::new(), models)].into() }
+}
+
+fn priced() -> PriceTable {
+    let price = Price { input: 1_000_000, output: 10_000_000, ..Price::default() };
+    PriceTable { rows: [("p/m".to_owned(), price.into())].into(), ..PriceTable::default() }
 }
 
 #[test]
 fn history_gives_lengths_durations_and_answers_and_dollars_follow() {
     let mut job = job("const a = await agent('look at', {label: 'look'}); return a");
     job.history.runs = 3;
-    job.history.labels.insert("look".to_owned(), with_samples("look", vec![json!("as then")]));
-    let models =
-        BackendModels { provider: "p".to_owned(), model: Some("m".to_owned()), ..Default::default() };
-    job.models.backends.insert(String::new(), models);
-    let price = Price { input: 1_000_000, output: 10_000_000, ..Price::default() };
-    job.prices = PriceTable { rows: [("p/m".to_owned(), price.into())].into(), ..PriceTable::default() };
+    job.history.labels.insert("look".to_owned(), with_samples(vec![json!("as then")]));
+    job.models = of_model();
+    job.prices = priced();
     let played = in_mood(&job, Mood::Typical);
-    assert_eq!(result(&played), json!("as then"));
-    let (cost, tokens) = (played.total.cost, played.total.tokens_out);
-    assert!((1_000..10_000).contains(&cost) && (30..200).contains(&tokens), "around it: {cost} {tokens}");
-    // A plain rehearsal is exactly as it was then.
+    assert_eq!((result(&played), played.total.tokens_out), (json!("as then"), 77));
     let total = play(&job, &Case::default()).total;
     assert_eq!((total.tokens_in, total.tokens_out, total.wall_ms), (1_000, 77, 5_000));
     assert_eq!(total.cost, 1_000 + 770);
     job.prices = PriceTable::default();
     let unpriced = in_mood(&job, Mood::Typical).unpriced;
     assert_eq!(unpriced.into_iter().collect::<Vec<_>>(), ["p/m"]);
+}
+
+/// A label that a model's words made is of no kind that an earlier run had.
+#[test]
+fn an_agent_of_an_unseen_kind_is_like_those_whose_label_begins_so() {
+    let mut job = job("return agent('mend it', {label: 'fix the sum of nothing'})");
+    job.history.runs = 3;
+    job.history.labels.insert("fix *".to_owned(), with_samples(vec![json!("as then")]));
+    job.history.labels.insert("look".to_owned(), with_samples(vec![json!("another")]));
+    let played = play(&job, &Case::default());
+    assert_eq!((result(&played), played.total.tokens_out), (json!("as then"), 77));
+    assert_eq!(played.total.tokens_guessed, 0);
+    let known = |label: &str| job.history.of_label(label).and_then(|known| known.answers.first().cloned());
+    assert_eq!(known("look again"), Some(json!("another")));
+    assert_eq!(known("prefix the sum"), None);
+    job.history.labels.clear();
+    let total = play(&job, &Case::default()).total;
+    assert_eq!(total.tokens_guessed, total.tokens_in + total.tokens_out);
+}
+
+#[test]
+fn one_failure_among_three_agents_is_no_third_of_all() {
+    let body = "const all = await parallel(Array.from({length: 600}, (_, i) => () => agent(`look ${i}`)))
+        return all.filter((one) => one === null).length";
+    let nulls = |agents: u32, failed: u32| {
+        let mut job = job(body);
+        let known = LabelHistory { agents, failed, ..with_samples(vec![json!("as then")]) };
+        job.history.labels.insert("look *".to_owned(), known);
+        result(&in_mood(&job, Mood::Typical)).as_u64().unwrap()
+    };
+    assert!((10..60).contains(&nulls(3, 1)), "about one of nineteen");
+    assert!((150..250).contains(&nulls(300, 100)), "about one of three");
+}
+
+#[test]
+fn a_forecast_without_history_says_less_than_one_with_it() {
+    let mut job = job("return agent('look at', {label: 'look'})");
+    job.prices = priced();
+    job.models = of_model();
+    let ratio = |job: &Job| {
+        let cost = rehearse(job).total.cost;
+        assert!(cost.p10 < cost.p50 && cost.p50 < cost.p90 && cost.p90 <= cost.worst, "{cost:?}");
+        cost.p90 as f64 / cost.p10 as f64
+    };
+    let guess = ratio(&job);
+    job.history.runs = 3;
+    job.history.labels.insert("look".to_owned(), with_samples(vec![json!("as then")]));
+    let known = ratio(&job);
+    assert!(guess > 6.0 && known > 2.0 && known < 4.0, "{guess} {known}");
 }
 
 #[test]
