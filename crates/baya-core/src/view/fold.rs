@@ -159,7 +159,9 @@ impl RunView {
                 let shown = self.agent(*agent);
                 shown.usage.add(&turn.usage());
                 match turn {
-                    TurnRecord::Holding { most } => shown.holding = Some(*most),
+                    TurnRecord::Holding { most } => {
+                        shown.holding = Some(*most).filter(|most| most.total() > 0)
+                    }
                     turn if turn.cost().is_some() => shown.holding = None,
                     _ => {}
                 }
