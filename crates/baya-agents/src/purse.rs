@@ -49,8 +49,8 @@ struct Open {
     room: Arc<Mutex<Room>>,
     opened: u64,
     hold: HoldId,
-    price: Option<Price>,
-    most: Usage,
+    ask: Ask,
+    output_max: u64,
     is_out: bool,
 }
 
@@ -85,9 +85,9 @@ impl SharedPurse {
         drop(left);
     }
 
-    /// The most that this model costs, if anybody knows.
-    pub fn price(&self, provider: &str, model: &str) -> Option<Price> {
-        self.prices.price(provider, model)
+    /// The most that requests to this model cost which send no more than this, if anybody knows.
+    pub fn price_up_to(&self, provider: &str, model: &str, sent: u64) -> Option<Price> {
+        self.prices.price_up_to(provider, model, sent)
     }
 
     /// Puts the price on what one request used, where prices are known at all.
@@ -169,9 +169,8 @@ impl SharedPurse {
             Reply::Waits { .. } => None,
             Reply::Reached { cap, hint } => Some(Err(reached(&cap, ask, &room.purse.readings()).hint(hint))),
             Reply::Held { hold, output_max } => {
-                let (shared, opened, price) = (self.room.clone(), room.opened, ask.price);
-                let most = most(ask, output_max);
-                let open = Open { room: shared, opened, hold, price, most, is_out: false };
+                let (shared, opened) = (self.room.clone(), room.opened);
+                let open = Open { room: shared, opened, hold, ask: ask.clone(), output_max, is_out: false };
                 Some(Ok(Held { output_max: Some(output_max), open: Some(open) }))
             }
         }
@@ -216,7 +215,12 @@ impl Drop for Leaving<'_> {
 impl Held {
     /// The most that the request can be billed; `None`: nobody counts.
     pub fn most(&self) -> Option<Usage> {
-        self.open.as_ref().map(|open| open.most)
+        self.most_of(u64::MAX)
+    }
+
+    /// The same, if the answer had no more than so many tokens.
+    pub fn most_of(&self, output: u64) -> Option<Usage> {
+        self.open.as_ref().map(|open| open.most_of(output))
     }
 
     /// It may be billed.
@@ -238,18 +242,42 @@ impl Held {
         }
     }
 
-    /// The request is over and used this much.
-    pub fn settle(mut self, used: &Usage) {
-        if let Some(open) = self.open.take() {
-            open.close(Some(*used));
-        }
+    /// The request is over and used this much. Gives why its answer is not whole, if the room that was held
+    /// for it cut it off.
+    pub fn settle(mut self, used: &Usage) -> Option<Cause> {
+        let open = self.open.take()?;
+        let (purse, ask, opened) = (open.purse(), open.ask.clone(), open.opened);
+        let is_cut = self.output_max.is_some_and(|room| cuts(room, &ask, used));
+        open.close(Some(*used));
+        is_cut.then(|| {
+            let room = purse.lock();
+            let less = (room.opened == opened).then(|| room.purse.leaves_less(&ask, used.output * 2));
+            cut(less.flatten(), used.output)
+        })
     }
 }
 
 impl Open {
+    /// As if all that may be sent had been written to a cache, where each cap on tokens counts it, for the
+    /// price of the dearest class that it can be.
+    fn most_of(&self, output: u64) -> Usage {
+        let longest = if self.output_max == u64::MAX { UNLIMITED } else { self.output_max };
+        let (sent, output, source) = (self.ask.input_most, output.min(longest), UsageSource::Estimated);
+        let mut most = Usage { cache_write: sent, output, source, ..Usage::default() };
+        match &self.ask.price {
+            None => most.charge(None),
+            Some(price) => (most.cost, most.priced) = (price.most_of(sent, output), most.total()),
+        }
+        most
+    }
+
+    fn purse(&self) -> SharedPurse {
+        SharedPurse { prices: Arc::default(), room: self.room.clone() }
+    }
+
     fn close(self, used: Option<Usage>) {
-        let Open { room, opened, hold, price, .. } = self;
-        let purse = SharedPurse { prices: Arc::default(), room };
+        let purse = self.purse();
+        let Open { opened, hold, ask, .. } = self;
         {
             let mut room = purse.lock();
             if room.opened != opened {
@@ -257,7 +285,7 @@ impl Open {
             }
             match used {
                 Some(mut used) => {
-                    used.charge(price.as_ref());
+                    used.charge(ask.price.as_ref());
                     room.purse.settle(hold, &used);
                 }
                 None => room.purse.release(hold),
@@ -270,25 +298,41 @@ impl Open {
 impl Drop for Held {
     fn drop(&mut self) {
         if let Some(open) = self.open.take() {
-            let used = open.is_out.then_some(open.most);
+            let used = open.is_out.then(|| open.most_of(u64::MAX));
             open.close(used);
         }
     }
 }
 
-/// All that was held, as if it had been used: what is sent counts as the dearest class that it can be, so
-/// that whoever puts the price on it later comes to no less.
-fn most(ask: &Ask, output_max: u64) -> Usage {
-    let sent = ask.input_most;
-    let price = ask.price.unwrap_or_default();
-    let (input, cache_write) = if price.input_most() > price.input { (0, sent) } else { (sent, 0) };
-    let cache_write_long = if price.cache_write_long > price.cache_write { cache_write } else { 0 };
-    let source = UsageSource::Estimated;
-    let mut most =
-        Usage { input, cache_write, cache_write_long, output: output_max, source, ..Usage::default() };
-    most.charge(ask.price.as_ref());
-    most
+/// Whether an answer ended where its room did, and neither its call nor its model sets that limit.
+fn cuts(room: u64, ask: &Ask, used: &Usage) -> bool {
+    let own = [ask.output_wanted, ask.output_most].into_iter().flatten().min();
+    let is_counted = match used.source {
+        UsageSource::Reported | UsageSource::Gateway => true,
+        UsageSource::None | UsageSource::Simulated | UsageSource::Estimated => false,
+    };
+    is_counted && used.output >= room && own.is_none_or(|own| room < own)
 }
+
+/// Why an answer is not whole: no cap leaves it more, or only so much was held for it.
+fn cut(less: Option<(String, String)>, output: u64) -> Cause {
+    match less {
+        Some((cap, hint)) => {
+            let message =
+                format!("{cap} cut an answer off after {output} tokens, and has no room for all of it");
+            Cause::new(CauseKind::Budget, message).hint(hint)
+        }
+        None => {
+            let message =
+                format!("an answer was cut off after {output} tokens: under a cap, no more was held for it");
+            Cause::new(CauseKind::Limit, message)
+                .hint("`maxTokens` of the call holds room for longer answers")
+        }
+    }
+}
+
+/// What an answer counts that nothing limited, should nobody say how long it was.
+const UNLIMITED: u64 = 128_000;
 
 /// How a cap in dollars is named for a model without a price.
 const UNPRICED: &str = ": its model has no known price";

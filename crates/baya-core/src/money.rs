@@ -89,6 +89,19 @@ impl Price {
         self.input.max(self.cache_write).max(self.cache_write_long).max(self.cache_read)
     }
 
+    /// The most that so many tokens can cost, rounded up.
+    pub fn most_of(&self, sent: u64, output: u64) -> NanoUsd {
+        let sent = u128::from(sent) * u128::from(self.input_most());
+        let answered = u128::from(output) * u128::from(self.output);
+        NanoUsd(u64::try_from((sent + answered).div_ceil(MILLION)).unwrap_or(u64::MAX))
+    }
+
+    /// That of requests which keep nothing in a cache for an hour.
+    #[must_use]
+    pub fn without_hour(self) -> Price {
+        Price { cache_write_long: 0, ..self }
+    }
+
     /// The dearer one, class by class.
     #[must_use]
     pub fn max(&self, other: &Price) -> Price {
@@ -140,7 +153,13 @@ impl PriceRow {
 
     /// The dearest price of any request.
     pub fn most(&self) -> Price {
-        self.tiers.iter().fold(self.price, |most, tier| most.max(&tier.price))
+        self.up_to(u64::MAX)
+    }
+
+    /// The dearest price, class by class, of requests that send no more than so many tokens.
+    pub fn up_to(&self, sent: u64) -> Price {
+        let reached = self.tiers.iter().filter(|tier| sent > tier.above);
+        reached.fold(self.price, |most, tier| most.max(&tier.price))
     }
 }
 
@@ -185,6 +204,11 @@ impl PriceTable {
     /// The dearest price that a request to this model can have; an empty provider: the model's maker.
     pub fn price(&self, provider: &str, model: &str) -> Option<Price> {
         self.row(provider, model).map(|(_, row)| row.most())
+    }
+
+    /// The dearest price of a request that sends no more than so many tokens.
+    pub fn price_up_to(&self, provider: &str, model: &str, sent: u64) -> Option<Price> {
+        self.row(provider, model).map(|(_, row)| row.up_to(sent))
     }
 
     /// The price of a request that sends so many tokens.

@@ -55,9 +55,19 @@ pub struct Spread {
     pub p90: u64,
     /// The most that was seen, or `p90` if that is more.
     pub worst: u64,
-    /// The most that can be, where the text of the script says so.
+    /// The most that can be, where the text of the script says so, or a cap.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bound: Option<u64>,
+}
+
+impl Spread {
+    /// No run goes beyond a cap, whatever rehearsals did without it.
+    pub fn cut(&mut self, cap: Option<u64>) {
+        let Some(cap) = cap else { return };
+        let Spread { p10, p50, p90, worst, bound } = self;
+        [p10, p50, p90, worst].into_iter().for_each(|value| *value = cap.min(*value));
+        *bound = Some(bound.map_or(cap, |bound| bound.min(cap)));
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

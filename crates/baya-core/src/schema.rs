@@ -5,6 +5,7 @@
 //! they are; nothing is coerced.
 
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Errors of one value that are told at once.
@@ -17,6 +18,46 @@ const ERROR_CHARS: usize = 300;
 #[derive(Debug, Clone)]
 pub struct Schema {
     validator: Arc<jsonschema::Validator>,
+}
+
+/// Schemas that were compiled before: equal ones are compiled once, and read once if they come again soon.
+#[derive(Debug, Default)]
+pub struct Schemas {
+    /// The newest first.
+    recent: Vec<(Value, Compiled)>,
+    by_text: BTreeMap<String, Compiled>,
+}
+
+/// What became of a schema.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    pub schema: Result<Schema, String>,
+    /// Of its text.
+    pub bytes: u64,
+}
+
+/// Schemas that are looked for by their value; scripts seldom have more.
+const RECENT_MAX: usize = 8;
+
+impl Schemas {
+    pub fn of(&mut self, schema: &Value) -> &Compiled {
+        match self.recent.iter().position(|(known, _)| known == schema) {
+            Some(place) => self.recent[..=place].rotate_right(1),
+            None => {
+                let compiled = self.by_text(schema);
+                self.recent.truncate(RECENT_MAX - 1);
+                self.recent.insert(0, (schema.clone(), compiled));
+            }
+        }
+        &self.recent[0].1
+    }
+
+    fn by_text(&mut self, schema: &Value) -> Compiled {
+        let text = schema.to_string();
+        let bytes = text.len() as u64;
+        let compile = || Compiled { schema: Schema::compile(schema), bytes };
+        self.by_text.entry(text).or_insert_with(compile).clone()
+    }
 }
 
 impl Schema {

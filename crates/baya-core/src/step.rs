@@ -64,6 +64,10 @@ pub enum Retry {
 }
 
 impl HostStep {
+    /// All steps, as scripts call them.
+    pub const NAMES: [&str; 6] =
+        ["baya.exec", "baya.readFile", "baya.writeFile", "baya.glob", "baya.git.changedFiles", "baya.land"];
+
     /// As the script calls it.
     pub fn name(&self) -> &'static str {
         match self {

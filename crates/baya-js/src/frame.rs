@@ -31,6 +31,7 @@ type Intrinsics = (
 
 const PRIMORDIALS: (&str, &str) = ("baya:primordials", include_str!("prelude/primordials.js"));
 const DATA: (&str, &str) = ("baya:data", include_str!("prelude/data.js"));
+const OPTIONS: (&str, &str) = ("baya:options", include_str!("prelude/options.js"));
 const BRIDGE: (&str, &str) = ("baya:bridge", include_str!("prelude/bridge.js"));
 /// What changes the realm before the globals come, in this order.
 const REALM: [(&str, &str); 4] = [
@@ -300,8 +301,10 @@ fn prelude<'js>(ctx: &Ctx<'js>, host: &SharedHost, facts: &FrameFacts, meter: &M
         let part: Function = evaluate(ctx, file, text)?;
         part.call::<_, ()>((primordials.clone(), host.clone()))?;
     }
+    let options: Function = evaluate(ctx, OPTIONS.0, OPTIONS.1)?;
+    let options: Function = options.call((primordials.clone(),))?;
     let bridge: Function = evaluate(ctx, BRIDGE.0, BRIDGE.1)?;
-    bridge.call((primordials, host, data))
+    bridge.call((primordials, host, data, options))
 }
 
 fn compile<'js>(ctx: &Ctx<'js>, unit: &Unit) -> Result<Function<'js>> {

@@ -15,6 +15,7 @@ pub mod near;
 pub mod output;
 pub mod plan;
 pub mod quantity;
+pub mod question;
 pub mod script_args;
 pub mod settings;
 pub mod testing;

@@ -10,6 +10,7 @@ mod governed;
 mod journal_lines;
 mod metering;
 mod process;
+mod rehearsals;
 mod scripts;
 mod stopwatch;
 mod table;
@@ -59,8 +60,9 @@ pub fn bench(size: Size) -> Result<(), String> {
     Ok(())
 }
 
-const CASES: [(&str, Case); 12] = [
+const CASES: [(&str, Case); 13] = [
     ("start", cases::start),
+    ("start with a plan", cases::start_with_a_plan),
     ("trivial agents", cases::trivial_agents),
     ("makespan, 2 at once", cases::makespan_narrow),
     ("makespan, 16 at once", cases::makespan_wide),
@@ -69,6 +71,7 @@ const CASES: [(&str, Case); 12] = [
     ("resume", cases::resume),
     ("bought again", again::all),
     ("metering", metering::all),
+    ("rehearsals", rehearsals::all),
     ("agents with tools", workers::turns),
     ("sandbox", workers::sandbox_start),
     ("stop", workers::stop),

@@ -36,6 +36,20 @@ pub fn pipeline(items: usize, stages: usize) -> String {
     ))
 }
 
+/// All but one look side by side, and the last one gets what they found.
+pub fn gathered(agents: usize) -> String {
+    script(&format!(
+        "const BUGS = {{ type: 'object', required: ['bugs'], properties: {{\n  \
+           bugs: {{ type: 'array', items: {{ type: 'string' }} }} }} }}\n\
+         const looks = await parallel(Array.from({{ length: {} }}, (_, at) => () =>\n  \
+           agent(`look at part ${{at}}.`, {{ label: `look ${{at}}`, schema: BUGS }})))\n\
+         const found = looks.filter((look) => look !== null)\nlog(`${{looks.length - found.length}} failed`)\n\
+         const sum = await agent(`sum up: ${{JSON.stringify(found)}}`, {{ label: 'sum' }})\n\
+         return {{ sum, failed: looks.length - found.length }}\n",
+        agents.saturating_sub(1)
+    ))
+}
+
 fn script(body: &str) -> String {
     format!("export const meta = {{ name: 'bench', description: 'A measurement' }}\n{body}")
 }
@@ -49,6 +63,7 @@ mod tests {
         assert!(fan(3).contains("{ length: 3 }, (_, at) => agent(`task ${at}.`)"));
         assert!(fan_edited(3, 1).contains("agent(at === 1 ? 'other task.' : `task ${at}.`)"));
         assert!(sequence(3, Some(1)).contains("['task 0.', 'other task.', 'task 2.']"));
+        assert!(gathered(3).contains("{ length: 2 }, (_, at) => () =>"));
         assert!(pipeline(2, 2).contains("agent(`item ${item} stage 1.`)"));
     }
 }

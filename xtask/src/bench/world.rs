@@ -56,6 +56,12 @@ impl Room<'_> {
         Ok(path)
     }
 
+    /// The user's own settings of this room.
+    pub fn write_settings(&self, text: &str) -> Result<(), String> {
+        make_folder(&self.folder.join("config/baya"))?;
+        self.write("config/baya/config.toml", text).map(drop)
+    }
+
     /// The binary with nothing of our environment but the search path.
     pub fn baya(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.world.binary);

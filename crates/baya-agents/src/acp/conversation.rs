@@ -72,7 +72,7 @@ impl Conversation<'_> {
         }
         match self.ledger.last_failure.take() {
             // Many agents end such a turn as if nothing had been.
-            Some(cause) if heard.text.is_empty() || tells_of(&heard.text, &cause) => Err(Fault::Model(cause)),
+            Some(cause) if is_no_answer(&heard.text, &cause, self.ledger.is_cut) => Err(Fault::Model(cause)),
             Some(_) | None => Ok(heard.text),
         }
     }
@@ -81,7 +81,7 @@ impl Conversation<'_> {
     fn blame(&mut self, fault: Fault) -> Fault {
         match fault {
             Fault::Unanswered(Unanswered::Said(_) | Unanswered::LoginNeeded(_))
-            | Fault::Stopped(Stop::Refused | Stop::Unknown | Stop::Cancelled) => {
+            | Fault::Stopped(Stop::Refused | Stop::TokenLimit | Stop::Unknown | Stop::Cancelled) => {
                 self.ledger.last_failure.take().map_or(fault, Fault::Model)
             }
             fault => fault,
@@ -247,9 +247,10 @@ fn one_line(text: &str) -> String {
     tail(text.lines().next().unwrap_or_default().as_bytes())
 }
 
-/// Some agents end such a turn with the refusal as their answer.
-fn tells_of(text: &str, cause: &Cause) -> bool {
-    cause.kind == CauseKind::Budget && text.contains(&cause.message)
+/// Some agents end such a turn with the refusal as their answer, or with half of one.
+fn is_no_answer(text: &str, cause: &Cause, is_cut: bool) -> bool {
+    let tells_of = cause.kind == CauseKind::Budget && text.contains(&cause.message);
+    text.is_empty() || is_cut || tells_of
 }
 
 /// A tool call is over: what was spent up to it, and the call.

@@ -1,7 +1,7 @@
 //! What an attempt wrote and used so far, kept however it ends.
 
 use crate::gateway::{Grant, Meter};
-use baya_core::agent::{AttemptEnd, AttemptReport, Usage};
+use baya_core::agent::{AttemptEnd, AttemptReport, Cause, Usage};
 use baya_core::turn::TurnCost;
 
 #[derive(Debug, Default)]
@@ -10,7 +10,7 @@ pub(super) struct Ledger {
     unrecorded: TurnCost,
     /// What the agent itself says it used.
     reported: Option<Usage>,
-    /// Some of it was counted by the gateway, so nothing needs to be reported or estimated.
+    /// Its requests come to the gateway, so nothing needs to be reported or estimated.
     is_metered: bool,
     model_asked: Option<String>,
     /// All that was said and answered, for an estimate.
@@ -20,7 +20,9 @@ pub(super) struct Ledger {
     pub drafts: Vec<String>,
     pub notes: Vec<String>,
     /// Why a request of it got no answer from the model, if that was the last.
-    pub last_failure: Option<baya_core::agent::Cause>,
+    pub last_failure: Option<Cause>,
+    /// It got one, and a cap cut it off.
+    pub is_cut: bool,
 }
 
 impl Ledger {
@@ -61,21 +63,19 @@ impl Ledger {
 
     /// This is in the journal already.
     pub fn recorded(&mut self, meter: &Meter) {
-        self.is_metered |= meter.requests > 0 || meter.usage.total() > 0;
+        // One whose requests were all refused used nothing.
+        let is_news = meter.requests > 0 || meter.last_failure.is_some();
+        self.is_metered |= is_news || meter.usage.total() > 0;
         self.unrecorded.model_served = meter.model_served.clone().or(self.unrecorded.model_served.take());
-        if meter.requests > 0 || meter.last_failure.is_some() {
-            self.last_failure.clone_from(&meter.last_failure);
+        if is_news {
+            (self.last_failure, self.is_cut) = (meter.last_failure.clone(), meter.is_cut);
         }
     }
 
     fn add(&mut self, meter: Meter) {
-        self.is_metered |= meter.requests > 0 || meter.usage.total() > 0;
+        self.recorded(&meter);
         self.unrecorded.usage.add(&meter.usage);
         self.unrecorded.requests += meter.requests;
-        self.unrecorded.model_served = meter.model_served.or(self.unrecorded.model_served.take());
-        if meter.requests > 0 || meter.last_failure.is_some() {
-            self.last_failure = meter.last_failure;
-        }
     }
 
     /// What was answered last is not taken.

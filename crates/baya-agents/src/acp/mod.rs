@@ -34,7 +34,7 @@ use crate::models::{clamp_effort, context_tokens};
 use crate::program;
 use crate::sandbox::Profile;
 use baya_core::agent::{
-    AgentOptions, AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind, Effort, Progress, Wait,
+    AgentOptions, AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind, Effort,
 };
 use baya_core::limits::AGENT_WALL_MS_MAX;
 use baya_core::schema::Schema;
@@ -206,7 +206,7 @@ impl AcpBackend {
             if let Some(grant) = &process.grant {
                 grant.rebind(admission);
             }
-            return Ok(heard_by(process, attempt));
+            return Ok(process);
         }
         let grant = gateway.as_ref().map(|gateway| gateway.admit(admission));
         let port = gateway.map(|gateway| gateway.port());
@@ -220,7 +220,7 @@ impl AcpBackend {
         });
         let private = earlier.map_or_else(|| self.new_folder(task), |earlier| earlier.private);
         let start = Start { config: &self.config, made_for, private, models, port, grant, task, attempt };
-        Process::start(start).await.map(|process| heard_by(process, attempt))
+        Process::start(start).await
     }
 
     async fn gateway(&self) -> Result<Option<Arc<Gateway>>, Fault> {
@@ -369,17 +369,6 @@ impl AcpBackend {
             Err(fault) => explain(fault, broken.as_ref(), &self.config),
         }
     }
-}
-
-/// Tells of what its requests wait for.
-fn heard_by(process: Process, attempt: &Attempt) -> Process {
-    if let Some(grant) = &process.grant {
-        let signals = attempt.signals.clone();
-        grant.tell(Arc::new(move |wait: Wait| {
-            signals(crate::backend::Signal::Progress(Progress::Waiting { wait }));
-        }));
-    }
-    process
 }
 
 impl Backend for AcpBackend {

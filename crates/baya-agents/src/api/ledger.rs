@@ -71,9 +71,9 @@ impl Ledger {
     pub fn settle(&mut self, prompt: &str, turn: &Turn, held: Held) -> (Partial, Usage) {
         let partial = std::mem::take(&mut self.partial);
         self.out = None;
-        let guess = || match held.most() {
-            Some(most) => Usage { output: most.output.min(partial.bytes_written()), ..most },
-            None => Usage::estimate(prompt, &partial.written()),
+        let guess = || {
+            let most = held.most_of(partial.bytes_written());
+            most.unwrap_or_else(|| Usage::estimate(prompt, &partial.written()))
         };
         let mut used = turn.usage.unwrap_or_else(guess);
         self.charge(&mut used, turn.served.as_deref());
@@ -90,7 +90,7 @@ impl Ledger {
     /// the most that it can have used.
     pub fn abandon(&mut self, prompt: &str, mut held: Held, may_be_billed: bool) {
         match held.most() {
-            Some(most) if may_be_billed => held.settle(&most),
+            Some(most) if may_be_billed => drop(held.settle(&most)),
             Some(_) => {
                 self.out = None;
                 held.came_back();

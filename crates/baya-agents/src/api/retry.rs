@@ -22,6 +22,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use baya_core::agent::{AgentTask, AttemptEnd, Progress, Usage};
 use baya_core::budget::{Ask, Caps};
 use baya_core::limits::REQUEST_RETRIES;
+use baya_core::money::Price;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -261,10 +262,13 @@ impl Asker<'_> {
                 Some(_) => most,
                 None => Some(most.map_or(AMPLE, |most| most.min(AMPLE))),
             },
-            price: purse.price(&self.wire.config.name, request.model),
+            price: None,
         };
         if purse.meters(&ask) {
             ask.input_most = self.beginnings.input_most(request, &ledger.counted);
+            let price = purse.price_up_to(&self.wire.config.name, request.model, ask.input_most);
+            // Our own marks keep things in a cache for minutes.
+            ask.price = price.map(Price::without_hour);
         }
         let tell = |wait| self.attempt.tell(Progress::Waiting { wait });
         purse.hold(ask, &tell).await.map_err(|cause| NoTurn::End(AttemptEnd::Failed(cause)))

@@ -53,6 +53,12 @@ pub(super) fn stopped(stopped: &Stopped, heard: &Heard, about: &About, argv: &[S
 /// The end of an agent whose program ended without a result.
 pub(super) fn without_result(heard: &Heard, failure: Option<Cause>, about: &About) -> AttemptEnd {
     if let Some(which) = &heard.limited {
+        // A cap of ours is no limit of the model's.
+        if let Some(cause) =
+            failure.filter(|cause| matches!(cause.kind, CauseKind::Budget | CauseKind::Limit))
+        {
+            return AttemptEnd::of(cause);
+        }
         let hint = "`maxTurns` and `maxTokens` of the call allow more";
         return AttemptEnd::Failed(Cause::new(CauseKind::Limit, which.clone()).hint(hint));
     }

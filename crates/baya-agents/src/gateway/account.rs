@@ -42,6 +42,8 @@ pub struct Meter {
     pub model_served: Option<String>,
     /// Why the last request to a model got no whole answer.
     pub last_failure: Option<Cause>,
+    /// Its answer ended where a cap did: the client may take it for a whole one.
+    pub is_cut: bool,
 }
 
 /// One agent's time with a token.
@@ -98,6 +100,8 @@ pub(super) enum Outcome {
     Unknown,
     Fine,
     Failed(Cause),
+    /// A cap of ours cut it off.
+    Cut(Cause),
 }
 
 impl Account {
@@ -175,10 +179,12 @@ impl Account {
         let Some(bill) = bill else { return };
         books.spent += bill.usage.total();
         books.meter.usage.add(&bill.usage);
+        let meter = &mut books.meter;
         match bill.outcome {
             Outcome::Unknown => {}
-            Outcome::Fine => books.meter.last_failure = None,
-            Outcome::Failed(cause) => books.meter.last_failure = Some(cause),
+            Outcome::Fine => (meter.last_failure, meter.is_cut) = (None, false),
+            Outcome::Failed(cause) => (meter.last_failure, meter.is_cut) = (Some(cause), false),
+            Outcome::Cut(cause) => (meter.last_failure, meter.is_cut) = (Some(cause), true),
         }
         if bill.model_served.is_some() {
             books.meter.model_served = bill.model_served;
@@ -187,7 +193,8 @@ impl Account {
 
     /// A request did not even go out.
     pub fn refuse(&self, cause: Cause) {
-        self.books().meter.last_failure = Some(cause);
+        let mut books = self.books();
+        (books.meter.last_failure, books.meter.is_cut) = (Some(cause), false);
     }
 
     pub fn take_meter(&self) -> Meter {

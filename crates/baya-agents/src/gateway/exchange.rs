@@ -4,7 +4,7 @@
 //! passed by then; everybody later finds it settled.
 
 use super::account::{Account, Bill, NotWritten, Outcome};
-use super::paying::bounded;
+use super::paying::{bounded, uncharged};
 use super::reading::{Reader, Said};
 use super::route::Errand;
 use super::tape::Recording;
@@ -186,20 +186,25 @@ impl Exchange {
             None if is_out => Bill { usage: Said::default().usage(self.request_bytes), ..Bill::default() },
             None => Bill::default(),
         };
-        if let Some(most) = held.most().filter(|_| held.is_out()) {
-            bill.usage = bounded(&bill.usage, &most, matches!(ending, Ending::Whole));
+        let is_whole = matches!(ending, Ending::Whole);
+        if let Some(usage) = bounded(&bill.usage, &held, is_whole).filter(|_| held.is_out()) {
+            bill.usage = usage;
         }
         if let Some(model) = model.as_deref().filter(|_| !body.is_empty()) {
             self.account.counts.learn(model, &body, &bill.usage);
             self.account.firsts.learn(model, &body, &bill.usage);
         }
         // What an agent pays by its own login is nobody's price that we know.
-        if let (Some(prices), Some(provider)) = (prices, &self.account.admission.provider) {
-            let said = ModelSaid { asked: model.as_deref(), served: bill.model_served.as_deref() };
-            prices.charge(provider, said, &mut bill.usage);
+        match (prices, &self.account.admission.provider) {
+            (Some(prices), Some(provider)) => {
+                let said = ModelSaid { asked: model.as_deref(), served: bill.model_served.as_deref() };
+                prices.charge(provider, said, &mut bill.usage);
+            }
+            (_, _) => bill.usage = uncharged(&bill.usage),
         }
-        if held.is_out() {
-            held.settle(&bill.usage);
+        let cut = held.is_out().then(|| held.settle(&bill.usage)).flatten();
+        if let (Some(cause), Outcome::Fine) = (cut, &bill.outcome) {
+            bill.outcome = Outcome::Cut(cause);
         }
         self.settled(bill);
     }

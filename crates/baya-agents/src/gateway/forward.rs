@@ -91,6 +91,7 @@ impl Forward<'_> {
 
     async fn ask(&self, body: &Bytes, tries: u32) -> Result<Try, Refusal> {
         let pass = self.enter().await?;
+        self.door.goes_on();
         self.exchange.goes_out(pass, self.asked.model());
         let request = self.upstream.client.request(self.asked.method.clone(), &self.upstream.url);
         let request = request.headers(self.upstream.headers.clone()).body(body.clone());

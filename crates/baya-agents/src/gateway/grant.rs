@@ -5,8 +5,8 @@ use super::paying::Counts;
 use super::route::Dialect;
 use super::service::House;
 use crate::backend::Signal;
-use baya_core::agent::Wait;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use baya_core::agent::{Progress, Wait};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -27,11 +27,9 @@ pub struct Grant {
 pub(super) struct Door {
     account: Mutex<Arc<Account>>,
     life: Life,
-    told: Mutex<Option<Told>>,
+    /// Whoever pays was told that a request waits.
+    is_told: AtomicBool,
 }
-
-/// Who hears what the agent waits for.
-type Told = Arc<dyn Fn(Wait) + Send + Sync>;
 
 /// Signs of life of an agent.
 #[derive(Default)]
@@ -114,11 +112,6 @@ impl Grant {
             }
         }
     }
-
-    /// Who hears what a request of the agent waits for; the last one given.
-    pub fn tell(&self, told: Arc<dyn Fn(Wait) + Send + Sync>) {
-        *self.door.told() = Some(told);
-    }
 }
 
 impl Drop for Grant {
@@ -133,7 +126,7 @@ impl Door {
         Arc::new(Door {
             account: Mutex::new(Account::new(admission, firsts)),
             life: Life::default(),
-            told: Mutex::new(None),
+            is_told: AtomicBool::new(false),
         })
     }
 
@@ -146,11 +139,23 @@ impl Door {
         self.life.beat.notify_waiters();
     }
 
+    /// A request waits: whoever pays for it hears for what.
     pub fn tell(&self, wait: Wait) {
-        let told = self.told().clone();
         self.beat();
-        if let Some(told) = told {
-            told(wait);
+        self.is_told.store(true, Ordering::SeqCst);
+        self.tell_payer(Progress::Waiting { wait });
+    }
+
+    /// A request goes out.
+    pub fn goes_on(&self) {
+        if self.is_told.swap(false, Ordering::SeqCst) {
+            self.tell_payer(Progress::Asked);
+        }
+    }
+
+    fn tell_payer(&self, progress: Progress) {
+        if let Some(payer) = &self.account().admission.payer {
+            (payer.signals)(Signal::Progress(progress));
         }
     }
 
@@ -161,10 +166,6 @@ impl Door {
 
     fn lock(&self) -> MutexGuard<'_, Arc<Account>> {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn told(&self) -> MutexGuard<'_, Option<Told>> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -15,6 +15,7 @@ mod exchange;
 mod forward;
 mod grant;
 mod headers;
+mod news;
 mod passage;
 mod paying;
 mod reading;

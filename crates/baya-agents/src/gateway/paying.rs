@@ -1,11 +1,12 @@
 //! What an agent that is a program may send and be answered, where caps of its run count.
 //!
 //! Its requests are its own: nothing of them is shortened but the limit of the answer. What is sent is
-//! bounded by its bytes, and by what the provider counted of a request that began and ended alike.
+//! bounded by its bytes, and by what the provider counted of a request like it.
 
 use super::account::Account;
 use super::asked::{Asked, CapName};
 use super::grant::Door;
+use super::news::{pictures, tokens_most};
 use super::refusal::Refusal;
 use super::route::Errand;
 use crate::backend::{Attempt, Signal};
@@ -15,18 +16,19 @@ use axum::body::Bytes;
 use baya_core::agent::{AgentTask, Cause, CauseKind, Usage, UsageSource};
 use baya_core::budget::{Ask, Caps};
 use baya_core::ids::AgentNumber;
+use baya_core::money::Price;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Tokens that a provider puts around a request; with tools, its own words on them too.
 const AROUND: u64 = 1_024;
-/// The most that one picture counts, whose bytes may lie elsewhere.
-const PICTURE: u64 = 5_000;
 /// What a conversation that the provider keeps can have, where the model's context is not known.
 const CONTEXT: u64 = 1_000_000;
 /// What an answer can have at most that cannot be limited, where nothing is known of the model.
 const ANSWER: u64 = 128_000;
+/// How a request says that something is to be kept for an hour.
+const HOUR: &[u8] = b"\"1h\"";
 
 /// Who pays for what passes.
 #[derive(Clone)]
@@ -34,7 +36,7 @@ pub struct Payer {
     pub purse: SharedPurse,
     pub phase: Option<String>,
     pub label: String,
-    /// Hears of what is held before a request goes out.
+    /// Hears what a request waits for, and what is held before it goes out.
     pub signals: Arc<dyn Fn(Signal) + Send + Sync>,
 }
 
@@ -73,23 +75,16 @@ impl Counts {
     }
 
     /// The most that this request sends, by what is known of the one before it.
-    fn most(&self, model: &str, body: &Bytes) -> Option<u64> {
+    fn most(&self, model: &str, body: &Value) -> Option<u64> {
         let counted = self.lock().get(model).cloned()?;
-        Some(counted.tokens + AROUND + news(&counted.body, body))
+        let former = serde_json::from_slice(&counted.body).ok()?;
+        Some(counted.tokens + AROUND + tokens_most(&former, body))
     }
 
     /// Whole whenever the lock is free.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Counted>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Bytes of the new text that neither begin nor end as the old one.
-fn news(old: &[u8], new: &[u8]) -> u64 {
-    let begin = old.iter().zip(new).take_while(|(old, new)| old == new).count();
-    let (old, new) = (&old[begin..], &new[begin..]);
-    let end = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old == new).count();
-    (new.len() - end) as u64
 }
 
 /// Room for this request, once there is.
@@ -107,18 +102,35 @@ pub(super) async fn hold(
     let model = asked.model().or(admission.model.as_deref()).unwrap_or_default();
     // An answer that cannot be limited takes what the model can give.
     let untold = (cap == CapName::Untold).then(|| output_tokens(model).unwrap_or(ANSWER));
-    let ask = Ask {
+    let bound = || {
+        let sent = input_most(account, asked, model);
+        (sent, price_up_to(&payer.purse, asked, provider, model, sent))
+    };
+    let (input_most, price) = bound();
+    let mut ask = Ask {
         agent: admission.agent.unwrap_or(AgentNumber(0)),
         phase: payer.phase.clone(),
         label: payer.label.clone(),
         caps: Caps::default(),
-        input_most: input_most(account, asked, model),
+        input_most,
         output_wanted: untold.or(admission.answer_tokens_max),
         output_most: [output_tokens(model), asked.output_limit()].into_iter().flatten().min(),
-        price: payer.purse.price(provider, model),
+        price,
     };
     let _held = door.hold();
-    let held = payer.purse.hold(ask, &|wait| door.tell(wait)).await.map_err(Refusal::OutOfBudget)?;
+    let held = loop {
+        match payer.purse.hold(ask.clone(), &|wait| door.tell(wait)).await {
+            Ok(held) => break held,
+            Err(cause) => {
+                // While it waited, a request like it may have been counted.
+                let (input_most, price) = bound();
+                if input_most >= ask.input_most {
+                    return Err(Refusal::OutOfBudget(cause));
+                }
+                ask = Ask { input_most, price, ..ask };
+            }
+        }
+    };
     match (untold, held.output_max) {
         (Some(most), Some(room)) if room < most => Err(Refusal::OutOfBudget(unlimited(most))),
         (_, _) => Ok(held),
@@ -140,35 +152,34 @@ fn input_most(account: &Account, asked: &Asked, model: &str) -> u64 {
         return context_tokens(model).unwrap_or(CONTEXT);
     }
     // A byte is the least that a token stands for.
-    let all = AROUND + asked.body.len() as u64 + body.map_or(0, pictures) * PICTURE;
-    let known = [account.counts.most(model, &asked.body), account.firsts.most(model, &asked.body)];
-    known.into_iter().flatten().chain([all]).min().unwrap_or(all)
+    let all = AROUND + asked.body.len() as u64 + body.map_or(0, pictures);
+    let known = body.map(|body| [account.counts.most(model, body), account.firsts.most(model, body)]);
+    known.into_iter().flatten().flatten().chain([all]).min().unwrap_or(all)
 }
 
-fn pictures(value: &Value) -> u64 {
-    match value {
-        Value::Array(items) => items.iter().map(pictures).sum(),
-        Value::Object(members) => {
-            let kind = members.get("type").and_then(Value::as_str).unwrap_or_default();
-            u64::from(matches!(kind, "image" | "image_url" | "input_image"))
-                + members.values().map(pictures).sum::<u64>()
-        }
-        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-    }
+/// The dearest price of a request that sends no more than this; it costs more to keep parts of it in the
+/// provider's cache for an hour.
+fn price_up_to(purse: &SharedPurse, asked: &Asked, provider: &str, model: &str, sent: u64) -> Option<Price> {
+    let price = purse.price_up_to(provider, model, sent)?;
+    let may_keep = asked.body.windows(HOUR.len()).any(|word| word == HOUR);
+    Some(if may_keep { price } else { price.without_hour() })
 }
 
-/// What a request used at most, of which nobody said it all.
-pub(super) fn bounded(told: &Usage, most: &Usage, is_whole: bool) -> Usage {
-    match told.source {
-        UsageSource::Reported | UsageSource::Gateway => *told,
+/// What a request used at most, of which nobody said it all; `None`: no room was held for it. Who does not
+/// know its price leaves it to others.
+pub(super) fn bounded(told: &Usage, held: &Held, is_whole: bool) -> Option<Usage> {
+    let most = match told.source {
+        UsageSource::Reported | UsageSource::Gateway => return Some(*told),
+        // Estimates take four bytes for a token; one byte is the least.
         UsageSource::None | UsageSource::Simulated | UsageSource::Estimated if is_whole => {
-            // Estimates take four bytes for a token; one byte is the least.
-            Usage { output: most.output.min(told.output.saturating_mul(4)), ..uncharged(most) }
+            held.most_of(told.output.saturating_mul(4))
         }
-        UsageSource::None | UsageSource::Simulated | UsageSource::Estimated => uncharged(most),
-    }
+        UsageSource::None | UsageSource::Simulated | UsageSource::Estimated => held.most(),
+    }?;
+    Some(if most.unpriced > 0 { uncharged(&most) } else { most })
 }
 
-fn uncharged(most: &Usage) -> Usage {
-    Usage { cost: Default::default(), priced: 0, unpriced: 0, ..*most }
+/// As nobody has put a price on it.
+pub(super) fn uncharged(usage: &Usage) -> Usage {
+    Usage { cost: Default::default(), priced: 0, unpriced: 0, ..*usage }
 }

@@ -2,7 +2,7 @@
 
 use baya_agents::purse::{Held, SharedPurse};
 use baya_core::agent::{Cause, CauseKind, Usage, UsageSource, Wait};
-use baya_core::budget::{Ask, Caps, PurseState};
+use baya_core::budget::{Ask, Caps, Currency, PurseState};
 use baya_core::ids::AgentNumber;
 use baya_core::money::{NanoUsd, Price, PriceTable};
 use futures_util::FutureExt;
@@ -131,6 +131,39 @@ async fn room_that_nobody_settles_goes_back_unless_its_request_went_out() {
     drop(lost);
     assert_eq!(spent(&purse), 900, "it may have been billed in full");
     assert_eq!(purse.open_and_waiting(), (0, 0));
+}
+
+#[tokio::test]
+async fn c52_what_may_have_been_billed_counts_in_every_currency() {
+    let some = Some(1_000_000);
+    let cost = NanoUsd::from_dollars(5.0);
+    let all = Caps { tokens: some, input: some, output: some, cache: some, cost, ..Caps::default() };
+    let dear_input = Price { cache_write: 0, ..PRICE };
+    let dear_writes = Price { cache_write: 2_000_000_000, cache_write_long: 3_000_000_000, ..PRICE };
+    for (price, sent_cost) in [(PRICE, 500), (dear_input, 500), (dear_writes, 1_500)] {
+        let purse = opened(all.clone());
+        let mut lost = held(&purse, Ask { price: Some(price), ..ask(1, 500, 400) }).await;
+        lost.goes_out();
+        let most = lost.most().expect("it is counted");
+        drop(lost);
+        let currencies = Currency::ALL.map(|currency| most.of(currency));
+        let cost = (sent_cost + 400) * 1_000;
+        assert_eq!(currencies, [900, 500, 400, 500, cost], "tokens, input, output, cache, dollars");
+        let spent: Vec<u64> = purse.readings().iter().map(|reading| reading.spent).collect();
+        assert_eq!(spent, currencies);
+    }
+    let unpriced = opened(Caps { tokens: some, ..Caps::default() });
+    let held = held(&unpriced, Ask { price: None, ..ask(1, 500, 400) }).await;
+    assert_eq!(held.most().expect("it is counted").unpriced, 900);
+}
+
+#[tokio::test]
+async fn what_a_shorter_answer_can_have_cost_is_charged_for_that_much() {
+    let purse = opened(Caps { cost: NanoUsd::from_dollars(5.0), ..Caps::default() });
+    let held = held(&purse, ask(1, 500, 400)).await;
+    let most = held.most_of(100).expect("it is counted");
+    assert_eq!((most.output, most.cost, most.priced), (100, NanoUsd(600_000), 600));
+    assert_eq!(held.most_of(1_000), held.most(), "never more than was held");
 }
 
 #[tokio::test]

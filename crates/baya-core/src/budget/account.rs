@@ -129,11 +129,7 @@ impl Amounts {
     /// The most that a request can use: what is sent may be read from a cache, written to it, or neither.
     pub fn most(ask: &Ask, output: u64) -> Amounts {
         let input = ask.input_most;
-        let cost = ask.price.map_or(0, |price| {
-            let sent = u128::from(input) * u128::from(price.input_most());
-            let answered = u128::from(output) * u128::from(price.output);
-            u64::try_from((sent + answered).div_ceil(MILLION)).unwrap_or(u64::MAX)
-        });
+        let cost = ask.price.map_or(0, |price| price.most_of(input, output).0);
         Amounts([input.saturating_add(output), input, output, input, cost])
     }
 

@@ -10,6 +10,7 @@
 //! than was held for it; if one does, nothing goes out until there is room again.
 
 mod account;
+mod line;
 mod outputs;
 mod phases;
 mod purse;

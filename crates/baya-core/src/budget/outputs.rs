@@ -1,4 +1,4 @@
-//! How long answers are: the 95th percentile by kind of label, of the newest answers.
+//! How long answers are, by kind of label: the 95th percentile and the mean of the newest answers.
 
 use super::{OUTPUT_HELD, OUTPUT_HELD_MIN, OUTPUTS_KNOWN};
 use crate::history::{SAMPLES_MAX, label_kind};
@@ -11,6 +11,21 @@ pub(super) struct Outputs(BTreeMap<String, Kind>);
 struct Kind {
     newest: VecDeque<u64>,
     p95: u64,
+    mean: u64,
+}
+
+impl Kind {
+    fn of(newest: VecDeque<u64>) -> Kind {
+        let p95 = p95(&newest);
+        let sum = newest.iter().fold(0, |sum: u64, output| sum.saturating_add(*output));
+        let mean = sum.checked_div(newest.len() as u64).unwrap_or(0);
+        Kind { newest, p95, mean }
+    }
+
+    /// Too few answers say nothing.
+    fn known(&self, statistic: u64) -> u64 {
+        if self.newest.len() < OUTPUTS_KNOWN { statistic.max(OUTPUT_HELD) } else { statistic }
+    }
 }
 
 impl Outputs {
@@ -18,8 +33,7 @@ impl Outputs {
         let kinds = outputs.iter().map(|(kind, lengths)| {
             let newest: VecDeque<u64> =
                 lengths.iter().skip(lengths.len().saturating_sub(SAMPLES_MAX)).copied().collect();
-            let p95 = p95(&newest);
-            (kind.clone(), Kind { newest, p95 })
+            (kind.clone(), Kind::of(newest))
         });
         Outputs(kinds.collect())
     }
@@ -30,16 +44,21 @@ impl Outputs {
         if kind.newest.len() > SAMPLES_MAX {
             kind.newest.pop_front();
         }
-        kind.p95 = p95(&kind.newest);
+        *kind = Kind::of(std::mem::take(&mut kind.newest));
     }
 
     /// What an answer to an agent with this label is likely not to exceed.
     pub fn likely(&self, label: &str) -> u64 {
-        match self.0.get(&label_kind(label)) {
-            None => OUTPUT_HELD,
-            Some(kind) if kind.newest.len() < OUTPUTS_KNOWN => kind.p95.max(OUTPUT_HELD),
-            Some(kind) => kind.p95.max(OUTPUT_HELD_MIN),
-        }
+        self.statistic(label, |kind| kind.p95).max(OUTPUT_HELD_MIN)
+    }
+
+    /// How long one is on average.
+    pub fn mean(&self, label: &str) -> u64 {
+        self.statistic(label, |kind| kind.mean)
+    }
+
+    fn statistic(&self, label: &str, of: impl Fn(&Kind) -> u64) -> u64 {
+        self.0.get(&label_kind(label)).map_or(OUTPUT_HELD, |kind| kind.known(of(kind)))
     }
 }
 

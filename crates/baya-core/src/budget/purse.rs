@@ -15,11 +15,17 @@
 //! more: better that few begin and finish than that all begin and few can.
 //!
 //! Who waits stands in line: nobody takes room from an account in which an earlier one is short of it. When
-//! nothing is held, the first in line either fits or hears that it never will: nobody waits forever. An
-//! agent keeps its turn for all its requests, so that those that have begun finish before others begin;
-//! one whose answer was cut goes on at the end of the line, for what it still needs is anybody's guess.
+//! nothing is held, the first in line either fits or hears that it never will: nobody waits forever.
+//! - An agent keeps its turn for all its requests, so that those that have begun finish before others
+//!   begin.
+//! - Of agents that have not begun and do the same, the one that sends least begins first: it is likely to
+//!   need least, and more of them finish.
+//! - Who is at an answer that is longer than all that a new agent is likely to need goes on at the end of
+//!   the line: long answers tend to become longer yet. Who is cut earlier keeps its turn, since what it
+//!   has used would be lost.
 
 use super::account::{Account, Amounts, Fit, Room, cap_words};
+use super::line::{Line, Standing};
 use super::outputs::Outputs;
 use super::{
     Ask, BEGINS_WITH, Currency, GOES_ON_WITH, HoldId, OUTPUT_MIN, OUTPUT_UNKNOWN_MOST, Place, PurseState,
@@ -38,11 +44,11 @@ pub struct Purse {
     outputs: Outputs,
     at_once: u64,
     holds: BTreeMap<HoldId, Hold>,
-    /// By turn; the requests of an agent share its turn.
-    line: BTreeMap<(u64, Place), Ask>,
-    turns: BTreeMap<AgentNumber, u64>,
+    line: Line,
     /// Agents of whose requests one is settled.
     begun: BTreeSet<AgentNumber>,
+    /// Tokens that have come of the answer an agent is at, where it was cut.
+    cut: BTreeMap<AgentNumber, u64>,
     last: u64,
 }
 
@@ -88,14 +94,15 @@ impl Purse {
     /// [`Purse::serve`] calls it or it [leaves](Purse::leave).
     pub fn ask(&mut self, ask: &Ask) -> Reply {
         self.open_agent(ask);
-        let turn = self.turn_of(ask.agent);
+        let offered = self.next();
+        let turn = self.line.turn_of(ask.agent, offered);
         let taken = self.short_before(turn);
         match self.judge(ask, &taken) {
             Verdict::Goes { output_max, amounts } => self.hold(ask, output_max, amounts),
             Verdict::Reached { cap, hint } => Reply::Reached { cap, hint },
             Verdict::Waits { cap, .. } => {
                 let place = Place(self.next());
-                self.line.insert((turn, place), ask.clone());
+                self.line.stand((turn, place), ask.clone());
                 Reply::Waits { place, cap }
             }
         }
@@ -106,9 +113,9 @@ impl Purse {
     pub fn serve(&mut self) -> Vec<(Place, Reply)> {
         let mut served = Vec::new();
         let mut taken = BTreeSet::new();
-        let keys: Vec<(u64, Place)> = self.line.keys().copied().collect();
-        for key in keys {
-            let Some(ask) = self.line.get(&key).cloned() else { continue };
+        let mut last = None;
+        while let Some((standing, ask)) = self.next_in_line(last) {
+            last = Some(standing);
             let reply = match self.judge(&ask, &taken) {
                 Verdict::Waits { short, .. } => {
                     taken.extend(short);
@@ -119,22 +126,30 @@ impl Purse {
                     continue;
                 }
                 Verdict::Goes { output_max, amounts } => {
-                    self.line.remove(&key);
+                    self.line.leave(standing);
                     self.hold(&ask, output_max, amounts)
                 }
                 Verdict::Reached { cap, hint } => {
-                    self.line.remove(&key);
+                    self.line.leave(standing);
                     Reply::Reached { cap, hint }
                 }
             };
-            served.push((key.1, reply));
+            served.push((standing.1, reply));
         }
         served
     }
 
+    /// The cap that leaves a request like this one less output, whatever others hold: in words, and how it
+    /// is raised.
+    pub fn leaves_less(&self, ask: &Ask, output: u64) -> Option<(String, String)> {
+        let (whose, fit) = self.least(&self.accounts_of(ask), ask, |_| Room::NothingHeld)?;
+        let is_less = fit.output < output;
+        is_less.then(|| (self.words(&whose, fit.currency, ask), self.hint(&whose, fit.currency, ask)))
+    }
+
     /// Who waited does so no longer.
     pub fn leave(&mut self, place: Place) {
-        self.line.retain(|(_, its), _| *its != place);
+        self.line.leave_place(place);
     }
 
     /// The request is over and used this much, [`Usage::cost`] by its own price. More than was held is
@@ -150,11 +165,21 @@ impl Purse {
         }
         // An answer that was cut says only that there was more.
         let is_cut = used.output >= hold.output_max && !hold.is_wanted;
-        if is_cut {
-            self.turns.remove(&hold.agent);
-        }
         let output = if is_cut { used.output.saturating_mul(2) } else { used.output };
+        self.count_cut(&hold, used.output, is_cut);
         self.outputs.add(&hold.label, output);
+    }
+
+    /// Who is at an answer that is longer than all that a new agent is likely to need lets others go first.
+    fn count_cut(&mut self, hold: &Hold, output: u64, is_cut: bool) {
+        let whole = self.cut.remove(&hold.agent).unwrap_or(0).saturating_add(output);
+        if !is_cut {
+            return;
+        }
+        self.cut.insert(hold.agent, whole);
+        if whole > self.outputs.mean(&hold.label).saturating_mul(BEGINS_WITH) {
+            self.line.send_back(hold.agent);
+        }
     }
 
     /// The request never went out.
@@ -169,7 +194,7 @@ impl Purse {
 
     /// Requests that wait.
     pub fn waiting(&self) -> u64 {
-        self.line.len() as u64
+        self.line.len()
     }
 
     /// How each cap stands.
@@ -182,12 +207,16 @@ impl Purse {
         self.last
     }
 
-    fn turn_of(&mut self, agent: AgentNumber) -> u64 {
-        if !self.turns.contains_key(&agent) {
-            let turn = self.next();
-            self.turns.insert(agent, turn);
+    /// The next one in line; the turn of an agent that has not begun goes to the one like it that sends
+    /// least.
+    fn next_in_line(&mut self, last: Option<Standing>) -> Option<(Standing, Ask)> {
+        let (standing, _) = self.line.next_after(last)?;
+        let is_first = last.is_none_or(|(turn, _)| turn < standing.0);
+        if is_first {
+            let begun = &self.begun;
+            self.line.let_pass(standing, |agent| !begun.contains(&agent));
         }
-        self.turns.get(&agent).copied().unwrap_or_default()
+        self.line.next_after(last)
     }
 
     fn open_agent(&mut self, ask: &Ask) {
@@ -272,7 +301,7 @@ impl Purse {
             return wanted;
         }
         let share = |account: &Account| {
-            let among = self.at_once.saturating_sub(account.open).max(self.line.len() as u64 + 1);
+            let among = self.at_once.saturating_sub(account.open).max(self.line.len() + 1);
             Room::Share(among)
         };
         match self.least(accounts, ask, share) {

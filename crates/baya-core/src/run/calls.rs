@@ -9,7 +9,6 @@ use crate::call::{
 };
 use crate::event::Event;
 use crate::ids::{AgentNumber, CallId, FrameId};
-use crate::schema::Schema;
 use serde_json::{Map, Value};
 
 /// An `agent()` call as it came over the border.
@@ -107,7 +106,7 @@ impl Run {
             self.warn_once(about, text);
         }
         if let Some(schema) = &parsed.options.schema {
-            self.schema(schema).map_err(|message| Thrown {
+            self.schemas.of(schema).schema.as_ref().map_err(|message| Thrown {
                 kind: ThrowKind::Schema,
                 message: format!("unusable schema: {message}"),
             })?;
@@ -235,17 +234,6 @@ impl Run {
 
     fn first_heard(&self, agent: AgentNumber) -> u64 {
         self.state.agent(agent).and_then(|agent| agent.heard).map_or(u64::MAX, |heard| heard.seq)
-    }
-
-    /// The compiled schema; equal schemas are compiled once.
-    pub(super) fn schema(&mut self, schema: &Value) -> Result<Schema, String> {
-        let text = schema.to_string();
-        if let Some(known) = self.schemas.get(&text) {
-            return Ok(known.clone());
-        }
-        let compiled = Schema::compile(schema)?;
-        self.schemas.insert(text, compiled.clone());
-        Ok(compiled)
     }
 
     /// Whether a call made again by a replay asks what the journal says it asked.

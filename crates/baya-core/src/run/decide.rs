@@ -127,16 +127,16 @@ impl Run {
     /// No value reaches the script that did not pass its schema, whatever the backend claims (C33).
     fn check_answer(&mut self, number: AgentNumber, end: AttemptEnd) -> AttemptEnd {
         let AttemptEnd::Answered(answer) = &end else { return end };
-        let Some(schema) = self.state.agent(number).and_then(|agent| agent.options.schema.clone()) else {
+        let Some(schema) = self.state.agent(number).and_then(|agent| agent.options.schema.as_ref()) else {
             return match answer {
                 Answer::Text(_) => end,
                 Answer::Json(value) => AttemptEnd::Answered(Answer::Text(value.to_string())),
             };
         };
-        let checked = match (self.schema(&schema), answer) {
+        let checked = match (&self.schemas.of(schema).schema, answer) {
             (Ok(schema), Answer::Json(value)) => schema.validate(value),
             (Ok(_), Answer::Text(_)) => Err("the answer is text, not an object".to_owned()),
-            (Err(error), _) => Err(error),
+            (Err(error), _) => Err(error.clone()),
         };
         match checked {
             Ok(()) => end,
@@ -408,7 +408,7 @@ impl Run {
             AgentState::Finished(Outcome::Answered(answer)) => Payload::Value(answer.to_value()),
             AgentState::Finished(Outcome::Failed(cause)) => match throw_of(agent.options.on_failure, cause) {
                 Some(kind) => {
-                    let message = format!("agent {number} `{}`: {}", agent.label, cause.message);
+                    let message = format!("agent {number} `{}`: {}", agent.label, with_way_out(cause));
                     Payload::Throw(Thrown { kind, message })
                 }
                 None => Payload::Value(serde_json::Value::Null),
@@ -445,6 +445,14 @@ fn is_open(fate: &CallFate) -> bool {
         CallFate::Agent(_) | CallFate::Reuses(_) | CallFate::Shares(_) | CallFate::Timer { .. } => true,
         CallFate::Workflow { .. } | CallFate::Step(_) | CallFate::ReusesStep(_) => true,
         CallFate::Refused | CallFate::Settled => false,
+    }
+}
+
+/// What a cap that is reached is raised by stands in its message, as with calls that no agent came of.
+fn with_way_out(cause: &Cause) -> String {
+    match cause.hint.as_ref().filter(|_| cause.kind == CauseKind::Budget) {
+        Some(hint) => format!("{}; {hint}", cause.message),
+        None => cause.message.clone(),
     }
 }
 

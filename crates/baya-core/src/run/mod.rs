@@ -44,7 +44,7 @@ use crate::ids::{AgentNumber, ApprovalId, CallId};
 use crate::landing::LandingRecord;
 use crate::op::Op;
 use crate::reuse::Offers;
-use crate::schema::Schema;
+use crate::schema::Schemas;
 use crate::step::{StepNumber, StepOrder, StepOutcome};
 use crate::turn::TurnRecord;
 use std::collections::BTreeMap;
@@ -195,7 +195,7 @@ pub struct Run {
     /// Who waits for which question.
     tickets: BTreeMap<ApprovalId, Vec<u64>>,
     errands: errands::Errands,
-    schemas: BTreeMap<String, Schema>,
+    schemas: Schemas,
     /// Answers of earlier runs.
     offers: Offers,
     /// Events of this batch that hand out a result again.

@@ -9,6 +9,7 @@
 //! The only user of oxc, and nothing of oxc leaves it.
 
 mod args_use;
+mod bound;
 mod bundle;
 mod depth;
 mod diagnostic;
@@ -28,6 +29,7 @@ mod typescript;
 mod watch;
 
 pub use args_use::args_schema;
+pub use bound::{ArgsKnown, Bounds, Child, bounds};
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use link::Linked;
 pub use meta::{Meta, PhaseMeta};

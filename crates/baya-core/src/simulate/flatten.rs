@@ -4,6 +4,7 @@
 use super::noise::Noise;
 use super::shape::NULL_EVERY;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// References and branches followed, one after another and in all, before a schema is taken as it stands.
@@ -20,13 +21,23 @@ pub(super) enum Branch {
 }
 
 /// The flat form of `schema`; `None` if nothing can meet it.
-pub(super) fn flatten(
+pub(super) fn flatten<'s>(
     root: &Value,
-    schema: &Value,
+    schema: &'s Value,
     branch: Branch,
     noise: &mut Noise,
-) -> Option<Map<String, Value>> {
-    Flattening { root, branch, noise, parts_left: PARTS_MAX }.flat(schema, 0)
+) -> Option<Cow<'s, Map<String, Value>>> {
+    match schema.as_object() {
+        Some(members) if !members.keys().any(|key| is_combining(key)) => Some(Cow::Borrowed(members)),
+        Some(_) | None => {
+            Flattening { root, branch, noise, parts_left: PARTS_MAX }.flat(schema, 0).map(Cow::Owned)
+        }
+    }
+}
+
+/// Its value says what is flattened, and is no part of the flat form.
+fn is_combining(key: &str) -> bool {
+    matches!(key, "$ref" | "$dynamicRef" | "allOf" | "anyOf" | "oneOf" | "if" | "then" | "else" | "$defs")
 }
 
 struct Flattening<'a> {
@@ -41,13 +52,7 @@ impl Flattening<'_> {
         let Some(members) = schema.as_object() else {
             return if schema == &Value::Bool(false) { None } else { Some(Map::new()) };
         };
-        let combining = |key: &str| {
-            matches!(
-                key,
-                "$ref" | "$dynamicRef" | "allOf" | "anyOf" | "oneOf" | "if" | "then" | "else" | "$defs"
-            )
-        };
-        let own = members.iter().filter(|(key, _)| !combining(key));
+        let own = members.iter().filter(|(key, _)| !is_combining(key));
         let mut flat: Map<String, Value> = own.map(|(key, value)| (key.clone(), value.clone())).collect();
         if hops < HOPS_MAX {
             for part in self.parts(members) {

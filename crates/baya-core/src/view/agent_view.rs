@@ -243,8 +243,8 @@ impl AgentStory {
         let mut story = None;
         let mut generation = 1;
         for recorded in events {
-            if let Event::RunResumed { generation: next, .. } = &recorded.event {
-                generation = *next;
+            if matches!(recorded.event, Event::RunResumed { .. }) {
+                generation += 1;
             }
             match &mut story {
                 None => story = AgentStory::begin(&recorded.event, agent),

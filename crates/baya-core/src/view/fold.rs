@@ -64,9 +64,10 @@ impl RunView {
                 self.set_surroundings(surroundings);
                 self.begin_generation(1, Some(script));
             }
-            Event::RunResumed { generation, script, .. } => {
+            Event::RunResumed { script, .. } => {
                 self.bill_holdings();
-                self.begin_generation(*generation, script.as_ref())
+                // A run counts from 0, people from 1.
+                self.begin_generation(self.generation + 1, script.as_ref())
             }
             Event::DriverStarted { pid, surroundings, .. } => {
                 self.pid = Some(*pid);

@@ -116,6 +116,8 @@ fn a_request_that_sends_much_is_dearer_and_the_dearest_price_is_told_where_nobod
     let at = |sent| table.price_at("anthropic", "m", sent).map(|price| price.input / DOLLAR);
     assert_eq!([at(0), at(100_000), at(100_001), at(200_001)], [Some(1), Some(1), Some(5), Some(9)]);
     assert_eq!(table.price("anthropic", "m"), Some(price(9)));
+    let up_to = |sent| table.price_up_to("anthropic", "m", sent).map(|price| price.input / DOLLAR);
+    assert_eq!([up_to(100_000), up_to(100_001), up_to(200_001)], [Some(1), Some(5), Some(9)]);
 }
 
 #[test]

@@ -107,7 +107,14 @@ fn c53_a_child_is_one_group_and_its_phases_are_none() {
 
 #[test]
 fn a_new_generation_counts_only_what_it_asked_for() {
-    let resumed = json!({"event": "run_resumed", "generation": 2});
+    // A run counts the second one as 1.
+    for generation in [1, 2] {
+        check_generation(json!({"event": "run_resumed", "generation": generation}));
+    }
+}
+
+#[track_caller]
+fn check_generation(resumed: Value) {
     let reused = json!({"event": "agent_reused", "agent": 1, "call": 9, "frame": 0, "key": "k", "occurrence": 0,
         "label": "a", "phase": "Plan"});
     let events = [

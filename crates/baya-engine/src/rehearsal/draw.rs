@@ -8,7 +8,7 @@ use super::{args, cost, steps};
 use baya_core::agent::{AgentOptions, AgentTask, Answer, AttemptEnd, AttemptReport, Cause, CauseKind};
 use baya_core::history::{LabelHistory, label_kind};
 use baya_core::rehearsal::{Case, Draw, Mood};
-use baya_core::schema::Schema;
+use baya_core::schema::{Compiled, Schema, Schemas};
 use baya_core::simulate::{self, Counters, Fault, Noise, Request, Rules, vary};
 use baya_core::step::{StepOrder, StepOutcome};
 use baya_core::work::{FileWork, Work};
@@ -44,29 +44,12 @@ pub(super) struct Drawing<'a> {
     recording: Option<Recording>,
 }
 
-/// Schemas that were compiled before: the same ones come again in every rehearsal.
-#[derive(Default)]
-pub(super) struct Schemas(RefCell<BTreeMap<String, Option<Schema>>>);
-
-/// The schema of a call.
-struct Shape {
-    compiled: Option<Schema>,
-    bytes: u64,
+fn prompt_tokens(task: &AgentTask, schema: Option<&Compiled>) -> u64 {
+    (task.prompt.len() as u64 + schema.map_or(0, |schema| schema.bytes)).div_ceil(cost::TOKEN_BYTES)
 }
 
-impl Schemas {
-    fn of(&self, schema: &Value) -> Shape {
-        let text = schema.to_string();
-        let bytes = text.len() as u64;
-        let mut known = self.0.borrow_mut();
-        let compiled = known.entry(text).or_insert_with(|| Schema::compile(schema).ok()).clone();
-        Shape { compiled, bytes }
-    }
-}
-
-fn prompt_tokens(task: &AgentTask, shape: Option<&Shape>) -> u64 {
-    (task.prompt.len() as u64 + shape.map_or(0, |shape| shape.bytes)).div_ceil(cost::TOKEN_BYTES)
-}
+/// Why an agent fails of which a rule says so.
+pub const FIXTURES_FAIL: &str = "the fixtures let it fail";
 
 /// Who is paid, by what a call says of it.
 #[derive(Default)]
@@ -86,7 +69,7 @@ impl Payees {
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     pub(super) rules: &'a Rules,
-    pub(super) schemas: &'a Schemas,
+    pub(super) schemas: &'a RefCell<Schemas>,
     pub(super) payees: &'a Payees,
     pub(super) args_schema: Option<&'a Value>,
     pub(super) reads: &'a dyn Reads,
@@ -145,12 +128,13 @@ impl<'a> Drawing<'a> {
             Way::Slow(times) => times,
             Way::Answers(_) | Way::Says(_) | Way::Null | Way::Throws => 1,
         };
-        let shape = task.options.schema.as_ref().map(|schema| self.known.schemas.of(schema));
-        let compiled = shape.as_ref().and_then(|shape| shape.compiled.as_ref());
+        let schema = task.options.schema.as_ref();
+        let schema = schema.map(|schema| self.known.schemas.borrow_mut().of(schema).clone());
+        let compiled = schema.as_ref().and_then(|schema| schema.schema.as_ref().ok());
         let asked = Asked { task, compiled, history, place };
         let (end, said) = self.end(&asked, way, &mut noise);
         let payee = self.known.payees.of(&task.options, self.known.reads);
-        let prompt_tokens = prompt_tokens(task, shape.as_ref());
+        let prompt_tokens = prompt_tokens(task, schema.as_ref());
         let agent = cost::Agent { case: self.case, task, history, place, prompt_tokens };
         let mut spent = agent.spends(&end, payee.as_ref(), &mut noise);
         let is_guess = said.usage.is_none() && history.is_none_or(|history| history.samples.is_empty());
@@ -345,7 +329,7 @@ fn thrown(task: &AgentTask) -> AttemptEnd {
 }
 
 fn end_of_fault(fault: Fault, task: &AgentTask) -> Option<AttemptEnd> {
-    let failed = |kind: CauseKind| Some(AttemptEnd::Failed(Cause::new(kind, "the fixtures let it fail")));
+    let failed = |kind: CauseKind| Some(AttemptEnd::Failed(Cause::new(kind, FIXTURES_FAIL)));
     match fault {
         Fault::Null | Fault::TooMany | Fault::ServerError | Fault::Overloaded | Fault::Html => {
             failed(CauseKind::Api)

@@ -196,6 +196,12 @@ fn read_step(place: usize, step: Value) -> Result<StepFixture, FixturesError> {
     if let Some(pattern) = &step.about {
         regex::Regex::new(pattern).map_err(|_| wrong(format!("`{pattern}` is no regular expression")))?;
     }
+    if let Some(name) = step.step.as_deref().filter(|name| !HostStep::NAMES.contains(name)) {
+        return Err(wrong(format!(
+            "there is no step `{name}`; there are: `{}`",
+            HostStep::NAMES.join("`, `")
+        )));
+    }
     match step.json.is_some() == step.fails.is_some() {
         true => Err(wrong("it says either `json` or `fails`".to_owned())),
         false => Ok(step),

@@ -8,6 +8,7 @@
 //! say of a rehearsal; forecasts count only what may well happen, findings and the worst count all.
 
 mod args;
+mod bound;
 mod child;
 pub mod cost;
 mod draw;
@@ -27,7 +28,9 @@ mod session;
 mod steps;
 mod world;
 
+pub use bound::bound;
 pub use child::main as child_main;
+pub use draw::FIXTURES_FAIL;
 pub use evaluate::{Evaluator, Unwatched};
 pub use forecast::Kept;
 pub use job::{

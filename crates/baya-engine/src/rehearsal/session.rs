@@ -1,7 +1,8 @@
 //! The rehearsals of one job: who plays which, and what becomes of it.
 
 use super::args;
-use super::draw::{self, Drawing, Payees, Schemas};
+use super::bound;
+use super::draw::{self, Drawing, Payees};
 use super::evaluate::{Evaluator, Unwatched};
 use super::findings::{self, Scene, Seen};
 use super::forecast::{self, Kept};
@@ -12,9 +13,11 @@ use super::world;
 use baya_core::call::{ScriptErrorKind, ThrowKind};
 use baya_core::history::label_kind;
 use baya_core::rehearsal::{Case, Report};
+use baya_core::schema::Schemas;
 use baya_core::script::{Watched, watch};
 use baya_core::simulate::Rules;
 use serde_json::Value;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -35,7 +38,7 @@ const STACK_BYTES: usize = 24 * 1024 * 1024;
 pub struct Stage<'j> {
     job: &'j Job,
     rules: Rules,
-    schemas: Schemas,
+    schemas: RefCell<Schemas>,
     payees: Payees,
     /// What arguments look like, if they have to be made up.
     args_schema: Option<Value>,
@@ -53,7 +56,7 @@ impl<'j> Stage<'j> {
         Stage {
             job,
             rules,
-            schemas: Schemas::default(),
+            schemas: RefCell::default(),
             payees: Payees::default(),
             args_schema: args::schema(&job.script),
             watched,
@@ -206,7 +209,9 @@ impl<'j> Session<'j> {
             told(AGAIN, case);
             stage.play(case, evaluator, reads)
         };
-        report(stage, &kept, seen, &again)
+        let mut report = report(stage, &kept, seen, &again);
+        bound::bound(self.job, reads, &mut report);
+        report
     }
 }
 

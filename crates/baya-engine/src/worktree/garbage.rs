@@ -17,10 +17,26 @@ pub struct OwnRef {
     pub name: String,
     pub commit: String,
     pub run: RunId,
-    /// Absent: a snapshot of what the user had not committed.
-    pub agent: Option<AgentNumber>,
+    pub keeps: Keeps,
     /// When the commit was made, in seconds since the Unix epoch.
     pub date_s: i64,
+}
+
+/// What a ref of ours keeps from being collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeps {
+    /// What this agent left.
+    Work(AgentNumber),
+    /// What the user had not committed.
+    Snapshot,
+    /// The commit at which worktrees of the run start: only a run that goes on needs it.
+    Base,
+}
+
+/// The ref that keeps the commit at which worktrees of a run start, whatever the user does to the branch
+/// that had it.
+pub fn base_kept_as(run: &RunId) -> String {
+    format!("refs/baya/{run}/base")
 }
 
 /// All refs and branches of ours that keep the work of agents; branches that work was landed on are the
@@ -37,13 +53,14 @@ fn own_ref(line: &str) -> Option<OwnRef> {
     let (name, commit, date) = (parts.next()?, parts.next()?, parts.next()?);
     let rest = name.strip_prefix("refs/baya/").or_else(|| name.strip_prefix("refs/heads/baya-work/"))?;
     let (run, last) = rest.split_once('/')?;
-    let agent = match last {
-        "snapshot" => None,
-        number => Some(AgentNumber(number.parse().ok()?)),
+    let keeps = match last {
+        "snapshot" => Keeps::Snapshot,
+        "base" => Keeps::Base,
+        number => Keeps::Work(AgentNumber(number.parse().ok()?)),
     };
     let run = RunId::parse(run).ok()?;
     let (name, commit) = (name.to_owned(), commit.to_owned());
-    Some(OwnRef { name, commit, run, agent, date_s: date.parse().unwrap_or(i64::MAX) })
+    Some(OwnRef { name, commit, run, keeps, date_s: date.parse().unwrap_or(i64::MAX) })
 }
 
 /// Whether a branch has this commit: one of the user's, one of a remote, or one that work landed on.

@@ -1,5 +1,5 @@
 // The script's globals: every use becomes a call to the host, every delivery settles one promise here.
-(p, host, data) => {
+(p, host, data, options) => {
   const { put, push, hide, freeze, apply, isArray, mapGet, mapSet, mapDelete } = p;
   const LIMITS = { __proto__: null, agent_limit: true, budget: true };
   // Calls that wait: id -> { resolve, reject, stack, label }.
@@ -234,17 +234,11 @@
       }
     }
   };
-  const options = (name, given) => {
-    if (given === undefined || given === null) return { __proto__: null };
-    if (typeof given !== 'object' || isArray(given)) {
-      throw new p.TypeError(`${name}: the options must be an object, not ${kindOf(given)}`);
-    }
-    return given;
-  };
   const exec = (command, given) =>
     rejecting(() => {
       texts('baya.exec(command, options)', ['command', command]);
-      const { cwd, timeoutMs, retry, key } = options('baya.exec(command, options)', given);
+      const known = ['cwd', 'timeoutMs', 'retry', 'key'];
+      const { cwd, timeoutMs, retry, key } = options('baya.exec(command, options)', given, known);
       return step('baya.exec', { do: 'exec', command: p.wellFormed(command), cwd, timeoutMs, retry, key });
     });
   const readFile = (path) =>
@@ -264,7 +258,7 @@
     });
   const changedFiles = (given) =>
     rejecting(() => {
-      const { base } = options('baya.git.changedFiles(options)', given);
+      const { base } = options('baya.git.changedFiles(options)', given, ['base']);
       return step('baya.git.changedFiles', { do: 'changed_files', base });
     });
 
@@ -288,6 +282,8 @@
     return text === undefined ? null : p.parse(text);
   };
   const LAND = 'baya.land(works, options)';
+  const LAND_OPTIONS =
+    ['check', 'checkTimeoutMs', 'onConflict', 'batch', 'style', 'review', 'model', 'agentTimeoutMs'];
   const agentOf = (piece) => {
     const own = workOf(piece);
     const found = own === undefined && p.isObject(piece) ? (p.isObject(piece.work) ? piece.work : piece) : own;
@@ -304,15 +300,20 @@
   };
   const land = (works, given) =>
     rejecting(() => {
-      const { check, checkTimeoutMs, onConflict, batch, style, model, agentTimeoutMs } = options(LAND, given);
-      const review = rubricOf(options(LAND, given).review);
+      const { check, checkTimeoutMs, onConflict, batch, style, review: wanted, model, agentTimeoutMs } =
+        options(LAND, given, LAND_OPTIONS);
+      const review = rubricOf(wanted);
       let select;
       if (isArray(works)) {
         const agents = [];
         for (let i = 0; i < works.length; i++) if (works[i] !== null) push(agents, agentOf(works[i]));
         select = { agents };
       } else {
-        const { phase, label } = options(LAND, works);
+        const { phase, label } = p.isObject(works) ? works : { __proto__: null };
+        if ((phase === undefined) === (label === undefined)) {
+          throw new p.TypeError(`${LAND}: give a list of works, or {phase: 'its title'}, or {label: 'its label'}`);
+        }
+        options('baya.land(works)', works, ['phase', 'label']);
         texts(LAND, phase === undefined ? ['label', label] : ['phase', phase]);
         select = phase === undefined ? { label } : { phase };
       }

@@ -58,6 +58,36 @@ fn c10_host_steps_reach_the_host_as_they_were_written() {
     check_step("baya.git.changedFiles({base: 'main'})", since);
 }
 
+const WHICH: &str =
+    "baya.land(works, options): give a list of works, or {phase: 'its title'}, or {label: 'its label'}";
+
+#[test]
+fn c10_an_option_that_a_host_step_does_not_know_is_refused() {
+    let exec = "baya.exec(command, options): there is no option `timeout`; \
+                there are: `cwd`, `timeoutMs`, `retry`, `key`; hint: did you mean `timeoutMs`?";
+    let land = "baya.land(works, options): there is no option `checks`; there are: `check`, `checkTimeoutMs`, \
+                `onConflict`, `batch`, `style`, `review`, `model`, `agentTimeoutMs`; \
+                hint: did you mean `check`?";
+    let base = "baya.git.changedFiles(options): there is no option `xyz`; there are: `base`";
+    let works = "baya.land(works): there is no option `lable`; there are: `phase`, `label`; \
+                 hint: did you mean `label`?";
+    for (body, said) in [
+        ("baya.land({phase: 'Fix', lable: 'a'})", works),
+        ("baya.exec('x', {timeout: 5})", exec),
+        ("baya.land([], {checks: 'make'})", land),
+        ("baya.git.changedFiles({xyz: 'main'})", base),
+    ] {
+        check(
+            &format!("try {{ await {body} }} catch (e) {{ return [e.name, e.message] }}"),
+            json!(["TypeError", said]),
+        );
+    }
+    let absent = "baya.exec('ls', {cwd: undefined, stdin: undefined})";
+    let command = "ls".to_owned();
+    let plain = HostStep::Exec { command, cwd: None, timeout_ms: None, retry: Retry::Ask, key: None };
+    check_step(absent, plain);
+}
+
 #[test]
 fn c10_wrong_host_steps_reject_with_what_is_wrong() {
     for (body, said) in [
@@ -65,7 +95,11 @@ fn c10_wrong_host_steps_reject_with_what_is_wrong() {
         ("baya.exec('x', {timeoutMs: 'soon'})", "baya.exec: invalid type: string \"soon\", expected u64"),
         ("baya.exec('x', {retry: 'maybe'})", "baya.exec: unknown variant `maybe`, expected `ask` or `safe`"),
         ("baya.writeFile('x', {})", "baya.writeFile(path, text): `text` must be a string, not an object"),
-        ("baya.land({})", "baya.land(works, options): `label` must be a string, not undefined"),
+        ("baya.land({})", WHICH),
+        ("baya.land({phase: 'Fix', label: 'fix a'})", WHICH),
+        ("baya.land({agent: 1, branch: 'b'})", WHICH),
+        ("baya.land()", WHICH),
+        ("baya.land({phase: 5})", "baya.land(works, options): `phase` must be a string, not a number"),
         ("baya.land([], {review: 5})", "baya.land(works, options): `review` must be a string, not a number"),
     ] {
         check(

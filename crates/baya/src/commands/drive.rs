@@ -159,14 +159,18 @@ impl Drive {
             ops: ops_in,
         };
         let driven = drive(setup, self.begin).await;
-        signals.abort();
         self.pool.settle().await;
         let view = watcher.await.map_err(|error| Failure::outside("the view failed", error))?;
         match driven {
             Ok(end) => {
                 let exit = tell_end(&view, &end, watching, self.strictness);
+                // Whoever does not read what is told can still end us.
+                signals.abort();
                 let is_watched = matches!(watching, Watching::Live | Watching::Lines);
-                let larger = is_watched.then(|| larger_cap::ask(&view, end.parked.as_ref())).flatten();
+                let larger = match is_watched {
+                    true => larger_cap::ask(&view, end.parked.as_ref()).await,
+                    false => None,
+                };
                 Ok(Driven { exit, run: self.run, larger })
             }
             Err(error) => {

@@ -16,9 +16,11 @@ use crate::wiring::scripts::Workflows;
 use baya_core::rehearsal::{Case, Report, Weight};
 use baya_core::script::{Checked, Options};
 use baya_engine::rehearsal::{Enough, Job, Purpose, RehearsalError, Rehearsals};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 /// Quicker than this, nothing is said of waiting.
@@ -177,8 +179,15 @@ fn verdict(report: &Report, strict: bool) -> Exit {
 async fn all(job: &Job, rehearsals: &Rehearsals, args: &Args) -> Result<(Report, bool), Failure> {
     let (stop, enough) = watch::channel(false);
     let told = tokio::spawn(tell_wait(args.target.clone(), args.runs, args.json));
+    // Listened for before anything begins.
+    let interrupt = signal(SignalKind::interrupt());
+    let mut interrupt = interrupt.map_err(|error| Failure::outside("cannot listen for Ctrl-C", error))?;
     let interrupts = tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() {
+        while interrupt.recv().await.is_some() {
+            if std::io::stderr().is_terminal() {
+                // Below what the terminal shows of the key.
+                output::talk("");
+            }
             // The second one does not wait for what is being played.
             if stop.send_replace(true) {
                 std::process::exit(Exit::Interrupted.code().into());

@@ -240,6 +240,9 @@ async fn base(
             (host::base(folders).await, if isolates { host::dirty_note(folders).await } else { Vec::new() })
         }
     };
+    if let Some(base) = base.as_ref().filter(|_| mentions_worktrees(checked, around)) {
+        host::keep_base(folders, run, base).await?;
+    }
     let told = told.into_iter().chain(real_steps(checked, around));
     told.for_each(|line| output::talk(&crate::views::sanitise::line(&format!("note: {line}"))));
     Ok(base)

@@ -71,8 +71,14 @@ pub async fn forecast(
     let rehearsed = report.iter().flat_map(|report| report.host_steps.iter().map(|(kind, _)| kind.clone()));
     let steps: BTreeSet<String> = steps.iter().map(|used| used.step.to_owned()).chain(rehearsed).collect();
     let is_free = cast.surroundings.simulated && report.as_ref().is_some_and(is_unpaid);
-    let plan = Plan { report, trouble, steps, full_access: *profile == Profile::Full, is_free };
+    let full_access = *profile == Profile::Full;
+    let plan = Plan { report, trouble, steps, names_agents: names_agents(script), full_access, is_free };
     Ok(plan.within(limits))
+}
+
+fn names_agents(script: &ScriptRecord) -> bool {
+    let starts = |text: &String| ["agent", "workflow"].iter().any(|name| text.contains(name));
+    script.sources.iter().any(|(_, text)| starts(text))
 }
 
 fn is_unpaid(report: &Report) -> bool {

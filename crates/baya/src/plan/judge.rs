@@ -2,10 +2,9 @@
 
 use super::consent::Consent;
 use crate::settings::Thresholds;
-use baya_core::budget::Caps;
 use baya_core::limits::Limits;
 use baya_core::money::NanoUsd;
-use baya_core::rehearsal::{Finding, Report, Spread, Weight};
+use baya_core::rehearsal::{Finding, Forecast, Report, Spread, Weight};
 use std::collections::BTreeSet;
 
 /// What a run would do.
@@ -16,6 +15,8 @@ pub struct Plan {
     pub trouble: Option<String>,
     /// Host steps that stand in the text or were rehearsed, as `baya.exec`.
     pub steps: BTreeSet<String>,
+    /// Its text speaks of agents or workflows: it may start some although no rehearsal did.
+    pub names_agents: bool,
     /// Agents and host steps do as the user may.
     pub full_access: bool,
     /// Nobody is paid.
@@ -60,10 +61,14 @@ impl Plan {
     #[must_use]
     pub fn within(mut self, limits: &Limits) -> Plan {
         let Some(report) = &mut self.report else { return self };
-        let Caps { cost, agents, .. } = &*limits.caps;
-        let agents = agents.map_or(limits.agents_max, |cap| cap.min(limits.agents_max));
-        cut(&mut report.total.agents, agents.into());
-        cost.iter().for_each(|cap| cut(&mut report.total.cost, cap.0));
+        let caps = &limits.caps;
+        let Forecast { agents, cost, .. } = &mut report.total;
+        // The limit that every run has is no bound worth telling.
+        let bound = agents.bound;
+        agents.cut(Some(limits.agents_cap().into()));
+        agents.bound =
+            bound.map(|bound| bound.min(limits.agents_cap().into())).or(caps.agents.map(u64::from));
+        cost.cut(caps.cost.map(|cap| cap.0));
         self
     }
 
@@ -88,7 +93,9 @@ impl Plan {
 
     /// Whether anything would be done that is paid for, or that a person wants to know of.
     pub fn does_anything(&self) -> bool {
-        self.agents() > 0 || !self.steps.is_empty() || self.report.is_none()
+        // One that starts agents seldom, or on another day, is no less new.
+        let agents = self.report.as_ref().map(|report| report.total.agents.worst);
+        agents != Some(0) || self.names_agents || !self.steps.is_empty()
     }
 
     /// Errors of the script that rehearsals came upon.
@@ -140,14 +147,8 @@ impl Reason {
     }
 }
 
-fn cut(spread: &mut Spread, most: u64) {
-    let Spread { p10, p50, p90, worst, bound } = spread;
-    [p10, p50, p90, worst].into_iter().for_each(|value| *value = most.min(*value));
-    *bound = bound.map(|bound| bound.min(most));
-}
-
+/// What may come at most stays: what was done may come again, if the script was edited.
 fn lessen(spread: &mut Spread, done: u64) {
-    let Spread { p10, p50, p90, worst, bound } = spread;
+    let Spread { p10, p50, p90, worst, bound: _ } = spread;
     [p10, p50, p90, worst].into_iter().for_each(|value| *value = value.saturating_sub(done));
-    *bound = bound.map(|bound| bound.saturating_sub(done));
 }

@@ -5,7 +5,6 @@
 //! this folder. What was agreed to is remembered for exactly that script and folder. Nothing is asked, and
 //! nothing rehearsed, where nobody is paid.
 
-mod ask;
 mod consent;
 mod forecast;
 mod judge;
@@ -20,11 +19,11 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::output;
+use crate::question;
 use crate::settings::Thresholds;
 use crate::trust;
 use crate::views::palette::Palette;
 use crate::views::sanitise;
-use ask::Answer;
 use baya_core::event::ScriptRecord;
 use baya_core::money::NanoUsd;
 use baya_engine::driver::now_ms;
@@ -77,11 +76,12 @@ pub async fn settle(plan: &Plan, around: &Around<'_>) -> Result<(), Failure> {
     match asking {
         _ if reasons.is_empty() => return Ok(()),
         Asking::Granted => {}
-        Asking::Person if ask::is_person_there() => {
+        Asking::Person if question::is_person_there() => {
             lines(plan, &reasons, around).iter().for_each(|line| around.tell(line));
-            match ask::ask(around.question()).await {
-                Answer::Yes => {}
-                Answer::No => return Err(around.declined()),
+            match question::line(around.question()).await.as_deref() {
+                Some("y" | "Y" | "yes" | "Yes" | "YES") => {}
+                // Anything else, silence too.
+                Some(_) | None => return Err(around.declined()),
             }
         }
         Asking::Person | Asking::Nobody => return around.without_a_person(&reasons),

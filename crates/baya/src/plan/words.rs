@@ -13,14 +13,20 @@ const MODELS_MAX: usize = 3;
 /// Characters of a message that a line shows.
 const MESSAGE_CHARS: usize = 160;
 
-/// `plan: 12–30 agents · $0.40–1.20 · about 4 min (from 3 earlier runs)`
+/// `plan: 12–30 agents, at most 34 · $0.40–1.20 · about 4 min (from 3 earlier runs)`
 pub fn line(plan: &Plan) -> String {
     let Some(report) = &plan.report else {
         let why = plan.trouble.as_deref().unwrap_or("nobody asked");
         return format!("plan: not known, for the rehearsal could not be made: {why}");
     };
     if report.total.agents.worst == 0 {
-        return "plan: no agents, so nothing to pay".to_owned();
+        return match plan.names_agents {
+            false => "plan: no agents, so nothing to pay".to_owned(),
+            true => {
+                let runs = plural(report.runs.into(), "rehearsal", "rehearsals");
+                format!("plan: no agents in {runs}, so nothing to pay if it goes as they did")
+            }
+        };
     }
     let parts = [agents(&report.total.agents), price(plan, report), about(&report.total.wall_ms)];
     format!("plan: {} ({})", parts.join(" · "), source(report))
@@ -60,10 +66,12 @@ fn dollars(cost: &Spread) -> String {
     }
 }
 
-/// `1 agent`, `12–30 agents`
+/// `1 agent`, `12–30 agents, at most 34`
 fn agents(count: &Spread) -> String {
     let noun = if count.p90 == 1 { "agent" } else { "agents" };
-    format!("{} {noun}", range(count, |count| count.to_string()))
+    let bound = count.bound.filter(|bound| *bound > count.p90);
+    let bound = bound.map(|bound| format!(", at most {bound}")).unwrap_or_default();
+    format!("{} {noun}{bound}", range(count, |count| count.to_string()))
 }
 
 /// `about 4 min`, `about 2–4 min`, `about 20 s`

@@ -1,11 +1,11 @@
 //! Whether what came of a test is what has to come of it.
 
 use super::file::{Answers, Ceilings, Expected, Test};
-use baya_core::agent::Usage;
+use baya_core::agent::{CauseKind, Usage};
 use baya_core::cassette::{Cassette, RecordedCall};
 use baya_core::money::NanoUsd;
 use baya_core::run::call_key;
-use baya_engine::rehearsal::{Ending, NOT_RECORDED, Played, PlayedAgent};
+use baya_engine::rehearsal::{Ending, FIXTURES_FAIL, NOT_RECORDED, Played, PlayedAgent};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -38,6 +38,11 @@ pub enum Difference {
     Failures {
         expected: u32,
         found: u32,
+    },
+    /// What the fixtures say cannot be this agent's answer.
+    Unfit {
+        label: String,
+        why: String,
     },
     /// A recorded agent is asked something else.
     Prompt {
@@ -106,6 +111,9 @@ impl Found {
 pub fn judge(test: &Test, played: &Played, found: &Found) -> Vec<Difference> {
     let mut differences = Vec::new();
     let mut expected = test.file.expect.clone();
+    if let Answers::Written(_) = &test.answers {
+        differences.extend(unfit(played));
+    }
     if let Answers::Recorded { cassette, .. } = &test.answers {
         differences.extend(compare_calls(cassette, played));
         let end = &cassette.end;
@@ -147,6 +155,16 @@ fn compare(expected: &Expected, found: &Found) -> Vec<Difference> {
         differences.push(Difference::Failures { expected: failures, found: found.failures });
     }
     differences
+}
+
+/// Answers of the fixtures that their schemas refuse; those that fail because a rule says so are meant.
+fn unfit(played: &Played) -> impl Iterator<Item = Difference> {
+    played.agents.iter().filter_map(|agent| match &agent.outcome {
+        Some(Err(cause)) if cause.kind == CauseKind::SchemaUnmet && cause.message != FIXTURES_FAIL => {
+            Some(Difference::Unfit { label: agent.label.clone(), why: cause.message.clone() })
+        }
+        Some(Ok(_) | Err(_)) | None => None,
+    })
 }
 
 /// Agents with the recorded ones: by what they are asked, else by their labels.

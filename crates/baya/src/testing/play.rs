@@ -53,7 +53,7 @@ impl Ground<'_> {
             Answers::Recorded { .. } => (Fixtures::default(), None),
             Answers::Written(fixtures) => {
                 let given = test.file.args.clone().or_else(|| fixtures.args.clone().map(|given| given.0));
-                script_args::check(given.as_ref(), schema, &test.path.display().to_string())?;
+                script_args::check(given.as_ref(), schema, &test.script)?;
                 ((**fixtures).clone(), given)
             }
         };

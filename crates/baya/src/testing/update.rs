@@ -23,6 +23,11 @@ pub fn update(
         return Err(Failure::usage(format!("`{}`: its cassette lacks {what}", test.path.display()))
             .hint("run the workflow, then: baya test --record last --force"));
     }
+    if differences.iter().any(|difference| matches!(difference, Difference::Unfit { .. })) {
+        let why = "its fixtures give what the schema of an agent refuses";
+        return Err(Failure::usage(format!("`{}`: {why}", test.path.display()))
+            .hint("change the rule; `\"fault\": \"invalid\"` says that it is meant"));
+    }
     let mut file = test.file.clone();
     match &test.answers {
         Answers::Recorded { path, cassette } => {
@@ -68,6 +73,8 @@ fn raise(ceilings: &mut super::file::Ceilings, found: &Found) {
     higher(&mut ceilings.agents, found.calls.len() as u64);
     higher(&mut ceilings.tokens, found.usage.total());
     higher(&mut ceilings.output, found.usage.output);
+    let dollars = found.usage.cost.to_dollars();
+    ceilings.usd = ceilings.usd.map(|most| most.max(dollars));
 }
 
 fn status(word: &str) -> Option<RunStatus> {

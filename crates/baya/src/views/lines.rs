@@ -25,7 +25,7 @@ pub fn of_event(event: &Event, view: &RunView) -> Vec<String> {
             lines.extend(loose_sandbox(view));
             lines
         }
-        Event::RunResumed { generation, .. } => vec![format!("resumed, generation {generation}")],
+        Event::RunResumed { .. } => vec![format!("resumed, generation {}", view.generation)],
         Event::PhaseEntered { title, frame, .. } if *frame == baya_core::ids::FrameId::MAIN => {
             vec![clean(&format!("phase: {title}"))]
         }

@@ -25,7 +25,9 @@ pub struct Shown<'a> {
     pub took: Duration,
 }
 
-const HEAD: [&str; 7] = ["", "agents", "depth", "tokens in", "tokens out", "cost", "time"];
+const HEAD: [&str; 8] = ["", "agents", BOUND, "depth", "tokens in", "tokens out", "cost", "time"];
+/// Left out if there is none.
+const BOUND: &str = "most";
 
 pub fn json(shown: &Shown<'_>) -> Value {
     let mut value = json!({"type": "rehearsed", "target": shown.target, "asked": shown.asked,
@@ -95,8 +97,13 @@ fn table(report: &Report, palette: Palette) -> Vec<String> {
         rows.push(row(&sanitise::line(title), forecast, &report.unpriced));
     }
     rows.push(row("total", &report.total, &report.unpriced));
+    if bounds(report).next().is_none() {
+        let column = HEAD.iter().position(|head| *head == BOUND).unwrap_or_default();
+        rows.iter_mut().for_each(|row| drop(row.remove(column)));
+    }
+    let columns = rows.first().map_or(0, Vec::len);
     let widths: Vec<usize> =
-        (0..HEAD.len()).map(|column| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0)).collect();
+        (0..columns).map(|column| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0)).collect();
     let mut lines: Vec<String> = rows.iter().map(|row| aligned(row, &widths)).collect();
     if let Some(head) = lines.first_mut() {
         *head = palette.dim(head);
@@ -105,13 +112,19 @@ fn table(report: &Report, palette: Palette) -> Vec<String> {
         *total = palette.bold(total);
     }
     lines.push(palette.dim("the middle – nine of ten (the worst seen)"));
-    if let Some(bound) = report.total.agents.bound {
-        lines.push(format!("at most {}, as the script is written", plural(bound, "agent", "agents")));
+    if bounds(report).next().is_some() {
+        lines.push(palette.dim("most: the agents there can be at most, whatever they answer"));
     }
     if !report.unpriced.is_empty() {
         lines.push(sanitise::line(&format!("unpriced: {}", report.unpriced.join(", "))));
     }
     lines
+}
+
+/// The bounds of agents, where there are any.
+fn bounds(report: &Report) -> impl Iterator<Item = u64> + '_ {
+    let phases = report.phases.iter().map(|(_, forecast)| forecast);
+    phases.chain([&report.total]).filter_map(|forecast| forecast.agents.bound)
 }
 
 fn aligned(row: &[String], widths: &[usize]) -> String {
@@ -131,6 +144,7 @@ fn row(title: &str, forecast: &Forecast, unpriced: &[String]) -> Vec<String> {
     vec![
         title.to_owned(),
         cell(&forecast.agents, |number| number.to_string()),
+        forecast.agents.bound.map_or_else(|| "–".to_owned(), |bound| bound.to_string()),
         cell(&forecast.depth, |number| number.to_string()),
         cell(&forecast.tokens_in, count),
         cell(&forecast.tokens_out, count),
@@ -142,7 +156,7 @@ fn row(title: &str, forecast: &Forecast, unpriced: &[String]) -> Vec<String> {
 /// `4–7 (20)`; what reads the same is said once.
 fn cell(spread: &Spread, shown: impl Fn(u64) -> String) -> String {
     let (middle, most, worst) = (shown(spread.p50), shown(spread.p90), shown(spread.worst));
-    let usual = if middle == most { middle } else { format!("{middle}–{most}") };
+    let usual = if middle == most { middle } else { format!("{middle}–{}", most.trim_start_matches('$')) };
     if worst == most { usual } else { format!("{usual} ({worst})") }
 }
 
@@ -164,11 +178,11 @@ fn finding_lines(shown: &Shown<'_>, finding: &Finding, palette: Palette) -> Vec<
     };
     let mut lines = vec![format!("{word}[{}]: {}", finding.kind, sanitise::line(&finding.message))];
     lines.extend(excerpt(shown.script, finding));
-    lines.push(format!(
-        "  seen in {} of {}",
-        finding.seen,
-        plural(shown.report.runs.into(), "rehearsal", "rehearsals")
-    ));
+    // What is read from the text, or never happened, was not seen.
+    if finding.seen > 0 {
+        let runs = plural(shown.report.runs.into(), "rehearsal", "rehearsals");
+        lines.push(format!("  seen in {} of {runs}", finding.seen));
+    }
     lines.extend(finding.hint.as_deref().map(|hint| sanitise::line(&format!("  hint: {hint}"))));
     lines.extend(finding.case.as_ref().map(|case| format!("  see it: {}", replay(shown.target, case))));
     lines

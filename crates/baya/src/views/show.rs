@@ -47,9 +47,17 @@ fn groups(view: &RunView) -> Vec<String> {
 
 fn agents(view: &RunView, palette: Palette) -> Vec<String> {
     let mut lines = titled("agents", !view.agents.is_empty());
-    lines.extend(view.agents.values().take(AGENTS_SHOWN).map(|agent| agent_line(agent, view, palette)));
-    if view.agents.len() > AGENTS_SHOWN {
-        lines.push(format!("  … {} more", view.agents.len() - AGENTS_SHOWN));
+    // Whoever gave nothing to an earlier generation was asked again, or is not wanted any more.
+    let is_told =
+        |agent: &&AgentView| agent.generation == view.generation || agent.state == AgentState::Answered;
+    let told: Vec<&AgentView> = view.agents.values().filter(is_told).collect();
+    lines.extend(told.iter().take(AGENTS_SHOWN).map(|agent| agent_line(agent, view, palette)));
+    if told.len() > AGENTS_SHOWN {
+        lines.push(format!("  … {} more", told.len() - AGENTS_SHOWN));
+    }
+    let earlier = view.agents.len() - told.len();
+    if earlier > 0 {
+        lines.push(format!("  … {earlier} of earlier generations, which gave nothing"));
     }
     lines
 }

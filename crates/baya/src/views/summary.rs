@@ -6,7 +6,7 @@ use super::palette::Palette;
 use super::sanitise;
 use super::words;
 use crate::wiring::bench::BEST_EFFORT;
-use baya_core::agent::{Cause, UsageSource};
+use baya_core::agent::{Cause, CauseKind, UsageSource};
 use baya_core::call::{ScriptError, ScriptErrorKind, Site};
 use baya_core::event::{Failures, RunStatus};
 use baya_core::view::{AgentState, AgentView, RunState, RunView, Sum};
@@ -282,11 +282,14 @@ fn next_steps(view: &RunView) -> Vec<String> {
         RunState::Interrupted { .. } => lines.push(format!("resume: baya resume {run}")),
         RunState::Ended { status: RunStatus::Budget } => {
             let said = view.error.as_ref().map(|error| larger(Some(&error.message)));
-            let larger = said.filter(|flag| !flag.is_empty()).unwrap_or(" --budget TOKENS".to_owned());
-            lines.push(format!("resume: baya resume {run}{larger}"));
+            lines.push(format!("resume: baya resume {run}{}", said.unwrap_or_default()));
+        }
+        RunState::Ended { .. } if is_at_agent_limit(view) => {
+            lines.push(format!("resume: baya resume {run} --max-agents N"));
         }
         RunState::Ended { .. } if view.failures().failed > 0 => {
-            lines.push(format!("retry:  baya resume {run} --retry-failed"));
+            let how = larger_for_agents(view).unwrap_or(" --retry-failed".to_owned());
+            lines.push(format!("retry:  baya resume {run}{how}"));
         }
         RunState::Ended { status: RunStatus::Failed } => {
             // A script whose process was lost need not be at fault.
@@ -301,6 +304,19 @@ fn next_steps(view: &RunView) -> Vec<String> {
         | RunState::Stopping { .. } => {}
     }
     lines
+}
+
+/// The flag with which agents that a cap kept from working can; to ask them again is no more than that.
+fn larger_for_agents(view: &RunView) -> Option<String> {
+    let causes = view.present_agents().filter_map(|agent| agent.cause.as_ref());
+    let mut capped = causes.filter(|cause| cause.kind == CauseKind::Budget);
+    capped.find_map(|cause| Some(larger(cause.hint.as_deref())).filter(|flag| !flag.is_empty()))
+}
+
+/// The script ended because the run may have no more agents: asking those that failed again changes nothing.
+fn is_at_agent_limit(view: &RunView) -> bool {
+    let limit = view.error.as_ref().filter(|error| error.kind == ScriptErrorKind::Limit);
+    limit.is_some_and(|error| larger(Some(&error.message)).contains("--max-agents"))
 }
 
 /// The flag that raises the cap of which the text speaks, as it stands in a command.

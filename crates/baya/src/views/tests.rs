@@ -112,6 +112,13 @@ fn difference_lines(difference: &Difference, palette: Palette) -> Vec<String> {
             &format!("agent `{}` is asked something else", clean(label)),
             changes(expected, found, palette),
         ),
+        Difference::Unfit { label, why } => {
+            vec![format!(
+                "agent `{}`: the fixtures give what is no answer of it: {}",
+                clean(label),
+                clean(why)
+            )]
+        }
         Difference::Options { label } => {
             vec![format!("agent `{}` is asked the same with other options", clean(label))]
         }

@@ -11,7 +11,7 @@ use baya_engine::git::{Locks, Repository};
 use baya_engine::journal::{JournalError, RunState};
 use baya_engine::runs::{RunStore, RunSummary};
 use baya_engine::worktree::garbage::{
-    OwnRef, is_in_a_branch, landing_room, own_refs, remove_all, remove_landing_room,
+    Keeps, OwnRef, is_in_a_branch, landing_room, own_refs, remove_all, remove_landing_room,
 };
 use baya_engine::worktree::{Record, Worktrees, leftovers};
 use std::collections::BTreeMap;
@@ -187,6 +187,10 @@ impl<'a> Pile<'a> {
             if self.is_driven(&own.run) {
                 continue;
             }
+            if own.keeps == Keeps::Base {
+                self.add_base(repository, own, plan);
+                continue;
+            }
             let view = views.entry(own.run.clone()).or_insert_with(|| self.view(&own.run));
             let landed = has_landed(repository, &own, view.as_ref()).await?;
             let last_ms = view.as_ref().map_or(own.date_s.saturating_mul(1_000), |view| view.last_ms);
@@ -205,6 +209,17 @@ impl<'a> Pile<'a> {
             plan.garbage.push(Garbage { run, why, thing: Thing::Ref(repository.clone(), own) });
         }
         Ok(())
+    }
+
+    /// A run that is not over starts further worktrees from it.
+    fn add_base(&self, repository: &Repository, own: OwnRef, plan: &mut Plan) {
+        let why = match self.runs.get(&own.run) {
+            Some(run) if !has_ended(run) => return,
+            Some(_) => "its run has ended",
+            None => "its run is gone",
+        };
+        let (run, why) = (own.run.clone(), why.to_owned());
+        plan.garbage.push(Garbage { run, why, thing: Thing::Ref(repository.clone(), own) });
     }
 
     fn view(&self, run: &RunId) -> Option<RunView> {
@@ -246,7 +261,7 @@ async fn has_landed(
     if is_in_a_branch(repository, &own.commit).await? {
         return Ok(true);
     }
-    let (Some(view), Some(agent)) = (view, own.agent) else { return Ok(false) };
+    let (Some(view), Keeps::Work(agent)) = (view, own.keeps) else { return Ok(false) };
     let landed = match view.fates.get(&agent) {
         Some(Fate::Landed { commit, .. }) => commit,
         Some(

@@ -16,6 +16,7 @@ use baya_engine::git::{Git, Locks, Repository};
 use baya_engine::host_steps::{CommandRunner, LocalHost, Ran, StepGuard, Wish};
 use baya_engine::landing::{CheckEnd, CheckRunner};
 use baya_engine::workspace::GitWorktrees;
+use baya_engine::worktree::garbage::base_kept_as;
 use baya_engine::worktree::{self, dirty, leftovers};
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -267,6 +268,13 @@ pub async fn base(folders: &Folders) -> Option<String> {
     folders.repository.as_ref()?;
     let repository = Repository::find(&git(), &folders.working).await.ok()?;
     repository.head().await.ok()
+}
+
+/// Keeps the commit at which worktrees start from being collected, until `baya gc` lets it go.
+pub async fn keep_base(folders: &Folders, run: &RunId, base: &str) -> Result<(), Failure> {
+    let Ok(repository) = Repository::find(&git(), &folders.working).await else { return Ok(()) };
+    let kept = repository.set_ref(&base_kept_as(run), base).await;
+    kept.map_err(|error| Failure::outside("cannot keep the commit at which worktrees start", error))
 }
 
 /// How much an agent that is at work has changed in its worktree.

@@ -36,6 +36,9 @@ pub async fn listen(ops: UnboundedSender<Op>, pool: Arc<LocalPool>, run: RunId) 
 async fn kill_now(pool: &LocalPool, run: &RunId) -> ! {
     pool.abort();
     let _ = tokio::time::timeout(KILL_GRACE, pool.settle()).await;
-    output::talk(&format!("killed; resume: baya resume {run}"));
+    let line = format!("killed; resume: baya resume {run}");
+    // Where nobody reads stderr, it is not waited for.
+    let told = tokio::task::spawn_blocking(move || output::talk(&line));
+    let _ = tokio::time::timeout(KILL_GRACE, told).await;
     std::process::exit(Exit::Interrupted.code().into());
 }

@@ -201,7 +201,10 @@ fn c52_a_cap_that_cannot_be_kept_is_refused_before_the_start() {
 fn c51_a_cap_below_one_request_asks_nobody_and_says_so() {
     let (baya, model) = (baya(), model(heavy_tailed()));
     let output = run(&baya, &model, "run fan.js --concurrency 64 --budget-tokens 50");
-    output.exits(4).says("the budget of 50 tokens is less than one request may take");
+    let output = output.exits(4).says("the budget of 50 tokens is less than one request may take");
+    output.says("`--budget-tokens` raises it").says(" --budget-tokens TOKENS\n");
+    let dollars = run(&baya, &model, "run fan.js --budget-usd 0.0001").exits(4);
+    dollars.says("`--budget-usd` raises it").says(" --budget-usd DOLLARS\n");
     assert_eq!(model.log(), Vec::<Value>::new());
 }
 

@@ -17,6 +17,7 @@ fn kinds(lines: &[Value]) -> Vec<(String, String)> {
 fn c71_gc_removes_what_has_landed_and_nothing_else() {
     let repo = Repo::new();
     let run = repo.run(&[("one", "echo one > a.txt"), ("two", "echo two > a.txt")]);
+    repo.baya.line("gc --yes").run().exits(0).prints_line("its run has ended").says("kept");
     repo.baya.line("gc --yes").run().exits(0).says("there is nothing to remove").says("kept");
     repo.land(&[]).exits(3);
     let before = repo.refs();
@@ -111,6 +112,28 @@ fn the_worktree_of_a_killed_landing_goes() {
     wait_for("the end of the check", || repo.baya.line("gc --yes").run().code == Some(0) && !folder.exists());
     assert_eq!(repo.git(&["worktree", "list"]).lines().count(), 1);
     repo.land(&[]).exits(0);
+}
+
+/// The commit is in no branch and in no reflog, and git removes all that nobody refers to.
+#[test]
+fn c70_the_commit_that_worktrees_start_from_outlives_its_branch_while_the_run_is_parked() {
+    let repo = Repo::new();
+    let base = repo.git(&["rev-parse", "HEAD"]);
+    let script = "export const meta = { name: 'x', description: 'd' }
+        return await agent('cat a.txt\\nexit 0', { isolation: 'worktree' })\n";
+    std::fs::write(repo.baya.home().join("x.js"), script).expect("a script");
+    let line = format!("run {} --max-time 1ms --on-budget pause", repo.baya.home().join("x.js").display());
+    repo.baya.line(&line).run().exits(5);
+    let kept = format!("refs/baya/{}/base", repo.last());
+    repo.baya.write("a.txt", "other\n");
+    repo.git(&["commit", "-q", "--amend", "-a", "-m", "instead"]);
+    repo.git(&["reflog", "expire", "--expire=now", "--all"]);
+    repo.baya.line("gc --yes").run().exits(0).says("there is nothing to remove");
+    repo.git(&["gc", "--quiet", "--prune=now"]);
+    assert_eq!(repo.git(&["rev-parse", &kept]), base);
+    repo.baya.line("resume last --max-time 5m").run().exits(0).prints_line("a");
+    repo.baya.line("gc --yes").run().exits(0).prints_line(&kept);
+    assert!(!repo.refs().contains(&kept), "{}", repo.refs());
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn settings(baya: &Baya, text: &str) {
 }
 
 /// All that was written so far.
-fn reader(mut from: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+pub fn reader(mut from: impl Read + Send + 'static) -> Arc<Mutex<String>> {
     let text = Arc::new(Mutex::new(String::new()));
     let into = text.clone();
     std::thread::spawn(move || {
@@ -162,10 +162,24 @@ fn a_script_without_agents_is_not_asked_about() {
     let shown = at_a_terminal(&model.serves(baya.line("run x.js")), "").exits(0).stdout;
     assert!(shown.contains("plan: no agents, so nothing to pay"), "{shown}");
     assert!(!shown.contains("Run it?") && shown.contains("42"), "{shown}");
+}
+
+#[test]
+fn a_new_script_that_may_start_agents_is_asked_about_although_no_rehearsal_did() {
+    let late = "if (new Date().getUTCFullYear() > 2000) return 'not yet'\nreturn await agent('a')";
+    let (baya, model) = home(&format!("export const meta = {{ name: 'late', description: 'd' }}\n{late}\n"));
+    let call = model.serves(baya.line("run x.js"));
+    let look = |shown: &str| {
+        assert!(shown.contains("plan: no agents in "), "{shown}");
+        assert!(shown.contains("it has not run here before"), "{shown}");
+    };
+    asked(&call, look, "n\n").exits(2);
     // What is not given is not made up either.
     baya.write("x.js", MANY);
-    let shown = at_a_terminal(&model.serves(baya.line("run x.js")), "").exits(0).stdout;
-    assert!(shown.contains("plan: no agents") && !shown.contains("Run it?"), "{shown}");
+    let look = |shown: &str| assert!(shown.contains("plan: no agents in "), "{shown}");
+    asked(&model.serves(baya.line("run x.js")), look, "y\n").exits(0);
+    let again = at_a_terminal(&model.serves(baya.line("run x.js")), "").exits(0).stdout;
+    assert!(again.contains("plan: no agents") && !again.contains("Run it?"), "{again}");
 }
 
 #[test]

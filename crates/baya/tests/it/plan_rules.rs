@@ -77,6 +77,14 @@ fn a_plan_is_one_line() {
             "plan: 2–4 agents · $0.0100–0.0200, and more unpriced: `acme/large` · about 30–40 s (first run: a \
              guess, lengths are made up)",
         ),
+        (
+            with(usual(), |report| report.total.agents.bound = Some(34)),
+            "plan: 12–30 agents, at most 34 · $0.40–1.20 · about 2–4 min (first run: lengths are made up)",
+        ),
+        (
+            with(plan((3, 3), (0, 0), (1, 1)), |report| report.total.agents.bound = Some(3)),
+            "plan: 3 agents · $0 · about 1 s (first run: lengths are made up)",
+        ),
         (plan((0, 0), (0, 0), (0, 0)), "plan: no agents, so nothing to pay"),
         (
             Plan { is_free: true, ..plan((2, 4), (0, 0), (30, 40)) },

@@ -9,30 +9,30 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// A backend, its program, and a call of the tool by which it runs commands.
-struct Agent {
-    backend: &'static str,
+pub struct Agent {
+    pub backend: &'static str,
     program: &'static str,
     tool: &'static str,
     command: fn(&str) -> Value,
 }
 
-const CODEX: Agent = Agent {
+pub const CODEX: Agent = Agent {
     backend: "codex",
     program: "codex",
     tool: "exec_command",
     command: |line| json!({"name": "exec_command", "input": {"cmd": line}}),
 };
-const OPENCODE: Agent = Agent {
+pub const OPENCODE: Agent = Agent {
     backend: "acp:opencode",
     program: "opencode",
     tool: "bash",
     command: |line| json!({"name": "bash", "input": {"command": line, "description": "work"}}),
 };
 
-const CODEX_ACP: Agent = Agent { backend: "acp:codex-acp", program: "codex-acp", ..CODEX };
+pub const CODEX_ACP: Agent = Agent { backend: "acp:codex-acp", program: "codex-acp", ..CODEX };
 
 /// One that neither knows: models they know are offered other tools.
-const MODEL: &str = "test-model";
+pub const MODEL: &str = "test-model";
 
 /// Where `cargo xtask agents` puts the programs.
 pub fn installed() -> PathBuf {
@@ -43,7 +43,7 @@ pub fn installed() -> PathBuf {
 }
 
 impl Agent {
-    fn is_here(&self) -> bool {
+    pub fn is_here(&self) -> bool {
         let here = installed().join(self.program).exists();
         if !here {
             skip(&format!("missing {}: `cargo xtask agents` installs it", self.program));
@@ -52,7 +52,7 @@ impl Agent {
     }
 
     /// A call whose agents are this program's, with this fake model behind them.
-    fn works<'a>(&self, model: &FakeModel, call: Call<'a>) -> Call<'a> {
+    pub fn works<'a>(&self, model: &FakeModel, call: Call<'a>) -> Call<'a> {
         let path = format!("{}:/usr/bin:/bin", installed().display());
         model.serves_openai(call).env("PATH", &path)
     }
@@ -147,7 +147,7 @@ fn check_stop(agent: &Agent, signal: Signal) {
 }
 
 /// Processes that work in the folder.
-fn processes_below(folder: &str) -> Vec<String> {
+pub fn processes_below(folder: &str) -> Vec<String> {
     let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let below = all.filter(|entry| {
         let cwd = std::fs::read_link(entry.path().join("cwd")).unwrap_or_default();

@@ -66,12 +66,17 @@ fn the_same_seed_gives_the_same_report() {
 fn an_error_is_told_with_its_place_and_seen_again_by_its_command() {
     let baya = home();
     let output = baya.line("rehearse null.js --runs 25").run().exits(1);
-    for text in
-        ["error[", "--> null.js:4:", "4 | return a.bugs.length", "see it: baya rehearse null.js --case '"]
-    {
+    for text in [
+        "most: the agents there can be at most",
+        "error[",
+        "--> null.js:4:",
+        "4 | return a.bugs.length",
+        "see it: baya rehearse null.js --case '",
+    ] {
         assert!(output.stdout.contains(text), "no {text:?} in:\n{}", output.stdout);
     }
     let json = report(&baya.line("rehearse null.js --runs 25 --json").run().exits(1));
+    assert_eq!(json["total"]["agents"]["bound"], 1);
     let case = json["findings"][0]["case"].to_string();
     let story = baya.args(["rehearse", "null.js", "--case", &case]).run().exits(1);
     for text in
@@ -148,4 +153,32 @@ return 1";
     let found = told["findings"].as_array().expect("a list").iter();
     let kinds: Vec<&Value> = found.map(|finding| &finding["kind"]).collect();
     assert!(kinds.contains(&&json!("endless-loop")) || kinds.contains(&&json!("script-error")), "{told}");
+}
+
+/// A script that starts nothing has nothing wrong with it only if it did not try to.
+#[test]
+fn what_no_run_would_accept_is_told_and_not_passed_over() {
+    let baya = home();
+    let check = |body: &str, code: i32, said: &[&str]| {
+        baya.write("x.js", &format!("export const meta = {{ name: 'x', description: 'd' }}\n{body}\n"));
+        let output = baya.line("rehearse x.js --runs 6").run().exits(code);
+        for text in said.iter().chain(&["--> x.js:2:"]) {
+            assert!(output.stdout.contains(text), "no {text:?} in:\n{}", output.stdout);
+        }
+        assert!(!output.stdout.contains("seen in 0"), "{}", output.stdout);
+    };
+    let unknown = ["error[unusable-option]: there is no agent type `judge`", "seen in 6 of 6"];
+    check("return await agent('a', { agentType: 'judge' })", 1, &unknown);
+    let branches =
+        "return (await parallel([() => agent('a', { agentType: 'judge' })])).filter(Boolean).length";
+    check(branches, 1, &unknown);
+    check("return await workflow('gone')", 1, &["error[unusable-workflow]", "`gone`"]);
+    let fallback = "let r; try { r = await workflow('gone') } catch (e) { log(e.message); r = 1 }\nreturn r";
+    check(fallback, 0, &["warning[unusable-workflow]"]);
+    let worktree = "return await agent('a', { isolation: 'worktree' })";
+    check(worktree, 1, &["error[unusable-option]", "git repository"]);
+    let throws = "if (!budget.total) throw new Error('say --budget')\nreturn await agent('a')";
+    check(throws, 0, &["warning[always-throws]: the script throws in every rehearsal: say --budget"]);
+    let output = baya.line("rehearse x.js --runs 6 --budget 100k").run().exits(0);
+    assert!(output.stdout.contains("nothing wrong was seen"), "{}", output.stdout);
 }

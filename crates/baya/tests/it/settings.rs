@@ -81,7 +81,8 @@ fn limits_of_the_settings_reach_the_run() {
     baya.line("run loop.js").run().exits(1).says("more than 0.2 s");
     let calls = "await agent('a')\nawait agent('b')\nawait agent('c')\n";
     baya.write("many.js", &format!("export const meta = {{ name: 'x', description: 'd' }}\n{calls}"));
-    baya.line("run many.js").run().exits(1).says("agent");
+    let many = baya.line("run many.js").run().exits(1).says("agent");
+    many.says("resume: baya resume wf_").says(" --max-agents N\n");
     baya.line("run many.js --max-agents 3").run().exits(0);
 }
 

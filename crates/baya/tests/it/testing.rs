@@ -74,6 +74,20 @@ fn what_is_otherwise_is_told_line_by_line() {
     fails("/args", json!({"files": null}), "ended as `failed` instead of `completed`");
 }
 
+/// An answer that no agent could give makes a test of nothing, whatever is expected.
+#[test]
+fn fixtures_that_do_not_meet_a_schema_are_told_and_not_taken_for_failures() {
+    fails("/fixtures/rules/0/json", json!({"bugs": 5}), "agent `a.rs`: the fixtures give what is no answer");
+    let mut test = by_hand();
+    test["fixtures"]["rules"][0] = json!({"when": {"label": "a.rs"}, "json": {"bugs": 5}});
+    (test["expect"], test["ceilings"]) = (json!({}), json!({}));
+    let baya = site(&test);
+    baya.line("test").run().exits(1);
+    baya.line("test --update").run().exits(2).says("its fixtures give what the schema of an agent refuses");
+    test["fixtures"]["rules"][0] = json!({"when": {"label": "a.rs"}, "fault": "invalid"});
+    site(&test).line("test").run().exits(0);
+}
+
 #[test]
 fn update_takes_what_came_as_expected() {
     let mut test = by_hand();
@@ -82,6 +96,7 @@ fn update_takes_what_came_as_expected() {
     let output = baya.line("test --update").run().exits(0);
     assert!(output.stdout.contains("1 held"), "an empty expectation holds: {}", output.stdout);
     test["expect"] = json!({"result": 7});
+    test["ceilings"] = json!({"agents": 1, "tokens": 1, "usd": 0.0000001});
     baya.write(".baya/tests/review.test.json", &test.to_string());
     let output = baya.line("test --update").run().exits(0);
     assert!(output.stdout.contains("1 test: 0 held, 0 failed, 1 updated"), "{}", output.stdout);
@@ -197,6 +212,7 @@ fn what_is_wrong_with_a_test_is_told_with_its_place() {
         (r#"{"cassette": "gone.json"}"#, "there is no such file"),
         (r#"{"script": "gone.js"}"#, "gone.js"),
         (r#"{"fixtures": {"rulez": []}}"#, "fixtures: "),
+        (r#"{"fixtures": {"steps": [{"step": "baya.exce", "json": 1}]}}"#, "there is no step `baya.exce`"),
     ];
     for (text, said) in cases {
         baya.write("x.test.json", text);

@@ -24,13 +24,18 @@ pub fn at_a_terminal(call: &Call<'_>, typed: &str) -> Output {
 
 /// The same, for tests that type by and by.
 pub fn start_at_a_terminal(call: &Call<'_>) -> Child {
+    start_at(call, "dumb")
+}
+
+/// At a terminal of this kind: `dumb` shows no picture.
+pub fn start_at(call: &Call<'_>, kind: &str) -> Child {
     let command = call.command();
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let line: Vec<String> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
     let mut terminal = Command::new("script");
     terminal.args(["-qec", &format!("exec {}", line.join(" ")), "/dev/null"]).env_clear();
     terminal.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    terminal.env("TERM", "dumb").current_dir(command.get_current_dir().expect("a folder"));
+    terminal.env("TERM", kind).current_dir(command.get_current_dir().expect("a folder"));
     terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     terminal.spawn().expect("a terminal")
 }

@@ -9,6 +9,7 @@ use baya_agents::gateway::{Gateway, GatewayConfig, Tape};
 use baya_agents::governor::{Governor, GovernorSettings};
 use baya_agents::models::{ModelRow, ModelTable, ProviderModels};
 use baya_core::agent::{AgentTask, AttemptEnd, AttemptReport, CauseKind, Usage, UsageSource};
+use baya_core::budget::{Caps, PurseState};
 use baya_core::ids::AgentNumber;
 use baya_core::simulate::Rules;
 use baya_core::turn::TurnRecord;
@@ -97,6 +98,47 @@ async fn the_gateways_cause_goes_before_what_the_agent_makes_of_it() {
         assert_eq!(cause.kind, CauseKind::Credit, "{cause:?}");
         agent.close().await;
     }
+}
+
+/// One agent whose model answers with 50 tokens, under these caps.
+async fn under_caps(caps: Caps, ending: Value) -> (AttemptReport, Arc<Told>) {
+    let place = Place::new();
+    let script = json!({"turns": [[{"model": "a"}, ending]]});
+    let rules = r#"{"rules": [{"text": "x", "usage": {"input": 10, "output": 50}}]}"#;
+    let (agent, _services) = agent(&place, &script, rules).await;
+    let (attempt, told) = place.attempt();
+    attempt.purse.open(PurseState { run: caps, at_once: 1, ..PurseState::default() });
+    let report = agent.run(&task(), &attempt).await;
+    assert_eq!(attempt.purse.open_and_waiting(), (0, 0));
+    agent.close().await;
+    (report, told)
+}
+
+#[tokio::test]
+async fn c51_an_agent_whose_requests_are_refused_used_nothing() {
+    let (report, told) =
+        under_caps(Caps { tokens: Some(100), ..Caps::default() }, json!({"error": [-32603, "no"]})).await;
+    let AttemptEnd::Failed(cause) = &report.end else { panic!("{report:?}") };
+    assert_eq!(cause.kind, CauseKind::Budget, "{cause:?}");
+    assert_eq!(spent(&report, &told), (Usage::default(), 0));
+}
+
+#[tokio::test]
+async fn c52_half_an_answer_that_a_cap_cut_off_is_not_taken_for_a_whole_one() {
+    let output = |most| Caps { output: Some(most), ..Caps::default() };
+    let said = json!({"text": "all that came"});
+    let (report, told) = under_caps(output(20), said.clone()).await;
+    let AttemptEnd::Failed(cause) = &report.end else { panic!("{report:?}") };
+    let message =
+        "the budget of 20 output tokens cut an answer off after 20 tokens, and has no room for all of it";
+    assert_eq!((cause.kind, cause.message.as_str()), (CauseKind::Budget, message));
+    assert_eq!(cause.hint.as_deref(), Some("`--budget-output` raises it"));
+    assert_eq!(spent(&report, &told).0.output, 20);
+    let (report, _) = under_caps(output(50), said.clone()).await;
+    let AttemptEnd::Failed(cause) = &report.end else { panic!("{report:?}") };
+    assert_eq!(cause.kind, CauseKind::Budget, "nobody knows that it was whole: {cause:?}");
+    let (report, _) = under_caps(output(51), said.clone()).await;
+    assert_eq!(text(&report), "all that came");
 }
 
 #[tokio::test]

@@ -6,9 +6,9 @@ use baya_agents::fake_model::{FakeModel, listen, serve};
 use baya_agents::gateway::Payer;
 use baya_agents::purse::SharedPurse;
 use baya_core::agent::CauseKind;
-use baya_core::budget::{Caps, PurseState};
+use baya_core::budget::{Caps, Currency, PurseState};
 use baya_core::ids::AgentNumber;
-use baya_core::money::{NanoUsd, Price, PriceTable};
+use baya_core::money::{NanoUsd, Price, PriceRow, PriceTable, Tier};
 use baya_core::simulate::Rules;
 use baya_core::turn::TurnRecord;
 use futures_util::future::join_all;
@@ -118,4 +118,39 @@ async fn what_a_request_can_use_is_in_the_journal_before_it_goes_out_and_until_i
     // The second request is bounded by what was counted of the first.
     assert!(first.sent() > 1_024 + 60 && second.sent() < first.sent() + 60, "{journal:?}");
     assert_eq!((first.output, second.output), (1_000, 1_000));
+}
+
+/// $10 for a million tokens sent, $30 if it is kept for an hour, tenfold above 100 000.
+fn tiered() -> PriceTable {
+    let hour = Price { cache_write_long: 30_000_000_000, ..PRICE };
+    let dear = Price { input: 100_000_000_000, ..hour };
+    let row = PriceRow { tiers: vec![Tier { above: 100_000, price: dear }], ..PriceRow::from(hour) };
+    PriceTable { rows: [("anthropic/m".to_owned(), row)].into(), ..PriceTable::default() }
+}
+
+#[tokio::test]
+async fn c52_room_is_held_at_the_dearest_price_that_the_request_can_have() {
+    let dialect = Dialect::Anthropic;
+    let model = model(r#"{"rules": [{"text": "x", "usage": {"input": 60, "output": 100}}]}"#).await;
+    let gateway = gateway_to(&model.url()).await;
+    let hour = json!({"type": "ephemeral", "ttl": "1h"});
+    let check = async |prompt: &str, cache_control: Value, expected: u64| {
+        let purse = SharedPurse::new(tiered());
+        let run = Caps { cost: NanoUsd::from_dollars(50.0), ..Caps::default() };
+        purse.open(PurseState { run, at_once: 1, ..PurseState::default() });
+        let (admission, journal) = admitted(dialect, 1, &purse);
+        let mut body = body(dialect, prompt, false);
+        body["messages"][0]["content"] =
+            json!([{"type": "text", "text": prompt, "cache_control": cache_control}]);
+        assert_eq!(ask(&gateway.admit(admission), dialect, &body).await.status, 200);
+        let journal = journal.lock().expect("the journal");
+        let Some(TurnRecord::Holding { most }) = journal.first() else { panic!("{journal:?}") };
+        let sent_cost = most.cost.0 - most.output * 50_000;
+        assert_eq!(sent_cost / most.sent(), expected, "nano-dollars for a token sent");
+        assert_eq!(most.of(Currency::Cache), most.sent());
+    };
+    let shortly = json!({"type": "ephemeral"});
+    check(r#"what is "1h"?"#, shortly.clone(), 10_000).await;
+    check("short", hour, 30_000).await;
+    check(&"long ".repeat(25_000), shortly, 100_000).await;
 }

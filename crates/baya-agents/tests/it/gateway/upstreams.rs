@@ -1,7 +1,10 @@
 //! Providers that refuse, have no room, or are not there.
 
 use super::*;
-use baya_core::agent::{CauseKind, Wait};
+use baya_agents::backend::Signal;
+use baya_agents::gateway::Payer;
+use baya_agents::purse::SharedPurse;
+use baya_core::agent::{CauseKind, Progress, Wait};
 use baya_core::ids::AgentNumber;
 use std::sync::Mutex;
 
@@ -17,16 +20,25 @@ async fn no_room_is_waited_for_here_and_the_agent_hears_nothing_of_it() {
         let busy = refused(status, "busy").header("retry-after-ms", "5");
         let server = server([busy.clone(), busy, small_answer(dialect)]).await;
         let gateway = gateway_to(&server.address).await;
-        let grant = gateway.admit(Admission { agent: Some(AgentNumber(7)), ..admission(dialect) });
         let waits = Arc::new(Mutex::new(Vec::new()));
         let told = waits.clone();
-        grant.tell(Arc::new(move |wait| told.lock().unwrap().push(wait)));
+        let signals = Arc::new(move |signal| match signal {
+            Signal::Progress(progress) => told.lock().unwrap().push(progress),
+            _ => panic!("no cap speaks of it"),
+        });
+        let payer = Payer { purse: SharedPurse::default(), phase: None, label: "item".to_owned(), signals };
+        let (agent, payer) = (Some(AgentNumber(7)), Some(payer));
+        let grant = gateway.admit(Admission { agent, payer, ..admission(dialect) });
         assert_eq!(ask(&grant, dialect, &body(dialect, "p", false)).await.status, 200);
         let meter = grant.finish();
         assert_eq!((meter.requests, meter.usage.total(), meter.last_failure), (3, 7, None));
         let waits = waits.lock().unwrap().clone();
-        let is_pause = |wait: &Wait| matches!(wait, Wait::Pause { provider, .. } if provider == "openai");
+        let is_pause = |told: &Progress| match told {
+            Progress::Waiting { wait: Wait::Pause { provider, .. } } => provider == "openai",
+            _ => false,
+        };
         assert!(waits.iter().any(is_pause), "{status}: {waits:?}");
+        assert_eq!(waits.last(), Some(&Progress::Asked), "it waits for nothing any more");
     }
 }
 

@@ -3,13 +3,11 @@
 use super::calls::{View, text_of};
 use crate::script::diagnostic::Findings;
 use crate::script::parse::range;
+use crate::step::HostStep;
 use oxc_ast::AstKind;
 use oxc_ast::ast::CallExpression;
 use oxc_semantic::NodeId;
 use oxc_span::{GetSpan, Span};
-
-const STEPS: [&str; 6] =
-    ["baya.exec", "baya.readFile", "baya.writeFile", "baya.glob", "baya.git.changedFiles", "baya.land"];
 
 /// One entry per use; its code is the step, its message the text it is given, if that stands there.
 pub(super) fn host_steps(view: &View<'_, '_>, uses: &mut Findings<'_>) {
@@ -37,7 +35,7 @@ fn named(view: &View<'_, '_>, node: NodeId, name: Span) -> (Option<&'static str>
         }
         path = format!("{path}.{}", member.property.name);
         last = nodes.parent_id(last);
-        if let Some(step) = STEPS.into_iter().find(|step| *step == path) {
+        if let Some(step) = HostStep::NAMES.into_iter().find(|step| *step == path) {
             return (Some(step), last);
         }
     }

@@ -27,6 +27,16 @@
     eye[point] = 1;
     tell('h', point);
   };
+  // A loop that goes round and round is told, each time another one does.
+  const LAPS = 20000;
+  let laps = 0, spun = -1, spuns = 0;
+  eye.n = (point) => {
+    if ((laps += 1) < LAPS) return;
+    laps = 0;
+    if (point === spun || (spuns += 1) > TELLS_MAX) return;
+    spun = point;
+    debug(MARK + stringify(['l', point]));
+  };
   eye.z = (divisor, point) => {
     if (divisor === 0) tell('z', point);
     return divisor;

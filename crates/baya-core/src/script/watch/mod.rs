@@ -54,7 +54,7 @@ pub enum What {
         with: Vec<String>,
         lookup: bool,
     },
-    /// Nothing is noted of it; it is known from here to its last line.
+    /// Its rounds are counted; it is known from here to its last line.
     Loop,
     /// A call of the function it stands in; nothing is noted. The function's lines.
     Recursion {
@@ -68,6 +68,8 @@ pub enum What {
 pub enum Sight {
     /// A statement or branch ran, by the number of its point.
     Reached(usize),
+    /// A loop went round very often, by the number of its point.
+    Spun(usize),
     /// Something was divided by 0.
     DividedByZero(usize),
     /// A text was compared at this point.
@@ -170,6 +172,7 @@ impl Watched {
         let point = || number(1).map(|point| point as usize).filter(|point| *point < self.points.len());
         Some(match text(0)?.as_str() {
             "h" => Sight::Reached(point()?),
+            "l" => Sight::Spun(point()?),
             "z" => Sight::DividedByZero(point()?),
             "v" => Sight::Compared(point()?, text(2)?),
             "m" => {

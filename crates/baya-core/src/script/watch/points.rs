@@ -8,7 +8,7 @@ use oxc_allocator::Allocator;
 use oxc_ast::AstKind;
 use oxc_ast::ast::{
     BinaryExpression, BinaryOperator, CallExpression, ComputedMemberExpression, Expression,
-    ObjectPropertyKind, SwitchStatement, TemplateLiteral,
+    ObjectPropertyKind, Statement, SwitchStatement, TemplateLiteral,
 };
 use oxc_parser::Parser;
 use oxc_semantic::{NodeId, Semantic, SemanticBuilder};
@@ -34,8 +34,15 @@ pub(super) fn find(unit: &Unit, first: usize) -> Option<Found> {
     let built = SemanticBuilder::new().with_build_nodes(true).build(&tree.program);
     let lines = Lines::of(&unit.text);
     let found = Found { points: Vec::new(), insertions: Vec::new(), imports: Vec::new(), texts: Vec::new() };
-    let mut finder =
-        Finder { unit, lines, semantic: &built.semantic, eye: free_name(&unit.text), first, found };
+    let mut finder = Finder {
+        unit,
+        lines,
+        semantic: &built.semantic,
+        eye: free_name(&unit.text),
+        first,
+        found,
+        lap: None,
+    };
     finder.head()?;
     for node in built.semantic.nodes().iter() {
         finder.node(node.id(), node.kind());
@@ -59,6 +66,8 @@ struct Finder<'u, 's, 'a> {
     eye: String,
     first: usize,
     found: Found,
+    /// Of a loop around a single statement: where that begins, and what goes in front of it.
+    lap: Option<(usize, String)>,
 }
 
 impl<'a> Finder<'_, '_, 'a> {
@@ -101,8 +110,10 @@ impl<'a> Finder<'_, '_, 'a> {
     }
 
     fn statement(&mut self, id: NodeId, span: Span, is_loop: bool) {
+        let lap = self.lap.take_if(|(at, _)| *at == span.start as usize).map(|(_, lap)| lap + ";");
         if is_loop {
-            self.point(span, What::Loop);
+            let point = self.point(span, What::Loop);
+            self.laps(id, point);
         }
         let (in_list, is_body) = match self.semantic.nodes().parent_kind(id) {
             AstKind::FunctionBody(_) | AstKind::BlockStatement(_) | AstKind::StaticBlock(_) => (true, false),
@@ -126,10 +137,31 @@ impl<'a> Finder<'_, '_, 'a> {
         let length = 2 * span.size() as usize + 1;
         let eye = &self.eye;
         let open = if is_body { "{" } else { "" };
-        let text = format!("{open}{eye}[{point}]||{eye}.h({point});");
+        let lap = lap.unwrap_or_default();
+        let text = format!("{open}{lap}{eye}[{point}]||{eye}.h({point});");
         self.put(span.start as usize, text, false, length);
         if is_body {
             self.put(span.end as usize, "}".to_owned(), true, length);
+        }
+    }
+
+    /// Each round of a loop is counted, so that one that never ends is known.
+    fn laps(&mut self, id: NodeId, point: usize) {
+        let body = match self.semantic.nodes().kind(id) {
+            AstKind::ForStatement(it) => &it.body,
+            AstKind::ForInStatement(it) => &it.body,
+            AstKind::ForOfStatement(it) => &it.body,
+            AstKind::WhileStatement(it) => &it.body,
+            AstKind::DoWhileStatement(it) => &it.body,
+            _ => return,
+        };
+        let start = body.span().start as usize;
+        let lap = format!("{}.n({point})", self.eye);
+        match body {
+            Statement::BlockStatement(_) => self.put(start + 1, format!("{lap};"), false, usize::MAX),
+            Statement::EmptyStatement(_) => self.put(start, lap, false, 0),
+            // In front of the one statement, which gets a block of its own.
+            _ => self.lap = Some((start, lap)),
         }
     }
 

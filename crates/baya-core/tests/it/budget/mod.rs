@@ -1,6 +1,7 @@
 //! Caps: the purse by hand and against a naive model.
 
 mod fleet;
+mod holds;
 mod model;
 mod purse;
 

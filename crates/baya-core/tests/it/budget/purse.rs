@@ -166,6 +166,45 @@ fn c52_who_waits_first_is_served_first() {
 }
 
 #[test]
+fn c52_of_agents_that_do_the_same_the_smallest_begins_first() {
+    let mut purse = open(output_cap(35_000), 8);
+    let sends = |agent, input_most| Ask { input_most, ..wants(agent, 4_000) };
+    let (first, _) = held(purse.ask(&sends(1, 100)));
+    let (large, _) = waits(purse.ask(&sends(2, 900)));
+    let (other, _) = waits(purse.ask(&Ask { label: "judge".to_owned(), ..sends(3, 10) }));
+    let (small, _) = waits(purse.ask(&sends(4, 50)));
+    let next = |hold, purse: &mut Purse| {
+        purse.settle(hold, &used(50, 100));
+        let served = purse.serve();
+        assert_eq!(served.len(), 1);
+        (served[0].0, held(served[0].1.clone()).0)
+    };
+    let (place, hold) = next(first, &mut purse);
+    assert_eq!(place, small, "it takes the turn of the first one like it");
+    let (place, hold) = next(hold, &mut purse);
+    assert_eq!(place, other, "the large one has the turn of the small one");
+    let (again, _) = held(purse.ask(&sends(4, 2_000)));
+    purse.release(again);
+    assert_eq!(next(hold, &mut purse).0, large);
+}
+
+#[test]
+fn c52_who_is_cut_keeps_its_turn_until_its_answer_is_out_of_proportion() {
+    let outputs = BTreeMap::from([("review".to_owned(), vec![300; 100])]);
+    let run = output_cap(10_000);
+    let mut purse = Purse::open(PurseState { run, outputs, at_once: 100, ..PurseState::default() });
+    held(purse.ask(&wants(9, 4_000)));
+    let (first, limit) = held(purse.ask(&ask(1)));
+    assert_eq!(limit, 2_400);
+    waits(purse.ask(&wants(2, 5_000)));
+    purse.settle(first, &used(100, 2_400));
+    let (second, limit) = held(purse.ask(&ask(1)));
+    assert_eq!(limit, 600, "it goes on before the one that waits");
+    purse.settle(second, &used(100, 600));
+    waits(purse.ask(&ask(1)));
+}
+
+#[test]
 fn c52_who_waits_in_one_phase_holds_up_no_other() {
     let phases = BTreeMap::from([("A".to_owned(), (output_cap(1_000), Usage::default()))]);
     let run = output_cap(10_000);

@@ -3,6 +3,7 @@
 use baya_core::script::{Checked, Diagnostic, Options, SourceFile, bundle, check, render};
 
 mod body;
+mod bounds;
 mod fuzz;
 mod globals;
 mod imports;

@@ -5,7 +5,7 @@ use super::errors::new;
 use super::{Scene, source};
 use baya_core::call::{ScriptErrorKind, Site, ThrowKind};
 use baya_core::rehearsal::{Finding, Weight};
-use baya_core::script::What;
+use baya_core::script::{Sight, What};
 use std::collections::BTreeMap;
 
 /// Agents in a row beyond which many agents are a loop, and no fan-out.
@@ -14,6 +14,9 @@ const DEPTH_MIN: u64 = 15;
 const LAST: usize = 200;
 
 pub(super) fn endless(scene: Scene<'_>, played: &Played) -> Option<Finding> {
+    if let Some(found) = computing(scene, played) {
+        return Some(found);
+    }
     let why = why(played)?;
     let agents = played.agents.len();
     let at = usual_site(played);
@@ -36,7 +39,6 @@ pub(super) fn endless(scene: Scene<'_>, played: &Played) -> Option<Finding> {
         (None, Some(around)) => ("the loop does not end", Some(around)),
         (None, None) => ("agents lead to agents without end", at),
     };
-    let site = site.or_else(|| played.end.run_end()?.error.as_ref()?.site.clone());
     let failed = played.agents.iter().filter(|agent| matches!(agent.outcome, Some(Err(_)))).count();
     let when = match (agents, failed) {
         (0, _) => String::new(),
@@ -48,6 +50,36 @@ pub(super) fn endless(scene: Scene<'_>, played: &Played) -> Option<Finding> {
     Some(new("endless-loop", Weight::Error, message, Some(hint.to_owned()), site))
 }
 
+/// A stretch of script that used all its time. What the error says of the place is nothing; the last that
+/// was seen of it is.
+fn computing(scene: Scene<'_>, played: &Played) -> Option<Finding> {
+    let error = played.end.run_end()?.error.as_ref()?;
+    if error.kind != ScriptErrorKind::CpuLimit {
+        return None;
+    }
+    let last = error.site.clone().or_else(|| last_seen(scene, played));
+    let around = last.as_ref().and_then(|last| loop_around(scene, last));
+    let was = last.as_ref().map(|last| format!(", and was last at `{}:{}`", last.file, last.line));
+    let what = if around.is_some() { "the loop does not end" } else { "the script does not end" };
+    let message = format!("{what}: it computes and never waits{}", was.unwrap_or_default());
+    let hint = "give it a limit of its own: a number of rounds, or of characters and elements it looks at";
+    Some(new("endless-loop", Weight::Error, message, Some(hint.to_owned()), around.or(last)))
+}
+
+/// The last place that was reached for the first time, or the loop that went round most lately.
+fn last_seen(scene: Scene<'_>, played: &Played) -> Option<Site> {
+    let point = played.sights.iter().rev().find_map(|sight| match sight {
+        Sight::Reached(point) | Sight::Spun(point) => Some(*point),
+        Sight::DividedByZero(_)
+        | Sight::Compared(..)
+        | Sight::Missing { .. }
+        | Sight::StepEnded { .. }
+        | Sight::StepLookedAt(_)
+        | Sight::BranchThrew { .. } => None,
+    })?;
+    Some(scene.watched?.points.get(point)?.site.clone())
+}
+
 fn why(played: &Played) -> Option<String> {
     if let Ending::Endless(why) = &played.end
         && !why.contains("waits for what never comes")
@@ -57,11 +89,7 @@ fn why(played: &Played) -> Option<String> {
     if let Some(refusal) = played.refusals.iter().find(|it| it.thrown.kind == ThrowKind::AgentLimit) {
         return Some(refusal.thrown.message.split("; hint").next().unwrap_or_default().to_owned());
     }
-    let error = played.end.run_end()?.error.as_ref()?;
-    match error.kind {
-        ScriptErrorKind::CpuLimit => Some("it computes and never waits".to_owned()),
-        _ => None,
-    }
+    None
 }
 
 /// Where most of the last agents were asked for.

@@ -2,9 +2,9 @@
 //! there. What a script throws on purpose, and what the engine throws by contract, is no fault.
 
 use super::super::played::{Played, PlayedAgent};
-use super::{Scene, source};
+use super::{Scene, Seen, source};
 use baya_core::call::{ScriptErrorKind, Site, ThrowKind};
-use baya_core::rehearsal::{Finding, Weight};
+use baya_core::rehearsal::{Case, Finding, Weight};
 use baya_core::script::Sight;
 
 /// The error that ended the run.
@@ -37,18 +37,49 @@ pub(super) fn of_branches(scene: Scene<'_>, played: &Played) -> Vec<Finding> {
     branches.collect()
 }
 
-/// Calls that no run would accept.
+/// Calls that no run here would accept.
 pub(super) fn refused(_: Scene<'_>, played: &Played) -> Vec<Finding> {
+    // A script that goes on may have another way for such a place.
+    let here = if played.end.is_completed() { Weight::Warning } else { Weight::Error };
     let kind = |thrown: ThrowKind| match thrown {
-        ThrowKind::Schema => Some("unusable-schema"),
-        ThrowKind::Option => Some("unusable-option"),
-        _ => None,
+        ThrowKind::Schema => Some(("unusable-schema", Weight::Error)),
+        ThrowKind::Option | ThrowKind::AgentType => Some(("unusable-option", Weight::Error)),
+        ThrowKind::Isolation => Some(("unusable-option", here)),
+        ThrowKind::Workflow => Some(("unusable-workflow", here)),
+        ThrowKind::Stopped
+        | ThrowKind::AgentLimit
+        | ThrowKind::Budget
+        | ThrowKind::SchemaUnmet
+        | ThrowKind::Stalled
+        | ThrowKind::Taint
+        | ThrowKind::AgentFailed
+        | ThrowKind::Step => None,
     };
     let found = played.refusals.iter().filter_map(|refusal| {
-        let kind = kind(refusal.thrown.kind)?;
-        Some(new(kind, Weight::Error, refusal.thrown.message.clone(), None, refusal.site.clone()))
+        let (kind, weight) = kind(refusal.thrown.kind)?;
+        let (message, hint) = match refusal.thrown.message.split_once("; hint: ") {
+            Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
+            None => (refusal.thrown.message.clone(), None),
+        };
+        Some(new(kind, weight, message, hint, refusal.site.clone()))
     });
     found.take(20).collect()
+}
+
+/// The script ends itself, whatever agents answer: nothing behind that place was rehearsed.
+pub(super) fn always_throws(all: &[(Case, Seen)]) -> Option<Finding> {
+    let (case, seen) = all.first()?;
+    let (message, site) = seen.threw.clone().filter(|_| all.iter().all(|(_, seen)| seen.threw.is_some()))?;
+    let message = format!("the script throws in every rehearsal: {message}");
+    let hint = "give what it asks for, as `--args` or `--budget`: nothing behind it was rehearsed".to_owned();
+    let found = new("always-throws", Weight::Warning, message, Some(hint), site);
+    Some(Finding { case: Some(case.clone()), seen: u32::try_from(all.len()).unwrap_or(u32::MAX), ..found })
+}
+
+/// What ended the run, if it was an error of JavaScript.
+pub(super) fn threw(played: &Played) -> Option<(String, Option<Site>)> {
+    let error = played.end.run_end()?.error.as_ref()?;
+    (error.kind == ScriptErrorKind::Thrown).then(|| (error.message.clone(), error.site.clone()))
 }
 
 struct Thrown<'a> {

@@ -7,7 +7,7 @@ use super::plays::Plays;
 use baya_core::agent::Answer;
 use baya_core::history::label_kind;
 use baya_core::rehearsal::{Case, Draw, Finding, Mood, Weight};
-use baya_core::schema::Schema;
+use baya_core::schema::Schemas;
 use baya_core::simulate::{Noise, vary};
 use serde_json::Value;
 
@@ -56,16 +56,16 @@ fn lost(plays: &Plays<'_>, plain: &Played, kind: &str) -> Option<Finding> {
 
 /// The plain case with honest answers of one kind of agents bent; none if that changes nothing.
 fn honest(plays: &Plays<'_>, plain: &Played, kind: &str, moods: &[Mood]) -> Option<Case> {
-    let mut case = plays.plain_case();
+    let (mut case, mut schemas) = (plays.plain_case(), Schemas::default());
     for agent in plain.agents.iter().filter(|agent| label_kind(&agent.label) == kind) {
         let (Some(Ok(Answer::Json(answer))), Some(schema)) = (&agent.outcome, &agent.options.schema) else {
             continue;
         };
-        let compiled = Schema::compile(schema).ok();
+        let compiled = schemas.of(schema).schema.as_ref().ok();
         let mut noise = Noise::new(case.seed, &["honest"]);
-        let bent = moods.iter().fold(answer.clone(), |answer, mood| {
-            vary(Some(schema), compiled.as_ref(), answer, mood, &mut noise)
-        });
+        let bent = moods
+            .iter()
+            .fold(answer.clone(), |answer, mood| vary(Some(schema), compiled, answer, mood, &mut noise));
         if bent != *answer {
             case.draws.insert(agent.number.0, Draw::Answer(bent));
         }

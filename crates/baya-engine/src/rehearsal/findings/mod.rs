@@ -25,7 +25,8 @@ mod source;
 
 use super::job::{Job, Purpose};
 use super::played::Played;
-use baya_core::rehearsal::{Case, Finding};
+use baya_core::call::Site;
+use baya_core::rehearsal::{Case, Finding, Weight};
 use baya_core::script::Watched;
 use plays::Plays;
 use std::collections::BTreeSet;
@@ -36,6 +37,8 @@ pub struct Seen {
     /// Findings without `case` and `seen`.
     pub found: Vec<Finding>,
     sights: sights::Short,
+    /// What ended the script, if it did not come to its end: the message and the place.
+    threw: Option<(String, Option<Site>)>,
 }
 
 /// What is known of a script besides its rehearsals.
@@ -57,13 +60,17 @@ pub fn look(scene: Scene<'_>, played: &Played) -> Seen {
     found.extend(results::results(scene, played));
     found.extend(sights::fields(played));
     found.extend(sights::divisions(scene, played));
-    Seen { found, sights: sights::Short::of(played) }
+    Seen { found, sights: sights::Short::of(played), threw: errors::threw(played) }
 }
 
 /// Adds up what all rehearsals showed; may play further cases.
 pub fn sum_up(scene: Scene<'_>, all: Vec<(Case, Seen)>, play: &dyn Fn(&Case) -> Played) -> Vec<Finding> {
     let mut sights: Vec<sights::Short> = all.iter().map(|(_, seen)| seen.sights.clone()).collect();
+    let throws = errors::always_throws(&all);
     let mut findings = merge::merge(all);
+    if findings.iter().all(|it| it.weight != Weight::Error) {
+        findings.extend(throws);
+    }
     if scene.job.purpose == Purpose::Forecast {
         return findings;
     }

@@ -42,7 +42,10 @@ impl Short {
                         step.2 = true;
                     }
                 }
-                Sight::DividedByZero(_) | Sight::Missing { .. } | Sight::BranchThrew { .. } => {}
+                Sight::Spun(_)
+                | Sight::DividedByZero(_)
+                | Sight::Missing { .. }
+                | Sight::BranchThrew { .. } => {}
             }
         }
         short.steps = steps.into_values().collect();

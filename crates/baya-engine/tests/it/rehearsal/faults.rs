@@ -134,7 +134,9 @@ fn public_scripts_have_no_errors_and_few_warnings() {
         for path in all {
             let name = format!("{folder}/{}", path.file_name().unwrap().to_str().unwrap());
             let report = rehearsed(&name);
+            // Whoever plays it here finds no workflows for it.
             let loud = report.findings.iter().filter(|it| it.weight != Weight::Note);
+            let loud = loud.filter(|it| it.kind != "unusable-workflow");
             said.extend(loud.map(|it| format!("{name} {:?} {}", it.weight, it.kind)));
         }
     }

@@ -3,6 +3,8 @@
 mod recorded;
 mod world;
 
+mod bounds;
+mod endless;
 mod faults;
 mod figures;
 
