@@ -39,12 +39,16 @@ pub fn rehearsal() -> Result<(), String> {
     prove(command)
 }
 
-/// The long proof of caps; the suite plays a hundred of each.
+/// The long proofs of caps, fleets and crashes; the suite plays a few of each.
 pub fn caps() -> Result<(), String> {
     let words = ["test", "-p", "baya-core", "--test", "it", "budget::fleet", "--", "--nocapture"];
-    let mut command = cargo(&words);
-    command.env("BAYA_FLEET_SEEDS", "2000");
-    shell::run(command)
+    let mut fleets = cargo(&words);
+    fleets.env("BAYA_FLEET_SEEDS", "2000");
+    shell::run(fleets)?;
+    let words = ["test", "-p", "baya-engine", "--test", "it", "sim::caps", "--", "--nocapture"];
+    let mut crashes = cargo(&words);
+    crashes.env("BAYA_SIM_SEEDS", "100");
+    shell::run(crashes)
 }
 
 /// Plans against reality, in full size; CI does a few of them.

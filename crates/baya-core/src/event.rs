@@ -116,6 +116,7 @@ pub enum Event {
     },
     /// A new generation begins: the script starts anew and takes finished results by their keys.
     RunResumed {
+        /// The run's first one is 0; people are told one more.
         generation: u32,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         script: Option<ScriptRecord>,

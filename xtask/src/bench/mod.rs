@@ -60,7 +60,7 @@ pub fn bench(size: Size) -> Result<(), String> {
     Ok(())
 }
 
-const CASES: [(&str, Case); 13] = [
+const CASES: [(&str, Case); 14] = [
     ("start", cases::start),
     ("start with a plan", cases::start_with_a_plan),
     ("trivial agents", cases::trivial_agents),

@@ -29,14 +29,14 @@ mod typescript;
 mod watch;
 
 pub use args_use::args_schema;
-pub use bound::{ArgsKnown, Bounds, Child, bounds};
+pub use bound::{ArgsKnown, Bounds, Child, bounds, called};
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use link::Linked;
 pub use meta::{Meta, PhaseMeta};
 pub use parse::{ImportRequest, Parsed};
 pub use source::SourceFile;
 pub use step_use::StepUse;
-pub use watch::{OWN_UNIT, Point, Sight, Watched, What, watch};
+pub use watch::{OWN_UNIT, Point, Sight, Watched, What, watch, watch_with};
 
 use crate::call::{Program, Unit};
 use crate::event::ScriptRecord;

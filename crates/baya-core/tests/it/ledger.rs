@@ -34,7 +34,7 @@ fn driver() -> Value {
 }
 
 fn resumed() -> Value {
-    json!({"event": "run_resumed", "generation": 2})
+    json!({"event": "run_resumed", "generation": 1})
 }
 
 fn queued(agent: u32, label: &str, phase: &str) -> Value {

@@ -86,8 +86,8 @@ fn listen(shared: &Shared, ready: &Barrier) -> ! {
 fn serve(worker: usize, shared: &Shared, guard: &Guard, begun: &Barrier, done: &Barrier) {
     let Some(session) = shared.session.get() else { return };
     let job = session.job();
-    let stage = Stage::new(job);
     let asking = Asking { outside: &shared.outside, job };
+    let stage = Stage::new(job, &asking);
     if let Some(case) = &job.replay {
         if worker == 0 {
             say(&Word::Begins { worker, index: 0, case: case.clone() });

@@ -47,7 +47,7 @@ use baya_core::rehearsal::{Case, Report};
 
 /// One rehearsal, in the calling thread.
 pub fn play(job: &Job, case: &Case) -> Played {
-    Stage::new(job).play(case, &Unwatched, job)
+    Stage::new(job, job).play(case, &Unwatched, job)
 }
 
 /// All rehearsals of a job, in threads of this process: for scripts one trusts, and for tests.

@@ -9,12 +9,13 @@ use super::forecast::{self, Kept};
 use super::job::{Job, Purpose};
 use super::played::Played;
 use super::reads::Reads;
-use super::world;
-use baya_core::call::{ScriptErrorKind, ThrowKind};
+use super::world::{self, Watching};
+use baya_core::call::{Program, ScriptErrorKind, ThrowKind};
+use baya_core::event::ScriptRecord;
 use baya_core::history::label_kind;
 use baya_core::rehearsal::{Case, Report};
 use baya_core::schema::Schemas;
-use baya_core::script::{Watched, watch};
+use baya_core::script::{Watched, called, watch, watch_with};
 use baya_core::simulate::Rules;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -31,6 +32,8 @@ pub const WORKERS: usize = 2;
 const BROKEN_MAX: u32 = 2;
 /// The number of a rehearsal that is none of the job's own.
 pub const AGAIN: u32 = u32::MAX;
+/// Scripts that a script calls, of which is noted how far they get.
+const CHILDREN_MAX: usize = 32;
 /// The stack of a thread that evaluates scripts.
 const STACK_BYTES: usize = 24 * 1024 * 1024;
 
@@ -44,13 +47,15 @@ pub struct Stage<'j> {
     args_schema: Option<Value>,
     /// The program with its notes, if findings are looked for.
     watched: Option<Watched>,
+    /// Scripts that its text says it calls, in the order of the notes.
+    children: Vec<ScriptRecord>,
 }
 
 impl<'j> Stage<'j> {
-    pub fn new(job: &'j Job) -> Stage<'j> {
-        let watched = match job.purpose {
-            Purpose::Everything => watch(&job.script.program),
-            Purpose::Forecast => None,
+    pub fn new(job: &'j Job, reads: &dyn Reads) -> Stage<'j> {
+        let (watched, children) = match job.purpose {
+            Purpose::Everything => watched(job, reads),
+            Purpose::Forecast => (None, Vec::new()),
         };
         let rules = job.fixtures.rules().unwrap_or_default();
         Stage {
@@ -60,11 +65,12 @@ impl<'j> Stage<'j> {
             payees: Payees::default(),
             args_schema: args::schema(&job.script),
             watched,
+            children,
         }
     }
 
     fn scene(&self) -> Scene<'_> {
-        Scene { job: self.job, watched: self.watched.as_ref() }
+        Scene { job: self.job, watched: self.watched.as_ref(), children: &self.children }
     }
 
     fn known<'a>(&'a self, reads: &'a dyn Reads) -> draw::Known<'a> {
@@ -79,7 +85,31 @@ impl<'j> Stage<'j> {
 
     pub fn play(&self, case: &Case, evaluator: &dyn Evaluator, reads: &dyn Reads) -> Played {
         let drawing = Drawing::new(self.job, case, self.known(reads));
-        world::play(self.job, case, self.watched.as_ref(), drawing, evaluator, reads)
+        let watching = self.watched.as_ref().map(|watched| Watching { watched, children: &self.children });
+        world::play(self.job, case, watching, drawing, evaluator, reads)
+    }
+}
+
+/// The script and those it calls, with their notes; the same ones in the same order in every thread.
+fn watched(job: &Job, reads: &dyn Reads) -> (Option<Watched>, Vec<ScriptRecord>) {
+    let mut children: Vec<ScriptRecord> = Vec::new();
+    let mut open: Vec<(ScriptRecord, u32)> = vec![(job.script.clone(), job.limits.script.depth_max)];
+    while let Some((script, depth_left)) = open.pop() {
+        if depth_left == 0 {
+            continue;
+        }
+        for target in called(&script.program) {
+            let Ok(child) = reads.workflow(&target, &script.path) else { continue };
+            if children.len() < CHILDREN_MAX && !children.iter().any(|known| known.hash == child.hash) {
+                open.push((child.clone(), depth_left - 1));
+                children.push(child);
+            }
+        }
+    }
+    let programs: Vec<&Program> = children.iter().map(|child| &child.program).collect();
+    match watch_with(&job.script.program, &programs) {
+        Some(watched) => (Some(watched), children),
+        None => (watch(&job.script.program), Vec::new()),
     }
 }
 
@@ -283,12 +313,12 @@ pub(super) fn rehearse(job: &Job) -> Report {
     let mut report = None;
     let told = |_: u32, _: &Case| {};
     thread::scope(|scope| {
-        let begin = || session.begin(&Stage::new(job), &Unwatched, job, &told);
+        let begin = || session.begin(&Stage::new(job, job), &Unwatched, job, &told);
         on_thread(scope, begin).map(|begun| begun.join().ok());
-        let work = || session.work(&Stage::new(job), &Unwatched, job, &told);
+        let work = || session.work(&Stage::new(job, job), &Unwatched, job, &told);
         let workers: Vec<_> = (0..WORKERS).filter_map(|_| on_thread(scope, work)).collect();
         workers.into_iter().for_each(|worker| drop(worker.join()));
-        let sum_up = || session.report(&Stage::new(job), &Unwatched, job, &told);
+        let sum_up = || session.report(&Stage::new(job, job), &Unwatched, job, &told);
         report = on_thread(scope, sum_up).and_then(|thread| thread.join().ok());
     });
     report.unwrap_or_default()

@@ -12,6 +12,7 @@ use super::reads::Reads;
 use super::record::Recorder;
 use baya_core::agent::{AgentTask, AttemptEnd, AttemptReport};
 use baya_core::call::{Delivery, Step, StepState};
+use baya_core::event::ScriptRecord;
 use baya_core::ids::{AgentNumber, CallId, RunId};
 use baya_core::rehearsal::Case;
 use baya_core::run::{Batch, Beginning, Effect, Input, Run};
@@ -39,11 +40,19 @@ enum Due {
     Wake,
 }
 
+/// The notes of what is played.
+#[derive(Clone, Copy)]
+pub(super) struct Watching<'a> {
+    pub(super) watched: &'a Watched,
+    /// The scripts that are called and have notes, in their order.
+    pub(super) children: &'a [ScriptRecord],
+}
+
 /// Plays one case to its end.
 pub(super) fn play(
     job: &Job,
     case: &Case,
-    watched: Option<&Watched>,
+    watching: Option<Watching<'_>>,
     drawing: Drawing<'_>,
     evaluator: &dyn Evaluator,
     reads: &dyn Reads,
@@ -53,7 +62,7 @@ pub(super) fn play(
     limits.caps = Box::default();
     limits.script = job.script_limits();
     let mut script = job.script.clone();
-    if let Some(watched) = watched {
+    if let Some(Watching { watched, .. }) = watching {
         script.program = watched.program.clone();
     }
     let beginning = Beginning {
@@ -71,7 +80,7 @@ pub(super) fn play(
     let (run, batch) = Run::begin(beginning, started_ms);
     let mut world = World {
         run,
-        watched,
+        watching,
         drawing,
         evaluator,
         reads,
@@ -97,7 +106,7 @@ pub(super) fn play(
 
 struct World<'a> {
     run: Run,
-    watched: Option<&'a Watched>,
+    watching: Option<Watching<'a>>,
     drawing: Drawing<'a>,
     evaluator: &'a dyn Evaluator,
     reads: &'a dyn Reads,
@@ -197,7 +206,8 @@ impl World<'_> {
             Effect::PerformStep(order) => self.perform_step(&order),
             Effect::Wake { at_ms } => self.at((at_ms - self.now_ms).max(0), Due::Wake),
             Effect::LoadWorkflow { generation, call, target, importer } => {
-                let loaded = self.reads.workflow(&target, &importer).map(Box::new);
+                let loaded = self.reads.workflow(&target, &importer);
+                let loaded = loaded.map(|script| Box::new(self.with_notes(script)));
                 self.inputs.push(Input::WorkflowLoaded { generation, call, loaded });
             }
             // Nobody is asked, nothing was opened.
@@ -206,6 +216,20 @@ impl World<'_> {
             | Effect::SetApprovalTimer { .. }
             | Effect::TellErrand { .. }
             | Effect::TellAnswer { .. } => {}
+        }
+    }
+
+    /// A script that is called, watched like the one that calls it.
+    fn with_notes(&self, script: ScriptRecord) -> ScriptRecord {
+        let noted = self.watching.and_then(|Watching { watched, children }| {
+            let place = children.iter().position(|child| child.hash == script.hash)?;
+            // Its files may have other names than those that were watched.
+            let is_same = children[place].program == script.program;
+            watched.children.get(place).filter(|_| is_same).cloned()
+        });
+        match noted {
+            Some(program) => ScriptRecord { program, ..script },
+            None => script,
         }
     }
 
@@ -223,7 +247,7 @@ impl World<'_> {
     }
 
     fn hear(&mut self, generation: u32, cause: Option<CallId>, mut step: Step) {
-        if let Some(watched) = self.watched {
+        if let Some(Watching { watched, .. }) = self.watching {
             self.recorder.sights.extend(watched.take(&mut step));
         }
         self.recorder.heard(cause, &step.calls);

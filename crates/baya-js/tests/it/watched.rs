@@ -69,7 +69,7 @@ fn places(text: &str) -> Vec<String> {
         format!("{}:{}", site.line, site.column)
     };
     let words = |sight: &Sight| match sight {
-        Sight::Reached(point) => place(*point),
+        Sight::Reached(point) | Sight::Spun(point) => place(*point),
         Sight::DividedByZero(point) => format!("{} /0", place(*point)),
         Sight::Compared(point, text) => format!("{} {text}", place(*point)),
         Sight::Missing { field, site, .. } => {

@@ -277,7 +277,7 @@ fn next_steps(view: &RunView) -> Vec<String> {
     lines.push(format!("show:   baya show {run}"));
     match &view.state {
         RunState::Parked { cause, .. } => {
-            lines.push(format!("resume: baya resume {run}{}", larger(cause.hint.as_deref())));
+            lines.push(format!("resume: baya resume {run}{}", way_on(cause)));
         }
         RunState::Interrupted { .. } => lines.push(format!("resume: baya resume {run}")),
         RunState::Ended { status: RunStatus::Budget } => {
@@ -317,6 +317,13 @@ fn larger_for_agents(view: &RunView) -> Option<String> {
 fn is_at_agent_limit(view: &RunView) -> bool {
     let limit = view.error.as_ref().filter(|error| error.kind == ScriptErrorKind::Limit);
     limit.is_some_and(|error| larger(Some(&error.message)).contains("--max-agents"))
+}
+
+/// What lets a parked run go on: a larger cap, if one was reached; those of phases stand in the script.
+fn way_on(cause: &Cause) -> String {
+    let flag = larger(cause.hint.as_deref());
+    let is_of_script = cause.hint.as_ref().is_some_and(|hint| hint.contains("meta.phases"));
+    if flag.is_empty() && is_of_script { " --script EDITED_FILE".to_owned() } else { flag }
 }
 
 /// The flag that raises the cap of which the text speaks, as it stands in a command.

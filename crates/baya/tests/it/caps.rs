@@ -208,6 +208,18 @@ fn c51_a_cap_below_one_request_asks_nobody_and_says_so() {
     assert_eq!(model.log(), Vec::<Value>::new());
 }
 
+/// What failed for want of room is no more of what the run came to.
+#[test]
+fn c52_a_resume_with_room_counts_only_what_it_asked_for() {
+    let (baya, model) = (baya(), model(heavy_tailed()));
+    let few = FAN.replace("64", "3").replace("'fan'", "'few'");
+    baya.write("fan.js", &few);
+    run(&baya, &model, "run fan.js --budget-tokens 50").exits(4).says(" --budget-tokens TOKENS\n");
+    let resumed = run(&baya, &model, "resume last --budget-tokens 50k").exits(0);
+    assert!(!resumed.stderr.contains("less than one request"), "{resumed:?}");
+    resumed.says("resumed, generation 2").says("3 agents in ");
+}
+
 #[test]
 fn a_project_only_narrows_the_caps_of_its_user() {
     let (baya, model) = (baya(), model(heavy_tailed()));

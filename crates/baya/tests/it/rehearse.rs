@@ -182,3 +182,17 @@ fn what_no_run_would_accept_is_told_and_not_passed_over() {
     let output = baya.line("rehearse x.js --runs 6 --budget 100k").run().exits(0);
     assert!(output.stdout.contains("nothing wrong was seen"), "{}", output.stdout);
 }
+
+#[test]
+fn a_result_that_calls_itself_a_failure_hides_none() {
+    let baya = home();
+    let list = "{ type: 'object', properties: { all: { type: 'array', maxItems: 3, items: { type: 'string' } } }, \
+                required: ['all'] }";
+    let told = |body: &str| {
+        let script = format!("const r = await agent('look', {{ schema: {list} }})\n{body}\nreturn r.all");
+        baya.write("x.js", &format!("export const meta = {{ name: 'x', description: 'd' }}\n{script}\n"));
+        baya.line("rehearse x.js --runs 10").run().exits(0).stdout
+    };
+    assert!(told("if (!r || !r.all.length) return { error: 'no list' }").contains("nothing wrong was seen"));
+    assert!(told("if (!r || !r.all.length) return { list: [] }").contains("warning[lost-failure]"));
+}

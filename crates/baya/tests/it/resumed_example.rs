@@ -49,7 +49,8 @@ fn check(serves: for<'a> fn(&FakeModel, Call<'a>) -> Call<'a>) {
     let run = wait_for_answers(&baya, AGENTS - KILLED - 1);
     wait_for("the skeptics", || model.prompts().len() == AGENTS - 1);
     driver.kill();
-    let output = serves(&model, baya.args(["resume", &run, "--json"])).run().exits(0);
+    // A busy machine rehearses less often, and its plan may come out dearer than what was agreed to.
+    let output = serves(&model, baya.args(["resume", &run, "--json", "--yes"])).run().exits(0);
     let ended = output.run_ended();
     assert_eq!(ended["result"]["report"], "All of it is true.");
     assert_eq!(ended["result"]["confirmed"].as_array().map(Vec::len), Some(3));

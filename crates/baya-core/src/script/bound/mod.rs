@@ -120,6 +120,20 @@ pub fn bounds(program: &Program, args: ArgsKnown<'_>) -> Bounds {
     })
 }
 
+/// The scripts that a program calls, as far as its text names them.
+pub fn called(program: &Program) -> Vec<WorkflowTarget> {
+    super::depth::with_stack(|| {
+        let of_units = program.units.iter().filter_map(|unit| read(&unit.text, sites::targets)).flatten();
+        let mut all: Vec<WorkflowTarget> = Vec::new();
+        for target in of_units {
+            if !all.contains(&target) {
+                all.push(target);
+            }
+        }
+        all
+    })
+}
+
 /// What arrives of the arguments (C50); a text may be the JSON of anything.
 fn known(args: ArgsKnown<'_>) -> Value {
     match args {

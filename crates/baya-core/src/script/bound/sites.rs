@@ -83,18 +83,28 @@ fn called<'a>(reader: &Reader<'_, 'a>, node: NodeId) -> Option<(NodeId, &'a Call
 
 fn child(reader: &Reader<'_, '_>, node: NodeId) -> Option<Child> {
     let (parent, call) = called(reader, node)?;
-    let times = reader.times(parent, Wait::Open)?.total();
-    let target = match call.arguments.first().and_then(Argument::as_expression)?.get_inner_expression() {
+    let target = target(reader, call)?;
+    Some(Child { target, times: reader.times(parent, Wait::Open)?.total() })
+}
+
+fn target(reader: &Reader<'_, '_>, call: &CallExpression<'_>) -> Option<WorkflowTarget> {
+    match call.arguments.first().and_then(Argument::as_expression)?.get_inner_expression() {
         Expression::ObjectExpression(reference) => {
             let [ObjectPropertyKind::ObjectProperty(only)] = reference.properties.as_slice() else {
                 return None;
             };
             let is_path = only.key.is_specific_static_name("scriptPath") && !only.computed;
-            WorkflowTarget::Path(text(reader, &only.value).filter(|_| is_path)?)
+            Some(WorkflowTarget::Path(text(reader, &only.value).filter(|_| is_path)?))
         }
-        name => WorkflowTarget::Name(text(reader, name)?),
-    };
-    Some(Child { target, times })
+        name => Some(WorkflowTarget::Name(text(reader, name)?)),
+    }
+}
+
+/// The scripts that are called by names in the text.
+pub(super) fn targets(semantic: &Semantic<'_>) -> Vec<WorkflowTarget> {
+    let reader = Reader::new(semantic, Value::Any, false);
+    let calls = mentions(&reader, "workflow").into_iter().filter_map(|node| called(&reader, node));
+    calls.filter_map(|(_, call)| target(&reader, call)).collect()
 }
 
 /// `baya.land` with reviews, or with agents that settle conflicts; or `baya` goes where it cannot be followed.

@@ -11,8 +11,10 @@ mod points;
 mod stack;
 
 use crate::call::{Call, CallKind, Program, ScriptError, Site, Step, StepState, Unit};
+use crate::ids::FrameId;
 use moved::Moved;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The file name of the units that are ours; no position is ever in one.
 pub const OWN_UNIT: &str = "baya:rehearsal";
@@ -26,6 +28,8 @@ const SHADOWED: [&str; 4] = ["agent", "baya", "parallel", "pipeline"];
 /// A program that tells what it does.
 pub struct Watched {
     pub program: Program,
+    /// The scripts it calls, in their order.
+    pub children: Vec<Program>,
     /// The places that are noted, in the order of their numbers.
     pub points: Vec<Point>,
     /// What stands in the program as text: literals and the fixed parts of templates.
@@ -76,7 +80,7 @@ pub enum Sight {
     Compared(usize, String),
     /// A field was read of an answer whose schema has none of that name.
     Missing { field: String, label: String, fields: Vec<String>, of_list: bool, site: Option<Site> },
-    /// A host step ended; its number in order.
+    /// A host step ended; its number, of all scripts of the run.
     StepEnded { step: u64, what: String, site: Option<Site> },
     /// How it ended was looked at.
     StepLookedAt(u64),
@@ -86,21 +90,65 @@ pub enum Sight {
 
 /// The program with its notes; none if a text of it cannot be read, which a checked one can.
 pub fn watch(program: &Program) -> Option<Watched> {
+    watch_with(program, &[])
+}
+
+/// The same, with the scripts that it calls: the notes of all of them are in one order.
+pub fn watch_with(program: &Program, children: &[&Program]) -> Option<Watched> {
     super::depth::with_stack(|| {
-        let (mut points, mut texts) = (Vec::new(), Vec::new());
-        let mut units = own_units();
-        let mut moved = Vec::new();
-        for unit in &program.units {
-            let found = points::find(unit, points.len())?;
-            let (text, insertions) = insert::insert(&unit.text, found.insertions);
-            let imports = unit.imports.iter().map(|import| import + OWN_UNITS).chain(found.imports).collect();
-            moved.push(Moved::new(unit, &text, insertions));
-            units.push(Unit { file: unit.file.clone(), text, shift: unit.shift, imports });
-            points.extend(found.points);
-            texts.extend(found.texts);
-        }
-        Some(Watched { program: Program { units }, points, texts, units: moved })
+        let mut watching = Watching::default();
+        let program = watching.program(program)?;
+        let children = children.iter().map(|child| watching.program(child)).collect::<Option<_>>()?;
+        let Watching { points, texts, done, .. } = watching;
+        let units = done.into_iter().map(|done| done.moved).collect();
+        Some(Watched { program, children, points, texts, units })
     })
+}
+
+#[derive(Default)]
+struct Watching {
+    points: Vec<Point>,
+    texts: Vec<String>,
+    /// By the unit's file and text: a library of two scripts is the same in both.
+    known: BTreeMap<(String, String), usize>,
+    done: Vec<Done>,
+}
+
+/// A unit with its notes.
+struct Done {
+    text: String,
+    /// Our units that it takes.
+    imports: Vec<usize>,
+    moved: Moved,
+}
+
+impl Watching {
+    fn program(&mut self, program: &Program) -> Option<Program> {
+        let mut units = own_units();
+        for unit in &program.units {
+            let place = self.unit(unit)?;
+            let done = &self.done[place];
+            let imports = unit.imports.iter().map(|import| import + OWN_UNITS);
+            let imports = imports.chain(done.imports.iter().copied()).collect();
+            units.push(Unit { file: unit.file.clone(), text: done.text.clone(), shift: unit.shift, imports });
+        }
+        Some(Program { units })
+    }
+
+    fn unit(&mut self, unit: &Unit) -> Option<usize> {
+        let key = (unit.file.clone(), unit.text.clone());
+        if let Some(known) = self.known.get(&key) {
+            return Some(*known);
+        }
+        let found = points::find(unit, self.points.len())?;
+        let (text, insertions) = insert::insert(&unit.text, found.insertions);
+        let moved = Moved::new(unit, &text, insertions);
+        self.done.push(Done { text, imports: found.imports, moved });
+        self.points.extend(found.points);
+        self.texts.extend(found.texts);
+        self.known.insert(key, self.done.len() - 1);
+        Some(self.done.len() - 1)
+    }
 }
 
 /// The eye, and what it puts in the place of globals, each as a unit: what is imported is a plain name.
@@ -117,7 +165,7 @@ impl Watched {
         let mut sights = Vec::new();
         step.calls.retain(|call| match noted(call) {
             Some(text) => {
-                sights.extend(self.sight(text));
+                sights.extend(self.sight(text, call.frame));
                 false
             }
             None => true,
@@ -165,11 +213,13 @@ impl Watched {
         *text = format!("{HEAD}{}:{}:{} contains {tail}", site.file, site.line, site.column);
     }
 
-    fn sight(&self, text: &str) -> Option<Sight> {
+    fn sight(&self, text: &str, frame: FrameId) -> Option<Sight> {
         let parts: Vec<Value> = serde_json::from_str(text).ok()?;
         let text = |at: usize| parts.get(at).and_then(Value::as_str).map(str::to_owned);
         let number = |at: usize| parts.get(at).and_then(Value::as_u64);
         let point = || number(1).map(|point| point as usize).filter(|point| *point < self.points.len());
+        // Each script counts its own.
+        let step = || number(1).map(|step| u64::from(frame.0) << 32 | step);
         Some(match text(0)?.as_str() {
             "h" => Sight::Reached(point()?),
             "l" => Sight::Spun(point()?),
@@ -189,8 +239,8 @@ impl Watched {
                     site: self.innermost(&text(4)?),
                 }
             }
-            "s" => Sight::StepEnded { step: number(1)?, what: text(2)?, site: self.innermost(&text(3)?) },
-            "r" => Sight::StepLookedAt(number(1)?),
+            "s" => Sight::StepEnded { step: step()?, what: text(2)?, site: self.innermost(&text(3)?) },
+            "r" => Sight::StepLookedAt(step()?),
             "e" => {
                 let site = self.innermost(&text(4)?);
                 Sight::BranchThrew { of: text(1)?, name: text(2)?, message: text(3)?, site }

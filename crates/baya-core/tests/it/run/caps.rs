@@ -338,7 +338,7 @@ fn c52_the_time_of_a_run_ends_its_agents() {
     let message = "the time of 1 min is used up; `--max-time` raises it";
     assert_eq!(hand.thrown_to(3), &Thrown { kind: ThrowKind::Budget, message: message.to_owned() });
     hand.report(1, AttemptEnd::Cancelled, 1);
-    assert_eq!(hand.thrown_to(1).message, "agent #1 `a`: the time of 1 min is used up");
+    assert_eq!(hand.thrown_to(1).message, format!("agent #1 `a`: {message}"));
     hand.answer(2, "just in time");
     assert_eq!(hand.told_to(2), Some(&Payload::Value(json!("just in time"))));
 }
@@ -352,7 +352,8 @@ fn c52_the_time_of_a_phase_begins_with_its_first_agent() {
     hand.woken_at(51_000);
     assert_eq!(hand.cancelled(), [1]);
     hand.report(1, AttemptEnd::Cancelled, 0);
-    assert_eq!(hand.thrown_to(1).message, "agent #1 `a`: the time of 1 s of phase `A` is used up");
+    let message = "the time of 1 s of phase `A` is used up; `meta.phases[].budget` of the script raises it";
+    assert_eq!(hand.thrown_to(1).message, format!("agent #1 `a`: {message}"));
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn lost(plays: &Plays<'_>, plain: &Played, kind: &str) -> Option<Finding> {
         let case = plays.in_mood(mood);
         let played = plays.play(&case)?;
         let failed = outcome(&played)?;
-        if counts_none(&played, kind) {
+        if counts_none(&played, kind) || failed.says_so() {
             return None;
         }
         let (_, words) = honest.iter().find(|(known, _)| *known == failed)?;
@@ -88,6 +88,24 @@ fn counts_none(played: &Played, kind: &str) -> bool {
 struct Outcome {
     result: Option<Value>,
     log: Vec<String>,
+}
+
+/// Members of a result that tell of a failure, if there is anything in them.
+const TELLING: [&str; 7] = ["error", "errors", "failed", "failure", "failures", "incomplete", "aborted"];
+
+impl Outcome {
+    /// The result calls itself a failure: finding nothing is one for this script, and it hides neither.
+    fn says_so(&self) -> bool {
+        let is_there = |value: &Value| match value {
+            Value::Null => false,
+            Value::Bool(is) => *is,
+            Value::Number(number) => number.as_f64() != Some(0.0),
+            Value::String(text) => !text.is_empty(),
+            Value::Array(list) => !list.is_empty(),
+            Value::Object(members) => !members.is_empty(),
+        };
+        TELLING.iter().any(|name| self.result.as_ref().and_then(|it| it.get(name)).is_some_and(is_there))
+    }
 }
 
 fn outcome(played: &Played) -> Option<Outcome> {

@@ -26,6 +26,7 @@ mod source;
 use super::job::{Job, Purpose};
 use super::played::Played;
 use baya_core::call::Site;
+use baya_core::event::ScriptRecord;
 use baya_core::rehearsal::{Case, Finding, Weight};
 use baya_core::script::Watched;
 use plays::Plays;
@@ -47,6 +48,8 @@ pub struct Scene<'a> {
     pub job: &'a Job,
     /// None: nothing was noted while it played.
     pub watched: Option<&'a Watched>,
+    /// The scripts it calls.
+    pub children: &'a [ScriptRecord],
 }
 
 /// Looks at one rehearsal; called for each, in the thread that played it.

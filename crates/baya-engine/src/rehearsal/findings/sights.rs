@@ -195,7 +195,14 @@ pub(super) fn unlooked(all: &[Short]) -> Vec<Finding> {
 pub(super) fn unreached(scene: Scene<'_>, all: &[Short], broken: &BTreeSet<u32>) -> Vec<Finding> {
     let Some(watched) = scene.watched else { return Vec::new() };
     let reached: BTreeSet<usize> = all.iter().flat_map(|short| short.reached.iter().copied()).collect();
-    let statement = |point: &Point| matches!(point.what, What::Statement | What::Branch);
+    // A script that is never called has its one place where it would be.
+    let begun: BTreeSet<&str> =
+        reached.iter().filter_map(|index| Some(watched.points.get(*index)?.site.file.as_str())).collect();
+    let is_own = |file: &str| scene.job.script.sources.iter().any(|(name, _)| name == file);
+    let statement = |point: &Point| {
+        matches!(point.what, What::Statement | What::Branch)
+            && (is_own(&point.site.file) || begun.contains(point.site.file.as_str()))
+    };
     let mut found: Vec<(u32, Finding)> = Vec::new();
     for (index, point) in watched.points.iter().enumerate() {
         // What arguments lead to is for those who give them.

@@ -3,9 +3,10 @@
 use super::Scene;
 use baya_core::call::Site;
 
-/// The line a site is on.
+/// The line a site is on, in the script or in one it calls.
 pub(super) fn line<'a>(scene: Scene<'a>, site: &Site) -> &'a str {
-    let source = scene.job.script.sources.iter().find(|(name, _)| *name == site.file);
+    let children = scene.children.iter().flat_map(|child| &child.sources);
+    let source = scene.job.script.sources.iter().chain(children).find(|(name, _)| *name == site.file);
     let text = source.map(|(_, text)| text.as_str()).unwrap_or_default();
     text.lines().nth((site.line as usize).saturating_sub(1)).unwrap_or_default()
 }

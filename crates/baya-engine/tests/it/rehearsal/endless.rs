@@ -7,9 +7,9 @@ use baya_engine::rehearsal::{Job, Stage, Unwatched};
 
 fn found(body: &str) -> Vec<Finding> {
     let job = Job::of(super::script(body), 1, 1);
-    let played = Stage::new(&job).play(&Case::default(), &Unwatched, &job);
+    let played = Stage::new(&job, &job).play(&Case::default(), &Unwatched, &job);
     let watched = watch(&job.script.program);
-    look(Scene { job: &job, watched: watched.as_ref() }, &played).found
+    look(Scene { job: &job, watched: watched.as_ref(), children: &[] }, &played).found
 }
 
 /// The line of the loop, and where the script was last.
@@ -27,7 +27,8 @@ fn check(body: &str, line: u32, last: u32) {
 #[test]
 fn a_script_that_computes_for_ever_is_told_with_its_place() {
     // It went the same way before, and ended.
-    let turn = "const turn = (n) => {\n  while (n !== 1) {\n    n = n % 2 ? n : n / 2\n  }\n}\nturn(8)\nawait agent('x')";
+    let turn = "const turn = (n) => {\n  while (n !== 1) {\n    n = n % 2 ? n : n / 2\n  }\n}\n\
+                turn(8)\nawait agent('x')";
     check(&format!("{turn}\nturn(7)"), 3, 3);
     check("let n = 0\nfor (let i = 0; i < 10; n++) for (let j = 0; j < 10; j++) n += j", 3, 3);
     check("await agent('x')\nlog('y')\nfor (;;);", 4, 4);

@@ -4,6 +4,7 @@ mod recorded;
 mod world;
 
 mod bounds;
+mod children;
 mod endless;
 mod faults;
 mod figures;

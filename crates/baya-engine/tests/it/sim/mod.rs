@@ -4,7 +4,9 @@
 //! after it is resumed. Asserted: same result, no finished call started twice, no delivery before its
 //! commit; resuming the ended run starts only what has no answer. One seed: `cargo xtask sim SEED`.
 
+mod caps;
 mod script;
+mod till;
 mod world;
 
 use baya_core::event::{Event, Outcome, Recorded};

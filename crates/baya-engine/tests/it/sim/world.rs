@@ -1,13 +1,15 @@
 //! A world without time: agents, timers and crashes happen when a seed says so.
 
 use super::script::RandomScript;
+use super::till::Till;
 use baya_core::agent::{Answer, AttemptEnd, AttemptReport, Cause, CauseKind, Usage, UsageSource};
+use baya_core::budget::{HoldId, Purse};
 use baya_core::call::{Delivery, Program, ScriptLimits, Unit, WorkflowTarget};
 use baya_core::event::{Event, Outcome, Recorded, ScriptRecord, Surroundings};
 use baya_core::ids::{AgentNumber, CallId, RunId};
 use baya_core::limits::Limits;
 use baya_core::op::Op;
-use baya_core::run::{Batch, Beginning, Effect, Input, Resumption, Run, RunEnd};
+use baya_core::run::{Batch, Beginning, Effect, Input, Life, Resumption, Run, RunEnd, State};
 use baya_core::step::{StepNumber, StepOutcome};
 use baya_core::taint::TaintUse;
 use baya_js::Isolate;
@@ -15,7 +17,8 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What happens at a moment, in the order of arrival.
-enum Due {
+pub(super) enum Due {
+    Request { agent: AgentNumber, hold: HoldId },
     Agent { agent: AgentNumber, attempt: u32, report: Box<AttemptReport> },
     Timer { generation: u32, call: CallId },
     Skip { agent: AgentNumber },
@@ -28,7 +31,7 @@ pub struct World<'a> {
     pub journal: Vec<Recorded>,
     run: Run,
     isolate: Option<(u32, Isolate)>,
-    inputs: Vec<Input>,
+    pub(super) inputs: Vec<Input>,
     due: BTreeMap<(i64, u64), Due>,
     order: u64,
     now_ms: i64,
@@ -36,6 +39,8 @@ pub struct World<'a> {
     pub started: Vec<String>,
     /// Agents finished with an answer, as the journal says.
     answered: BTreeSet<AgentNumber>,
+    /// Where agents are paid request by request, and caps may hold them.
+    pub till: Option<Till>,
 }
 
 pub fn record_of(name: &str, body: &str) -> ScriptRecord {
@@ -54,12 +59,11 @@ pub fn record_of(name: &str, body: &str) -> ScriptRecord {
 
 impl<'a> World<'a> {
     pub fn fresh(script: &'a RandomScript, seed: u64) -> World<'a> {
-        let limits = Limits {
-            concurrency: 1 + (seed % 5) as u32,
-            budget_tokens: script.budget,
-            script: ScriptLimits::default(),
-            ..Limits::default()
-        };
+        World::fresh_with(script, seed, limits(script, seed), None)
+    }
+
+    /// The same with these limits, and agents that are paid or not.
+    pub fn fresh_with(script: &'a RandomScript, seed: u64, limits: Limits, till: Option<Till>) -> World<'a> {
         let beginning = Beginning {
             run: RunId::from_random(seed),
             script: record_of("random", &script.body),
@@ -73,21 +77,39 @@ impl<'a> World<'a> {
         };
         let (run, batch) = Run::begin(beginning, 1_000);
         let mut world = World::new(script, run, Vec::new());
+        world.till = till;
         world.commit(batch);
         world
     }
 
     /// A new process finds this journal.
     pub fn resumed(script: &'a RandomScript, journal: Vec<Recorded>, fence: u64) -> World<'a> {
+        World::resumed_with(script, journal, fence, None, None)
+    }
+
+    /// The same with other limits, and agents that were billed so far.
+    pub fn resumed_with(
+        script: &'a RandomScript,
+        journal: Vec<Recorded>,
+        fence: u64,
+        limits: Option<Limits>,
+        till: Option<Till>,
+    ) -> World<'a> {
         let mut run = Run::load(&journal);
         let now_ms = journal.last().map_or(1_000, |last| last.at_ms) + 10;
         let surroundings = surroundings(run.state().seed);
-        let resumption = Resumption { surroundings, fence, pid: 1, ..Resumption::default() };
+        let resumption = Resumption { limits, surroundings, fence, pid: 1, ..Resumption::default() };
+        assert_eq!(run.check_caps(&resumption), Ok(()));
         let batch = run.resume(resumption, now_ms);
         let mut world = World::new(script, run, journal);
         world.now_ms = now_ms;
+        world.till = till;
         world.commit(batch);
         world
+    }
+
+    pub fn state(&self) -> &State {
+        self.run.state()
     }
 
     fn new(script: &'a RandomScript, run: Run, journal: Vec<Recorded>) -> World<'a> {
@@ -102,6 +124,7 @@ impl<'a> World<'a> {
             now_ms: 1_000,
             started: Vec::new(),
             answered: BTreeSet::new(),
+            till: None,
         };
         for recorded in journal {
             world.write(recorded);
@@ -109,7 +132,7 @@ impl<'a> World<'a> {
         world
     }
 
-    /// Runs until nothing can happen any more.
+    /// Runs until it ends.
     pub fn run_to_end(&mut self) -> RunEnd {
         let mut rounds = 0;
         loop {
@@ -118,13 +141,31 @@ impl<'a> World<'a> {
             if let Some(end) = self.run.end() {
                 return end.clone();
             }
-            if self.inputs.is_empty() {
-                self.advance();
-            }
-            let inputs = std::mem::take(&mut self.inputs);
-            let batch = self.run.decide_all(inputs, self.now_ms);
-            self.commit(batch);
+            self.go_on();
         }
+    }
+
+    /// Runs until nothing can happen any more: it has ended, or waits for a person.
+    pub fn run_until_over(&mut self) -> &Life {
+        let mut rounds = 0;
+        while !self.run.is_over() {
+            rounds += 1;
+            assert!(rounds < 100_000, "the run does not end");
+            self.go_on();
+            if let Some(till) = &self.till {
+                till.check(&self.run.state().limits.caps);
+            }
+        }
+        &self.run.state().life
+    }
+
+    fn go_on(&mut self) {
+        if self.inputs.is_empty() {
+            self.advance();
+        }
+        let inputs = std::mem::take(&mut self.inputs);
+        let batch = self.run.decide_all(inputs, self.now_ms);
+        self.commit(batch);
     }
 
     /// The next moment at which something is due, and all that is due then.
@@ -137,7 +178,11 @@ impl<'a> World<'a> {
             if entry.key().0 > at_ms {
                 break;
             }
-            self.inputs.push(match entry.remove() {
+            let input = match entry.remove() {
+                Due::Request { agent, hold } => {
+                    self.answered(agent, hold);
+                    continue;
+                }
                 Due::Agent { agent, attempt, report } => {
                     Input::AgentEnded { agent, attempt, report: *report }
                 }
@@ -145,14 +190,19 @@ impl<'a> World<'a> {
                 Due::Step { number, outcome } => Input::StepEnded { number, outcome },
                 Due::Wake => Input::WakeDue,
                 Due::Skip { agent } => Input::Op(Op::Skip { agent, by: "the seed".to_owned() }),
-            });
+            };
+            self.inputs.push(input);
         }
     }
 
     /// Events first, effects after.
     fn commit(&mut self, batch: Batch) {
+        let first = self.journal.len();
         for recorded in batch.events {
             self.write(recorded);
+        }
+        for place in first..self.journal.len() {
+            self.is_durable(place);
         }
         for effect in batch.effects {
             self.perform(effect);
@@ -195,12 +245,22 @@ impl<'a> World<'a> {
                 let after = latency(&task.prompt);
                 if task.prompt.contains("skipped") {
                     self.at(0, Due::Skip { agent: task.agent });
+                } else if self.till.is_some() {
+                    self.start_paid(*task);
                 } else {
                     let report = report_for(&task.prompt, task.options.schema.is_some());
                     self.at(after, Due::Agent { agent: task.agent, attempt: task.attempt, report });
                 }
             }
-            Effect::ClearWorkspace { .. } | Effect::OpenPurse(_) => {}
+            Effect::ClearWorkspace { .. } => {}
+            Effect::OpenPurse(state) => {
+                if let Some(till) = &mut self.till {
+                    till.purse = Purse::open(*state);
+                }
+            }
+            Effect::CancelAgent { agent, attempt } if self.is_paid(agent) => {
+                self.cancel_paid(agent, attempt);
+            }
             Effect::CancelAgent { agent, attempt } => {
                 let report = Box::new(AttemptReport::new(AttemptEnd::Cancelled));
                 self.at(1, Due::Agent { agent, attempt, report });
@@ -227,7 +287,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn at(&mut self, after_ms: i64, due: Due) {
+    pub(super) fn at(&mut self, after_ms: i64, due: Due) {
         self.order += 1;
         self.due.insert((self.now_ms + after_ms, self.order), due);
     }
@@ -252,6 +312,15 @@ impl<'a> World<'a> {
     }
 }
 
+pub fn limits(script: &RandomScript, seed: u64) -> Limits {
+    Limits {
+        concurrency: 1 + (seed % 5) as u32,
+        budget_tokens: script.budget,
+        script: ScriptLimits::default(),
+        ..Limits::default()
+    }
+}
+
 const WORDS_OF_READERS: &str = "\"words\" that nobody vouches for";
 
 /// Each of the settings for marked text has a third of the seeds.
@@ -262,7 +331,7 @@ fn surroundings(seed: u64) -> Surroundings {
     Surroundings { simulated: true, backend, backends_with_quarantine, taint, ..Surroundings::default() }
 }
 
-fn latency(prompt: &str) -> i64 {
+pub(super) fn latency(prompt: &str) -> i64 {
     if prompt.starts_with("slow") {
         return 1_000_000;
     }
@@ -270,7 +339,7 @@ fn latency(prompt: &str) -> i64 {
     1 + i64::from(hash.as_bytes()[0])
 }
 
-fn report_for(prompt: &str, shaped: bool) -> Box<AttemptReport> {
+pub(super) fn report_for(prompt: &str, shaped: bool) -> Box<AttemptReport> {
     let failed = |kind| AttemptEnd::Failed(Cause::new(kind, "the seed says so"));
     let end = if prompt.contains("fails") {
         failed(CauseKind::Api)
