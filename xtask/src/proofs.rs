@@ -47,7 +47,7 @@ pub fn caps() -> Result<(), String> {
     shell::run(fleets)?;
     let words = ["test", "-p", "baya-engine", "--test", "it", "sim::caps", "--", "--nocapture"];
     let mut crashes = cargo(&words);
-    crashes.env("BAYA_SIM_SEEDS", "100");
+    crashes.env("BAYA_SIM_SEEDS", "60");
     shell::run(crashes)
 }
 

@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod approval;
+pub mod at_work;
 pub mod budget;
 pub mod calendar;
 pub mod call;

@@ -37,6 +37,8 @@ pub(super) struct Ledger {
     pub counted: Counted,
     /// Who is paid for what is out.
     pub till: Option<Till>,
+    /// The journal says that something is held.
+    pub is_held: bool,
 }
 
 /// Who is paid for a request.
@@ -153,8 +155,17 @@ impl Ledger {
         let Some(held) = held.most() else { return Ok(()) };
         let mut most = self.usage;
         most.add(&held);
+        self.is_held = true;
         self.tape.write(attempt, TurnRecord::Holding { most });
         self.tape.written().await
+    }
+
+    /// What was held for a request that came back is held no more: from here on less counts as spent,
+    /// should we die while we wait. Nobody waits for this record.
+    pub fn write_held_no_more(&mut self, attempt: &Attempt) {
+        if std::mem::take(&mut self.is_held) {
+            self.tape.write(attempt, TurnRecord::Holding { most: self.usage });
+        }
     }
 
     /// As [`Ledger::write_last`], and waits until all that was handed over is durable.

@@ -226,6 +226,7 @@ impl Asker<'_> {
 
     fn tries_again(&self, failure: &Failure, wait_ms: u64, ledger: &mut Ledger) {
         let why = classify::why(failure);
+        ledger.write_held_no_more(self.attempt);
         ledger.note(format!("asked again after: {why}"));
         self.attempt.tell(Progress::Retrying { why, wait_ms });
     }

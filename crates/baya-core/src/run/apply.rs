@@ -254,7 +254,9 @@ impl State {
                 }
                 if let Some(agent) = self.agent_mut(*agent) {
                     match turn {
-                        TurnRecord::Holding { most } => agent.holding = Some(*most),
+                        TurnRecord::Holding { most } => {
+                            agent.holding = Some(*most).filter(|most| most.total() > 0)
+                        }
                         _ => agent.turns.push(turn.clone()),
                     }
                 }

@@ -3,7 +3,8 @@
 
 use super::state::{Agent, AgentState, State};
 use crate::agent::{AgentOptions, CacheUse, Usage, UsageSource};
-use crate::event::{Event, Recorded};
+use crate::at_work::AtWork;
+use crate::event::Recorded;
 use crate::history::{SAMPLES_MAX, label_kind};
 use crate::ids::AgentNumber;
 use crate::turn::TurnRecord;
@@ -24,15 +25,13 @@ pub struct Spent {
     pub may_be_billed: Usage,
     /// The clock when each phase had its first agent started.
     phases_begun: BTreeMap<String, u64>,
-    worked_ms: u64,
-    since_ms: Option<i64>,
-    last_ms: i64,
+    at_work: AtWork,
 }
 
 impl Spent {
     /// How long the run has been at work; the time it rested is left out.
     pub fn wall_ms(&self, now_ms: i64) -> u64 {
-        self.worked_ms + self.since_ms.map_or(0, |since_ms| (now_ms - since_ms).max(0).unsigned_abs())
+        self.at_work.ms(now_ms)
     }
 
     /// The same from the first agent of a phase; 0 before it.
@@ -42,25 +41,7 @@ impl Spent {
 
     /// Moves the clock.
     pub(super) fn tick(&mut self, recorded: &Recorded) {
-        match &recorded.event {
-            Event::DriverStarted { .. } => {
-                // The one before may have died without a word.
-                self.rest(self.last_ms);
-                self.since_ms = Some(recorded.at_ms);
-            }
-            Event::RunContinued { .. } => self.since_ms = self.since_ms.or(Some(recorded.at_ms)),
-            Event::RunParked { .. }
-            | Event::RunPaused { .. }
-            | Event::RunInterrupted { .. }
-            | Event::RunEnded { .. } => self.rest(recorded.at_ms),
-            _ => {}
-        }
-        self.last_ms = recorded.at_ms;
-    }
-
-    fn rest(&mut self, at_ms: i64) {
-        self.worked_ms = self.wall_ms(at_ms);
-        self.since_ms = None;
+        self.at_work.tick(recorded);
     }
 
     pub(super) fn begin_phase(&mut self, title: &str, now_ms: i64) {

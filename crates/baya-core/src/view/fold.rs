@@ -17,6 +17,7 @@ impl RunView {
     pub fn apply(&mut self, recorded: &Recorded) {
         self.events += 1;
         self.ledger.apply(recorded);
+        self.at_work.tick(recorded);
         self.last_ms = recorded.at_ms;
         match &recorded.event {
             Event::RunStarted { .. }
@@ -158,7 +159,9 @@ impl RunView {
                 let shown = self.agent(*agent);
                 shown.usage.add(&turn.usage());
                 match turn {
-                    TurnRecord::Holding { most } => shown.holding = Some(*most),
+                    TurnRecord::Holding { most } => {
+                        shown.holding = Some(*most).filter(|most| most.total() > 0)
+                    }
                     turn if turn.cost().is_some() => shown.holding = None,
                     _ => {}
                 }

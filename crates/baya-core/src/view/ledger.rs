@@ -206,7 +206,7 @@ impl Ledger {
 
     fn turn(&mut self, agent: AgentNumber, attempt: u32, turn: &TurnRecord, at_ms: i64) {
         if let TurnRecord::Holding { most } = turn {
-            self.account(agent).holding = Some((attempt, *most));
+            self.account(agent).holding = Some((attempt, *most)).filter(|(_, most)| most.total() > 0);
         }
         let Some(cost) = turn.cost() else { return };
         let (usage, requests, served) = (&cost.usage, cost.requests, cost.model_served.as_ref());

@@ -5,6 +5,7 @@ use super::ledger::Ledger;
 use super::work_view::StepView;
 use crate::agent::{Cause, Progress, Usage, UsageSource};
 use crate::approval::ApprovalRequest;
+use crate::at_work::AtWork;
 use crate::call::{LogLevel, ScriptError};
 use crate::event::{Failures, Recorded, RunStatus};
 use crate::ids::{AgentNumber, ApprovalId, FrameId, RunId};
@@ -33,6 +34,8 @@ pub struct RunView {
     pub ended_ms: Option<i64>,
     /// Of the last event.
     pub last_ms: i64,
+    #[serde(skip)]
+    pub at_work: AtWork,
     pub events: u64,
     /// The process that drives it, or drove it last.
     pub pid: Option<u32>,

@@ -145,6 +145,26 @@ fn a_new_driver_finds_nobody_at_work() {
     check(&[&events[..], &[driver]].concat(), &["- 1/0/0/0(0)"]);
 }
 
+/// An event each second: two at work, three at rest, two at work.
+#[test]
+fn the_time_of_a_run_that_rested_is_the_time_it_was_at_work() {
+    let driver = json!({"event": "driver_started", "fence": 2, "pid": 77, "surroundings": {}});
+    let parked = json!({"event": "run_interrupted", "by": "SIGINT"});
+    let note = json!({"event": "logged", "level": "info", "text": "x"});
+    let events = [
+        started(json!([])),
+        note.clone(),
+        parked.clone(),
+        parked.clone(),
+        parked,
+        driver,
+        note,
+        ended("completed"),
+    ];
+    let view = RunView::of(&journal(&events));
+    assert_eq!((view.at_work.told_ms(), view.at_work.ms(99_000)), (4_000, 4_000));
+}
+
 #[test]
 fn failures_are_counted_by_cause_before_the_run_says_them() {
     let queued = |agent: u32| queued(agent, "x", None);

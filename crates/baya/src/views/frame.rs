@@ -49,7 +49,7 @@ pub fn draw(view: &RunView, canvas: Canvas) -> Vec<String> {
 
 /// Parts joined by ` · `, as many per line as fit.
 fn header(view: &RunView, canvas: Canvas) -> Vec<String> {
-    let elapsed = elapsed_ms(view.started_ms, canvas.now_ms);
+    let elapsed = view.at_work.ms(canvas.now_ms);
     let counts = view.counts();
     let mut parts = vec![sanitise::line(&view.name), words::duration(elapsed)];
     parts.push(format!("{}/{}", counts.ended(), words::plural(counts.total().into(), "agent", "agents")));

@@ -118,8 +118,7 @@ fn status_words(status: RunStatus) -> &'static str {
 
 fn totals(view: &RunView) -> String {
     let counts = view.counts();
-    let end = view.ended_ms.unwrap_or(view.last_ms);
-    let time = view.started_ms.map_or(0, |start| u64::try_from(end - start).unwrap_or(0));
+    let time = view.at_work.told_ms();
     let agents = words::plural(counts.total().into(), "agent", "agents");
     let mut text = format!("{agents} in {}, {}", words::duration(time), words::tokens(&view.usage));
     if view.agents.values().any(|agent| agent.usage.source == UsageSource::Estimated) {

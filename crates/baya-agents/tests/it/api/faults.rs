@@ -2,10 +2,13 @@
 
 use super::canned::{self, Finish};
 use super::server::{Reply, Server};
-use super::{KINDS, Ran, backend, options, provider, quick, run, run_cancelled_by, task};
+use super::{KINDS, Ran, backend, options, provider, quick, run, run_cancelled_by, run_paid, task};
 use baya_agents::agent_types::AgentTypes;
 use baya_agents::api::{ApiBackend, ApiSettings, ProviderConfig, ProviderKind};
-use baya_core::agent::{AgentOptions, Answer, AttemptEnd, Cause, CauseKind, Progress, UsageSource};
+use baya_agents::purse::SharedPurse;
+use baya_core::agent::{AgentOptions, Answer, AttemptEnd, Cause, CauseKind, Progress, Usage, UsageSource};
+use baya_core::budget::{Caps, PurseState};
+use baya_core::turn::TurnRecord;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
@@ -364,5 +367,30 @@ async fn a_key_or_password_that_is_said_back_never_enters_a_report() {
     for ran in [ran, down] {
         let everything = format!("{:?} {:?}", ran.report, ran.progress);
         assert!(!everything.contains("key-of-the-test") && !everything.contains("hush"), "{everything}");
+    }
+}
+
+/// Should we die while we wait for another try, nothing is billed that the provider did not take.
+#[tokio::test]
+async fn c52_what_came_back_is_held_no_more() {
+    for status in [429, 503] {
+        let server = Server::start(vec![error(status, "", "slow"), ok(OPENAI)]).await;
+        let purse = SharedPurse::default();
+        let run = Caps { tokens: Some(100_000), ..Caps::default() };
+        purse.open(PurseState { run, at_once: 1, ..PurseState::default() });
+        let (backend, task) = (backend(OPENAI, &server), task(options()));
+        let ran = run_paid(&backend, &task, CancellationToken::new(), purse.clone()).await;
+        assert_eq!(ran.report.end, answered(), "{status}");
+        let [
+            TurnRecord::Holding { most },
+            TurnRecord::Holding { most: none },
+            TurnRecord::Holding { most: again },
+        ] = ran.turns.as_slice()
+        else {
+            panic!("{status}: {:?}", ran.turns)
+        };
+        assert_eq!((*none, most), (Usage::default(), again), "{status}");
+        assert!(most.total() > 4_096, "{most:?}");
+        assert_eq!(purse.open_and_waiting(), (0, 0));
     }
 }

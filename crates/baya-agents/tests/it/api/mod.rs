@@ -70,6 +70,7 @@ fn options() -> AgentOptions {
 struct Ran {
     report: AttemptReport,
     progress: Vec<Progress>,
+    turns: Vec<TurnRecord>,
 }
 
 async fn run(backend: &ApiBackend, task: &AgentTask) -> Ran {
@@ -77,6 +78,15 @@ async fn run(backend: &ApiBackend, task: &AgentTask) -> Ran {
 }
 
 async fn run_cancelled_by(backend: &ApiBackend, task: &AgentTask, cancel: CancellationToken) -> Ran {
+    run_paid(backend, task, cancel, SharedPurse::default()).await
+}
+
+async fn run_paid(
+    backend: &ApiBackend,
+    task: &AgentTask,
+    cancel: CancellationToken,
+    purse: SharedPurse,
+) -> Ran {
     let told = Arc::new(Mutex::new(Vec::new()));
     let turns = Arc::new(Mutex::new(Vec::new()));
     let signals = {
@@ -91,19 +101,15 @@ async fn run_cancelled_by(backend: &ApiBackend, task: &AgentTask, cancel: Cancel
         })
     };
     let folder = std::env::temp_dir();
-    let mut report = backend
-        .run(
-            task,
-            &Attempt { cancel, folder, signals, gate: Arc::new(OpenGate), purse: SharedPurse::default() },
-        )
-        .await;
+    let mut report =
+        backend.run(task, &Attempt { cancel, folder, signals, gate: Arc::new(OpenGate), purse }).await;
     let (progress, turns) = (told.lock().unwrap().clone(), turns.lock().unwrap().clone());
     // What turns carry, the report does not say again.
     for cost in turns.iter().filter_map(TurnRecord::cost) {
         report.usage.add(&cost.usage);
         report.requests += cost.requests;
     }
-    Ran { report, progress }
+    Ran { report, progress, turns }
 }
 
 /// What is worth telling besides that nobody knows the tests' model.

@@ -154,3 +154,19 @@ async fn c52_room_is_held_at_the_dearest_price_that_the_request_can_have() {
     check("short", hour, 30_000).await;
     check(&"long ".repeat(25_000), shortly, 100_000).await;
 }
+
+#[tokio::test]
+async fn c52_who_waited_is_measured_by_what_was_counted_meanwhile() {
+    let rules = r#"{"latency_ms": 100, "rules": [{"text": "x", "usage": {"input": 4000, "output": 100}}]}"#;
+    let (dialect, model) = (Dialect::OpenAiResponses, model(rules).await);
+    let gateway = gateway_to(&model.url()).await;
+    // Two fit as they are counted, and not two by their bytes.
+    let purse = purse(Caps { tokens: Some(12_000), ..Caps::default() });
+    let agents = (0..2).map(|number| {
+        let grant = gateway.admit(admitted(dialect, number, &purse).0);
+        let prompt = format!("{} item {number}", "word ".repeat(1_600));
+        async move { ask(&grant, dialect, &body(dialect, &prompt, false)).await.status }
+    });
+    assert_eq!(join_all(agents).await, [200, 200]);
+    assert_eq!(model.log.stats().input_tokens, 8_000);
+}
