@@ -79,6 +79,7 @@ fn places(text: &str) -> Vec<String> {
         Sight::BranchThrew { of, message, site, .. } => {
             format!("{of} {message} at {}", site.as_ref().unwrap().line)
         }
+        Sight::JoinedNull { site } => format!("{} joined", site.as_ref().unwrap().line),
         Sight::StepEnded { .. } | Sight::StepLookedAt(_) => String::new(),
     };
     seen.sights.iter().map(words).collect()
@@ -97,6 +98,7 @@ fn a_watched_script_does_the_same_at_the_same_places() {
         "let agent2 = agent\nlog(agent2 === 'x')\nreturn agent2('x')",
         "class A { static n = 1; m() { return this.n ? 1 : 2 } }\nreturn [new A().m(), [...'ab'].map((c) => c)]",
         "await new Promise(() => {})",
+        "const r = await parallel([() => null, () => agent('a')])\nreturn [r.join(), `${r}`, r.join('-'), [null, 1] + '']",
         "const answer = await agent('q', { schema: { type: 'object', properties: { a: {} } } })\nreturn answer",
         "const p = agent('q', { work: true, isolation: 'worktree' })\nconst w = await baya.work(p)\nreturn { w }",
         "function* g() { yield 1 }\nconst [a, b = a / 2] = [...g()]\nreturn { a, b }",
@@ -121,6 +123,17 @@ fn it_tells_what_was_reached_and_compared() {
     let seen = seen(&text, &echo);
     let statements = seen.watched.points.iter().filter(|point| point.what == What::Statement);
     assert_eq!(statements.count(), 4);
+}
+
+#[test]
+fn it_tells_results_with_null_that_are_joined() {
+    let joined = |rest: &str| {
+        let text = format!("{META}\nconst r = await parallel([() => null, () => agent('a')])\n{rest}");
+        places(&text).into_iter().filter(|place| place.ends_with("joined")).collect::<Vec<_>>()
+    };
+    assert_eq!(joined("log('x')\nlog(r.join('-'))"), ["4 joined"]);
+    assert_eq!(joined("log(`all: ${r}`)"), ["3 joined"]);
+    assert_eq!(joined("log(r.filter(Boolean).join())\nlog([null, 1].join())"), Vec::<String>::new());
 }
 
 #[test]

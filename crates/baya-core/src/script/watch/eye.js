@@ -6,7 +6,7 @@
   const realAgent = agent, realBaya = baya, realParallel = parallel, realPipeline = pipeline;
   const debug = console.debug, stringify = JSON.stringify;
   const { get: reflectGet, apply } = Reflect;
-  const { getOwnPropertyDescriptor, hasOwn } = Object;
+  const { defineProperty, getOwnPropertyDescriptor, hasOwn } = Object;
   const isArray = Array.isArray, Failure = Error;
   const MARK = '\u0001rehearsal:', TELLS_MAX = 4000, TEXT_MAX = 200;
 
@@ -147,6 +147,24 @@
     },
   });
 
+  // ---- results with null in them that become a text: `join` makes nothing of null
+
+  const withHoles = new WeakSet();
+  const holed = (promise) =>
+    seen(promise, (results) => {
+      if (isArray(results) && results.includes(null)) withHoles.add(results);
+      return results;
+    });
+  const join = Array.prototype.join;
+  defineProperty(Array.prototype, 'join', {
+    value: { join(...given) {
+      if (withHoles.has(this)) tell('j', here());
+      return apply(join, this, given);
+    } }.join,
+    writable: true,
+    configurable: true,
+  });
+
   // ---- branches: what `parallel` and `pipeline` turn into null
 
   const branch = (of, run) =>
@@ -161,9 +179,9 @@
       }
     };
   const seeingParallel = (thunks, options) =>
-    realParallel(isArray(thunks) ? thunks.map((thunk) => branch('parallel', thunk)) : thunks, options);
+    holed(realParallel(isArray(thunks) ? thunks.map((thunk) => branch('parallel', thunk)) : thunks, options));
   const seeingPipeline = (items, ...stages) =>
-    realPipeline(items, ...stages.map((stage) => branch('pipeline', stage)));
+    holed(realPipeline(items, ...stages.map((stage) => branch('pipeline', stage))));
 
   eye.agent = seeingAgent;
   eye.parallel = seeingParallel;

@@ -86,6 +86,8 @@ pub enum Sight {
     StepLookedAt(u64),
     /// An error of the script's that `parallel` or `pipeline` turned into null.
     BranchThrew { of: String, name: String, message: String, site: Option<Site> },
+    /// Results with null in them were joined into a text.
+    JoinedNull { site: Option<Site> },
 }
 
 /// The program with its notes; none if a text of it cannot be read, which a checked one can.
@@ -245,6 +247,7 @@ impl Watched {
                 let site = self.innermost(&text(4)?);
                 Sight::BranchThrew { of: text(1)?, name: text(2)?, message: text(3)?, site }
             }
+            "j" => Sight::JoinedNull { site: self.innermost(&text(1)?) },
             _ => return None,
         })
     }

@@ -75,7 +75,8 @@ fn last_seen(scene: Scene<'_>, played: &Played) -> Option<Site> {
         | Sight::Missing { .. }
         | Sight::StepEnded { .. }
         | Sight::StepLookedAt(_)
-        | Sight::BranchThrew { .. } => None,
+        | Sight::BranchThrew { .. }
+        | Sight::JoinedNull { .. } => None,
     })?;
     Some(scene.watched?.points.get(point)?.site.clone())
 }

@@ -63,6 +63,7 @@ pub fn look(scene: Scene<'_>, played: &Played) -> Seen {
     found.extend(results::results(scene, played));
     found.extend(sights::fields(played));
     found.extend(sights::divisions(scene, played));
+    found.extend(sights::joined(played));
     Seen { found, sights: sights::Short::of(played), threw: errors::threw(played) }
 }
 

@@ -45,7 +45,8 @@ impl Short {
                 Sight::Spun(_)
                 | Sight::DividedByZero(_)
                 | Sight::Missing { .. }
-                | Sight::BranchThrew { .. } => {}
+                | Sight::BranchThrew { .. }
+                | Sight::JoinedNull { .. } => {}
             }
         }
         short.steps = steps.into_values().collect();
@@ -110,6 +111,21 @@ pub(super) fn divisions(scene: Scene<'_>, played: &Played) -> Vec<Finding> {
             Some(new("division-by-zero", Weight::Warning, message, Some(hint), site))
         }
         _ => None,
+    });
+    found.collect()
+}
+
+/// What `parallel` and `pipeline` gave, failed agents as null, joined into a text that tells nothing of them.
+pub(super) fn joined(played: &Played) -> Vec<Finding> {
+    let sites = played.sights.iter().filter_map(|sight| match sight {
+        Sight::JoinedNull { site } => Some(site.clone()),
+        _ => None,
+    });
+    let found = sites.map(|site| {
+        let message =
+            "an agent that failed is left out of this text without a word: `join` makes nothing of null";
+        let hint = "take what is not null with `.filter((it) => it !== null)`, and say how many are missing";
+        new("joined-null", Weight::Warning, message.to_owned(), Some(hint.to_owned()), site)
     });
     found.collect()
 }
