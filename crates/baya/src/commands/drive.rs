@@ -105,6 +105,8 @@ pub struct Drive {
 pub struct Driven {
     pub exit: Exit,
     pub run: RunId,
+    /// The run has ended, and is not only interrupted or parked.
+    pub is_over: bool,
     /// The run is parked at a cap, and whoever sits here gives it a larger one.
     pub larger: Option<LimitFlags>,
 }
@@ -171,11 +173,11 @@ impl Drive {
                     true => larger_cap::ask(&view, end.parked.as_ref()).await,
                     false => None,
                 };
-                Ok(Driven { exit, run: self.run, larger })
+                Ok(Driven { exit, run: self.run, is_over: view.is_over(), larger })
             }
             Err(error) => {
                 let exit = tell_lost(&self.run, &error, watching);
-                Ok(Driven { exit, run: self.run, larger: None })
+                Ok(Driven { exit, run: self.run, is_over: false, larger: None })
             }
         }
     }

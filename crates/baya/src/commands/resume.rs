@@ -115,7 +115,8 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
     let watching = drive::watching(args.drive.json);
     let gates = gates::build(settings, folders, watching, args.drive.questions());
     // Worktrees start where they did, whatever is checked out by now.
-    let base = match view.base.clone() {
+    let kept = view.base.clone();
+    let base = match kept.clone() {
         Some(base) => Some(base),
         None => host::base(folders).await,
     };
@@ -148,7 +149,11 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
         watching,
         strictness: if strict { Strictness::Strict } else { Strictness::Lenient },
     };
-    drive.go().await
+    let driven = drive.go().await?;
+    if let Some(kept) = kept.filter(|_| driven.is_over) {
+        host::let_base_go(folders, &driven.run, &kept).await;
+    }
+    Ok(driven)
 }
 
 /// Gives signs of life for the run while a person thinks.

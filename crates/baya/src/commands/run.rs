@@ -136,7 +136,9 @@ async fn begin(
         plan::settle(&forecast, &ahead.around(folders, settings)).await?;
     }
     let run = RunId::from_random(randomness::bits());
-    let base = base(args, &checked, &backends.surroundings(folders), folders, &run).await?;
+    let around = backends.surroundings(folders);
+    let base = base(args, &checked, &around, folders, &run).await?;
+    let kept = base.clone().filter(|_| isolates(&checked, &around));
     let journal = RunStore::new(&folders.state).create(&run).map_err(|error| of_journal(&error))?;
     if args.detached {
         detach::tell_parent(&run);
@@ -146,7 +148,7 @@ async fn begin(
     let watching = if args.detached { Watching::Nothing } else { drive::watching(args.drive.json) };
     let gates = gates::build(settings, folders, watching, args.drive.questions());
     let bounds = Bounds { profile: backends.profile(), confines, gates: gates.clone() };
-    let surroundings = Surroundings { base: base.clone(), ..backends.surroundings(folders) };
+    let surroundings = Surroundings { base: base.clone(), ..around };
     let (surroundings, offers) = reuse::offered(args.drive.reuse, surroundings, folders, &run).await?;
     let drive = Drive {
         run: run.clone(),
@@ -166,7 +168,11 @@ async fn begin(
         watching,
         strictness: if strict { Strictness::Strict } else { Strictness::Lenient },
     };
-    drive.go().await
+    let driven = drive.go().await?;
+    if let Some(kept) = kept.filter(|_| driven.is_over) {
+        host::let_base_go(folders, &driven.run, &kept).await;
+    }
+    Ok(driven)
 }
 
 /// What is about to run.
@@ -236,11 +242,11 @@ async fn base(
     let (base, told) = match args.snapshot_dirty {
         true => host::snapshot(folders, run).await?,
         false => {
-            let isolates = !around.simulated && mentions_worktrees(checked, around);
+            let isolates = isolates(checked, around);
             (host::base(folders).await, if isolates { host::dirty_note(folders).await } else { Vec::new() })
         }
     };
-    if let Some(base) = base.as_ref().filter(|_| mentions_worktrees(checked, around)) {
+    if let Some(base) = base.as_ref().filter(|_| isolates(checked, around)) {
         host::keep_base(folders, run, base).await?;
     }
     let told = told.into_iter().chain(real_steps(checked, around));
@@ -260,7 +266,10 @@ fn real_steps(checked: &Checked, around: &Surroundings) -> Option<String> {
 const REAL_STEPS: [&str; 3] = ["baya.exec", "baya.writeFile", "baya.land"];
 
 /// An agent of this script may ask for a worktree: by the option, or by a type that has one.
-fn mentions_worktrees(checked: &Checked, around: &Surroundings) -> bool {
+fn isolates(checked: &Checked, around: &Surroundings) -> bool {
+    if around.simulated {
+        return false;
+    }
     let words = around.agent_types_isolated.iter().map(String::as_str).chain(["worktree"]);
     let mut words = words.map(|word| [format!("'{word}'"), format!("\"{word}\""), format!("`{word}`")]);
     words.any(|quoted| {

@@ -270,11 +270,18 @@ pub async fn base(folders: &Folders) -> Option<String> {
     repository.head().await.ok()
 }
 
-/// Keeps the commit at which worktrees start from being collected, until `baya gc` lets it go.
+/// Keeps the commit at which worktrees start from being collected, until the run has ended.
 pub async fn keep_base(folders: &Folders, run: &RunId, base: &str) -> Result<(), Failure> {
     let Ok(repository) = Repository::find(&git(), &folders.working).await else { return Ok(()) };
     let kept = repository.set_ref(&base_kept_as(run), base).await;
     kept.map_err(|error| Failure::outside("cannot keep the commit at which worktrees start", error))
+}
+
+/// A run that has ended starts no more worktrees. Where it cannot be let go, `baya gc` does it later.
+pub async fn let_base_go(folders: &Folders, run: &RunId, base: &str) {
+    if let Ok(repository) = Repository::find(&git(), &folders.working).await {
+        let _ = repository.drop_ref(&base_kept_as(run), base).await;
+    }
 }
 
 /// How much an agent that is at work has changed in its worktree.

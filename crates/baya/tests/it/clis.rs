@@ -126,7 +126,7 @@ fn c29_what_codex_cannot_be_held_to_is_refused_at_the_call() {
     baya.write("x.js", &script);
     program(&baya, "bin/codex", CODEX);
     own_settings(&baya, &codex_section(&baya));
-    let output = with_key(baya.line("run x.js --backend codex")).run().exits(1);
+    let output = with_key(baya.line("run x.js --backend codex --yes")).run().exits(1);
     assert!(output.stderr.contains("cannot be held to the option `maxTurns`"), "{}", output.stderr);
     assert!(!baya.work().join("prompt").exists(), "nothing was started");
 }

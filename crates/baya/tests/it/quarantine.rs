@@ -117,7 +117,7 @@ fn c29_quarantine_is_refused_where_it_cannot_be_held() {
     let baya = Baya::new();
     let settings = "[commands.mine]\nargv = [\"cat\"]\n";
     baya.write("w.js", SCRIPT).write("baya.toml", settings);
-    let output = baya.line("run w.js --backend mine --trust").run().exits(1);
+    let output = baya.line("run w.js --backend mine --trust --yes").run().exits(1);
     output.says("agents of backend `mine` bring tools of their own").says("those that can: simulated");
     baya.write("w.js", &SCRIPT.replace(", schema })", " })"));
     baya.line("run w.js --backend simulated").run().exits(1).says("quarantine: true needs a `schema`");

@@ -24,7 +24,7 @@ fn limits_file(baya: &Baya) -> PathBuf {
 
 #[track_caller]
 fn run(baya: &Baya, model: &FakeModel, flags: &str) -> Output {
-    model.serves(baya.line(&format!("run fan.js --concurrency 8 {flags}"))).run()
+    model.serves(baya.line(&format!("run fan.js --yes --concurrency 8 {flags}"))).run()
 }
 
 /// The most requests that were open at the same time.
@@ -70,7 +70,7 @@ fn one_agent_goes_ahead_where_the_provider_keeps_what_all_begin_with() {
     for (requests, begins) in [("", ["received", "ended"]), ("stagger = false", ["received", "received"])] {
         let (model, baya) = (FakeModel::start(&slow), home(requests));
         baya.write("CLAUDE.md", &memory);
-        let call = baya.line("run fan.js --backend openai --json");
+        let call = baya.line("run fan.js --yes --backend openai --json");
         let output = model.serves_openai(call).run().exits(0);
         assert_eq!(output.run_ended()["result"], 6);
         assert_eq!(first_events(&model)[..2], begins, "{requests}");
@@ -78,7 +78,7 @@ fn one_agent_goes_ahead_where_the_provider_keeps_what_all_begin_with() {
         assert_eq!(waits.count(), if requests.is_empty() { 5 } else { 0 }, "{requests}");
     }
     let model = FakeModel::start(&slow);
-    model.serves_openai(home("").line("run fan.js --backend openai")).run().exits(0);
+    model.serves_openai(home("").line("run fan.js --yes --backend openai")).run().exits(0);
     assert_eq!(first_events(&model)[..2], ["received", "received"], "too short to be kept");
 }
 
@@ -116,7 +116,7 @@ fn who_watches_line_by_line_is_told_until_when_a_run_is_parked() {
 #[test]
 fn a_detached_run_wakes_by_itself_too_and_can_be_stopped_before() {
     let (model, baya) = (FakeModel::start(&limited(5)), home("wait_in_place = \"1s\""));
-    let id = model.serves(baya.line("run fan.js --detach")).run().exits(0).stdout;
+    let id = model.serves(baya.line("run fan.js --yes --detach")).run().exits(0).stdout;
     let listed = || baya.line("runs").run().stdout;
     wait_for("the parked run in the list", || listed().contains("parked until "));
     let shown = baya.line("show last").run().exits(0).stdout;
@@ -125,7 +125,7 @@ fn a_detached_run_wakes_by_itself_too_and_can_be_stopped_before() {
     assert!(listed().contains(id.trim()), "{id}");
 
     let (model, baya) = (FakeModel::start(&limited(3_000)), home(""));
-    model.serves(baya.line("run fan.js --detach")).run().exits(0);
+    model.serves(baya.line("run fan.js --yes --detach")).run().exits(0);
     let listed = || baya.line("runs").run().stdout;
     wait_for("the parked run in the list", || listed().contains("parked until "));
     baya.line("stop last").run().exits(0);
@@ -147,13 +147,13 @@ fn beyond_reset_wait_a_run_parks_and_ends() {
 #[test]
 fn a_killed_run_that_was_parked_asks_again_when_it_is_resumed() {
     let (model, baya) = (FakeModel::start(&limited(3_000)), home(""));
-    let mut child = model.serves(baya.line("run fan.js --json")).spawn();
+    let mut child = model.serves(baya.line("run fan.js --yes --json")).spawn();
     let parked = || baya.line("runs --json").run().stdout.contains("wakes_at_ms");
     wait_for("the parked run", parked);
     child.kill().expect("killed");
     wait(&mut child);
     baya.line("runs").run().exits(0).prints_line("parked, resumable");
-    model.serves(baya.line("resume last")).run().exits(0).prints("6\n");
+    model.serves(baya.line("resume last --yes")).run().exits(0).prints("6\n");
 }
 
 #[test]
