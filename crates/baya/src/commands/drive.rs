@@ -16,6 +16,7 @@ use crate::views::{caps, json, sanitise, show, summary};
 use crate::wiring::backends::SIMULATED;
 use crate::wiring::bench;
 use crate::wiring::gates::Questions;
+use crate::wiring::host;
 use crate::wiring::outside;
 use crate::wiring::pool::LocalPool;
 use crate::wiring::signals;
@@ -92,6 +93,8 @@ pub struct Drive {
     pub workflows: Arc<dyn WorkflowSource>,
     pub steps: Arc<dyn HostSteps>,
     pub surroundings: Surroundings,
+    /// A ref keeps the commit at which worktrees start.
+    pub keeps_base: bool,
     /// Answers of earlier runs that this one may take.
     pub offers: Offers,
     pub begin: Begin,
@@ -105,8 +108,6 @@ pub struct Drive {
 pub struct Driven {
     pub exit: Exit,
     pub run: RunId,
-    /// The run has ended, and is not only interrupted or parked.
-    pub is_over: bool,
     /// The run is parked at a cap, and whoever sits here gives it a larger one.
     pub larger: Option<LimitFlags>,
 }
@@ -147,6 +148,8 @@ impl Drive {
         let (views, updates) = mpsc::unbounded_channel();
         let (ops, ops_in) = mpsc::unbounded_channel();
         let watching = self.watching;
+        let folder = PathBuf::from(&self.surroundings.folder);
+        let base = self.surroundings.base.clone().filter(|_| self.keeps_base);
         let watcher = tokio::spawn(watch(self.view, updates, watching));
         let signals = tokio::spawn(signals::listen(ops, self.pool.clone(), self.run.clone()));
         let setup = Setup {
@@ -165,6 +168,9 @@ impl Drive {
         let view = watcher.await.map_err(|error| Failure::outside("the view failed", error))?;
         match driven {
             Ok(end) => {
+                if let Some(base) = base.filter(|_| view.is_over()) {
+                    host::let_base_go(&folder, &self.run, &base).await;
+                }
                 let exit = tell_end(&view, &end, watching, self.strictness);
                 // Whoever does not read what is told can still end us.
                 signals.abort();
@@ -173,11 +179,11 @@ impl Drive {
                     true => larger_cap::ask(&view, end.parked.as_ref()).await,
                     false => None,
                 };
-                Ok(Driven { exit, run: self.run, is_over: view.is_over(), larger })
+                Ok(Driven { exit, run: self.run, larger })
             }
             Err(error) => {
                 let exit = tell_lost(&self.run, &error, watching);
-                Ok(Driven { exit, run: self.run, is_over: false, larger: None })
+                Ok(Driven { exit, run: self.run, larger: None })
             }
         }
     }

@@ -115,8 +115,7 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
     let watching = drive::watching(args.drive.json);
     let gates = gates::build(settings, folders, watching, args.drive.questions());
     // Worktrees start where they did, whatever is checked out by now.
-    let kept = view.base.clone();
-    let base = match kept.clone() {
+    let base = match view.base.clone() {
         Some(base) => Some(base),
         None => host::base(folders).await,
     };
@@ -130,6 +129,7 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
         journal: Box::new(journal),
         steps: Arc::new(host::build(&run_id, bounds, folders, &events)),
         surroundings,
+        keeps_base: true,
         offers,
         pool: Arc::new(
             LocalPool::new(backends, folders.working.clone())
@@ -149,11 +149,7 @@ async fn go_on(args: &Args, trust: Trust, folders: &Folders, settings: &Settings
         watching,
         strictness: if strict { Strictness::Strict } else { Strictness::Lenient },
     };
-    let driven = drive.go().await?;
-    if let Some(kept) = kept.filter(|_| driven.is_over) {
-        host::let_base_go(folders, &driven.run, &kept).await;
-    }
-    Ok(driven)
+    drive.go().await
 }
 
 /// Gives signs of life for the run while a person thinks.

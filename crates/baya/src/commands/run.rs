@@ -138,7 +138,7 @@ async fn begin(
     let run = RunId::from_random(randomness::bits());
     let around = backends.surroundings(folders);
     let base = base(args, &checked, &around, folders, &run).await?;
-    let kept = base.clone().filter(|_| isolates(&checked, &around));
+    let keeps_base = isolates(&checked, &around);
     let journal = RunStore::new(&folders.state).create(&run).map_err(|error| of_journal(&error))?;
     if args.detached {
         detach::tell_parent(&run);
@@ -155,6 +155,7 @@ async fn begin(
         journal: Box::new(journal),
         steps: Arc::new(host::build(&run, bounds, folders, &[])),
         surroundings,
+        keeps_base,
         offers,
         pool: Arc::new(
             LocalPool::new(backends, folders.working.clone())
@@ -168,11 +169,7 @@ async fn begin(
         watching,
         strictness: if strict { Strictness::Strict } else { Strictness::Lenient },
     };
-    let driven = drive.go().await?;
-    if let Some(kept) = kept.filter(|_| driven.is_over) {
-        host::let_base_go(folders, &driven.run, &kept).await;
-    }
-    Ok(driven)
+    drive.go().await
 }
 
 /// What is about to run.

@@ -278,8 +278,8 @@ pub async fn keep_base(folders: &Folders, run: &RunId, base: &str) -> Result<(),
 }
 
 /// A run that has ended starts no more worktrees. Where it cannot be let go, `baya gc` does it later.
-pub async fn let_base_go(folders: &Folders, run: &RunId, base: &str) {
-    if let Ok(repository) = Repository::find(&git(), &folders.working).await {
+pub async fn let_base_go(folder: &Path, run: &RunId, base: &str) {
+    if let Ok(repository) = Repository::find(&git(), folder).await {
         let _ = repository.drop_ref(&base_kept_as(run), base).await;
     }
 }
