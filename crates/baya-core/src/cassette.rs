@@ -214,15 +214,15 @@ impl Player {
     }
 
     /// The recorded answer of a call. Ask with every key first that is the same: who finds nothing by key
-    /// takes what stands under its label.
+    /// takes what stands under its label. Of equal questions each takes the one with its own label, for in
+    /// which order they were put may have been a matter of time.
     pub fn call(&mut self, key: &str, label: &str, phase: Option<&str>) -> Found<'_> {
         let left = |(at, _): &(usize, &RecordedCall)| !self.calls_given.contains(at);
         let calls = || self.cassette.calls.iter().enumerate().filter(left);
-        let same = calls().find(|(_, call)| call.key == key).map(|(at, _)| at);
-        let likely = || {
-            let alike = calls().filter(|(_, call)| call.label == label && call.phase.as_deref() == phase);
-            alike.map(|(at, _)| at).next()
-        };
+        let is_alike = |call: &RecordedCall| call.label == label && call.phase.as_deref() == phase;
+        let own = calls().find(|(_, call)| call.key == key && is_alike(call));
+        let same = own.or_else(|| calls().find(|(_, call)| call.key == key)).map(|(at, _)| at);
+        let likely = || calls().find(|(_, call)| is_alike(call)).map(|(at, _)| at);
         match (same, same.is_none().then(likely).flatten()) {
             (Some(at), _) => {
                 self.calls_given.insert(at);

@@ -26,9 +26,18 @@ impl GitError {
     /// Another git process was at the same file; a moment later it may work.
     pub fn is_contention(&self) -> bool {
         let GitError::Failed { said, .. } = self else { return false };
-        ["File exists", "Another git process", "cannot lock ref", "could not lock", "unable to lock"]
-            .iter()
-            .any(|words| said.contains(words))
+        // A `git gc` of somebody else's removes folders of objects that are empty at the moment.
+        let lost_folder = "unable to create temporary file: No such file or directory";
+        [
+            "File exists",
+            "Another git process",
+            "cannot lock ref",
+            "could not lock",
+            "unable to lock",
+            lost_folder,
+        ]
+        .iter()
+        .any(|words| said.contains(words))
     }
 
     /// What the user can do.

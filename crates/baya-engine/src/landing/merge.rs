@@ -7,6 +7,9 @@ use baya_core::landing::{Piece, Style};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// How often a commit is tried to be written.
+const WRITE_TRIES: u32 = 3;
+
 /// What comes of a merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Merged {
@@ -174,6 +177,21 @@ impl<'a> Merger<'a> {
         let text =
             format!("tree {tree}\n{parents}author {who}\ncommitter {who}\n\n{message}").replace('\0', "");
         std::fs::write(&self.draft, text).map_err(|error| GitError::io("write", &self.draft, &error))?;
+        let mut written = self.write_draft().await;
+        for _ in 1..WRITE_TRIES {
+            if written.is_ok() {
+                break;
+            }
+            // One that ended may have met a `git gc` of somebody else's.
+            self.commits = None;
+            written = self.write_draft().await;
+        }
+        let commit = written?;
+        self.trees.insert(commit.clone(), tree.to_owned());
+        Ok(commit)
+    }
+
+    async fn write_draft(&mut self) -> Result<String, GitError> {
         if self.commits.is_none() {
             let words = ["hash-object", "-t", "commit", "-w", "--no-filters", "--stdin-paths"];
             self.commits = Some(self.call(words).session()?);
@@ -186,7 +204,6 @@ impl<'a> Merger<'a> {
         if !is_id(&commit) {
             return Err(GitError::Unreadable { said: commit });
         }
-        self.trees.insert(commit.clone(), tree.to_owned());
         Ok(commit)
     }
 

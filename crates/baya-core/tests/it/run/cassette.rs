@@ -66,3 +66,20 @@ fn a_play_finds_calls_by_key_and_changed_ones_by_label() {
     let left: Vec<&str> = player.calls_left().map(|call| call.prompt.as_str()).collect();
     assert_eq!(left, ["last"]);
 }
+
+/// Which of two equal questions was put first may have been a matter of time.
+#[test]
+fn of_equal_questions_each_takes_the_answer_under_its_label() {
+    let mut hand = Hand::new();
+    let check = |id, label: &str| agent_with(id, "is it sound?", json!({"label": label}));
+    hand.step(0, vec![check(1, "check 2"), check(2, "check 1")]);
+    hand.answer(1, "to 2");
+    hand.answer(2, "to 1");
+    hand.step_to(2, Vec::new(), done(json!(null)));
+    let mut player = Player::new(Cassette::of(&hand.journal).expect("a cassette"));
+    let key = call_key("is it sound?", &Default::default());
+    for label in ["check 1", "check 2"] {
+        let Found::Same(call) = player.call(&key, label, None) else { panic!("not found by key") };
+        assert_eq!(call.label, label);
+    }
+}

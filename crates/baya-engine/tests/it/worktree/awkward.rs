@@ -1,8 +1,11 @@
 //! Repositories that are not as one expects: a clear error, or the right thing.
 
-use super::{World, open, work_of, write};
-use baya_engine::git::{Git, Repository, Unfit};
+use super::{RUN, World, open, work_of, write};
+use baya_core::ids::RunId;
+use baya_engine::git::{Git, Locks, Repository, Unfit};
+use baya_engine::worktree::Worktrees;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 async fn unfit(git: &Git, folder: &Path) -> Unfit {
@@ -175,4 +178,29 @@ async fn many_at_once_while_a_person_works() {
     }
     assert_eq!(world.refs().len(), 48);
     assert_eq!(world.git(&["worktree", "list"]).lines().count(), 1);
+}
+
+/// A `git gc` of somebody else's removes folders of objects that are empty, while others write into them.
+#[tokio::test]
+async fn c71_a_write_that_meets_a_git_gc_is_made_again() {
+    let world = World::new();
+    let mut environment = world.environment();
+    let bin = world.home.join("bin");
+    let git = format!(
+        "#!/bin/sh\ncase \"$*\" in *commit-tree*) if mkdir {0}/met 2> {0}/said; then
+  echo 'error: unable to create temporary file: No such file or directory' >&2; exit 128
+fi;; esac\nPATH='{1}' exec git \"$@\"\n",
+        world.home.display(),
+        environment["PATH"],
+    );
+    write(&bin.join("git"), &git);
+    fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).expect("a mode");
+    environment.insert("PATH".to_owned(), format!("{}:{}", bin.display(), environment["PATH"]));
+    let repository = Repository::find(&Git::new(&environment), &world.root).await.expect("a repository");
+    let (run, locks) = (RunId::parse(RUN).expect("an id"), Locks::new(&world.state));
+    let trees = Worktrees::new(repository, locks, &world.state, &run).await.expect("worktrees");
+    let tree = open(&trees, 1).await;
+    write(&tree.record.folder.join("new.txt"), "x\n");
+    assert_eq!(trees.remove(&tree.record).await.expect("kept").files_changed, 1);
+    assert!(world.home.join("met").is_dir(), "the first try was to fail");
 }
