@@ -9,6 +9,7 @@
 //! The only user of oxc, and nothing of oxc leaves it.
 
 mod args_use;
+mod around;
 mod bound;
 mod bundle;
 mod depth;

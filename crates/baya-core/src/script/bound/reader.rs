@@ -10,7 +10,7 @@ use oxc_ast::ast::{
     ReturnStatement, VariableDeclarator,
 };
 use oxc_semantic::{NodeId, Semantic, SymbolId};
-use oxc_span::{GetSpan, Span};
+use oxc_span::Span;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
@@ -140,14 +140,7 @@ impl<'s, 'a> Reader<'s, 'a> {
 
     /// What surrounds a node, brackets aside; with the span of what stands directly in it.
     pub(super) fn around(&self, node: NodeId) -> (NodeId, AstKind<'a>, Span) {
-        let nodes = self.semantic.nodes();
-        let mut inner = nodes.kind(node).span();
-        let mut parent = nodes.parent_node(node);
-        while let AstKind::ParenthesizedExpression(brackets) = parent.kind() {
-            inner = brackets.span;
-            parent = nodes.parent_node(parent.id());
-        }
-        (parent.id(), parent.kind(), inner)
+        crate::script::around::around(self.semantic, node)
     }
 
     pub(super) fn function_around(&self, node: NodeId) -> Option<NodeId> {

@@ -89,14 +89,7 @@ impl<'s, 'a> View<'s, 'a> {
 
     /// What surrounds a node, brackets aside; with the span of what stands directly in it.
     pub fn around(&self, node: NodeId) -> (NodeId, AstKind<'a>, Span) {
-        let nodes = self.semantic.nodes();
-        let mut inner = nodes.kind(node).span();
-        let mut parent = nodes.parent_node(node);
-        while let AstKind::ParenthesizedExpression(brackets) = parent.kind() {
-            inner = brackets.span;
-            parent = nodes.parent_node(parent.id());
-        }
-        (parent.id(), parent.kind(), inner)
+        crate::script::around::around(self.semantic, node)
     }
 
     pub fn symbol(&self, name: &IdentifierReference<'a>) -> Option<SymbolId> {
